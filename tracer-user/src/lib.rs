@@ -1,0 +1,3 @@
+//! The tracer daemon: kernel events in, traces out.
+
+pub mod spans;

@@ -1,0 +1,3 @@
+//! Stage 5: messages become exchanges, exchanges become spans.
+
+pub mod span;

@@ -1,0 +1,160 @@
+//! The finished span: what stages 5 to 8 hand on.
+
+use std::{borrow::Cow, sync::Arc};
+
+/// Which half of a call a span describes (OTel `SpanKind`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpanKind {
+    /// The side that received the request.
+    Server,
+    /// The side that sent the request.
+    Client,
+}
+
+/// Why a span has the parent that it has. No evidence, no parent.
+///
+/// Ordered from the strongest to the weakest. `Goroutine` and `Task` are produced once their runtimes are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Evidence {
+    /// A trace header on the wire names the parent.
+    Header,
+    /// Both ends of one TCP connection on this host, matched by the sequence number of the request's first byte.
+    TcpSeq,
+    /// Both ends of one socket on this host, matched by request order.
+    Socket,
+    /// The goroutine (or one of its ancestors) that handles the request made the call.
+    Goroutine,
+    /// The runtime task (asyncio, tokio, Node, JVM) that handles the request made the call.
+    Task,
+    /// The thread that handles the request, and nothing else, made the call.
+    Thread,
+}
+
+impl Evidence {
+    /// Stable lower-case name, as shown to users and exported in `tracer.parent.evidence`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Header => "header",
+            Self::TcpSeq => "tcp-seq",
+            Self::Socket => "socket",
+            Self::Goroutine => "goroutine",
+            Self::Task => "task",
+            Self::Thread => "thread",
+        }
+    }
+}
+
+/// OTel span status: unset unless the exchange failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Nothing went wrong as far as the protocol says.
+    Unset,
+    /// The exchange failed; `error.type` says how.
+    Error,
+}
+
+/// An attribute value. Strings come in three ownerships because most are shared or constant.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// Owned text.
+    Str(Box<str>),
+    /// Text shared by many spans (addresses of a connection, a route).
+    Shared(Arc<str>),
+    /// Text known when the daemon was built.
+    Static(&'static str),
+    /// A signed integer.
+    Int(i64),
+    /// A truth value.
+    Bool(bool),
+}
+
+impl Value {
+    /// The text, where the value is text.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Str(text) => Some(text),
+            Self::Shared(text) => Some(text),
+            Self::Static(text) => Some(text),
+            Self::Int(_) | Self::Bool(_) => None,
+        }
+    }
+}
+
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Int(a), Self::Int(b)) => a == b,
+            (Self::Bool(a), Self::Bool(b)) => a == b,
+            _ => matches!((self.as_str(), other.as_str()), (Some(a), Some(b)) if a == b),
+        }
+    }
+}
+
+/// An attribute key: nearly always a constant of the semantic conventions.
+pub type Key = Cow<'static, str>;
+
+/// The entity that made a span: one process.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Resource {
+    /// `service.name`, also among `attributes`.
+    pub service_name: Arc<str>,
+    /// Every resource attribute, `service.name` included, keys unique.
+    pub attributes: Vec<(Key, Value)>,
+}
+
+/// 16-byte trace id (W3C trace context), never all zero.
+pub type TraceId = [u8; 16];
+/// 8-byte span id (W3C trace context), never all zero.
+pub type SpanId = [u8; 8];
+
+/// A parent together with the reason to believe in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parent {
+    /// The parent's span id.
+    pub span_id: SpanId,
+    /// Why this is the parent.
+    pub evidence: Evidence,
+}
+
+/// A finished span, ready for sampling and export.
+#[derive(Clone, Debug)]
+pub struct Span {
+    /// The trace that it belongs to.
+    pub trace_id: TraceId,
+    /// Its own id.
+    pub span_id: SpanId,
+    /// Its parent, or none for a root.
+    pub parent: Option<Parent>,
+    /// `tracestate` of the request, passed on unchanged.
+    pub trace_state: Option<Box<str>>,
+    /// W3C trace flags (bit 0 sampled, bit 1 random).
+    pub flags: u8,
+    /// Server or client.
+    pub kind: SpanKind,
+    /// Low-cardinality name by the semantic conventions.
+    pub name: Arc<str>,
+    /// Start, nanoseconds since the Unix epoch.
+    pub start_ns: u64,
+    /// End, nanoseconds since the Unix epoch; never before `start_ns`.
+    pub end_ns: u64,
+    /// Unset or error.
+    pub status: Status,
+    /// Attributes, keys unique.
+    pub attributes: Vec<(Key, Value)>,
+    /// The process that it describes.
+    pub resource: Arc<Resource>,
+    /// Kernel events of this exchange were lost: attributes or end time may be off.
+    pub incomplete: bool,
+}
+
+impl Span {
+    /// The value of an attribute.
+    pub fn attribute(&self, key: &str) -> Option<&Value> {
+        self.attributes.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+    }
+
+    /// Duration in nanoseconds.
+    pub fn duration_ns(&self) -> u64 {
+        self.end_ns.saturating_sub(self.start_ns)
+    }
+}
