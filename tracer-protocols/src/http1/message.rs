@@ -1,0 +1,124 @@
+//! What the parser hands out. Everything borrows from the bytes handed in.
+
+use super::headers::Headers;
+use super::method::Method;
+
+/// One thing recognised in a direction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message<'a> {
+    /// A request head. An [`End`] follows.
+    Request(RequestHead<'a>),
+    /// An interim answer, 1xx but 101. No [`End`] follows; the final answer does.
+    Informational(u16),
+    /// A final response head. An [`End`] follows.
+    Response(ResponseHead<'a>),
+    /// The message whose head came last is over.
+    End(End),
+}
+
+/// The version of a start line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Version {
+    /// HTTP/1.0
+    Http10,
+    /// HTTP/1.1
+    Http11,
+}
+
+impl Version {
+    /// As the attribute `network.protocol.version` wants it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http10 => "1.0",
+            Self::Http11 => "1.1",
+        }
+    }
+}
+
+/// The headers that carry W3C trace context, as sent. [`crate::context`] reads them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ContextHeaders<'a> {
+    /// The value of the `traceparent` header; of the first where there are several.
+    pub traceparent: Option<&'a str>,
+    /// The value of the first `tracestate` header. Several are to be joined in order:
+    /// [`Headers::get_all`] has the rest.
+    pub tracestate: Option<&'a str>,
+    /// More than one `traceparent` was sent: receivers drop such a context, and so must we.
+    pub ambiguous: bool,
+}
+
+/// The head of a request (RFC 9112 section 3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestHead<'a> {
+    /// The method, [`Method::Other`] where it is none of the known ones.
+    pub method: Method,
+    /// The method as sent.
+    pub method_text: &'a str,
+    /// The request target as sent ([`Target::parse`](super::Target::parse) takes it apart).
+    pub target: &'a str,
+    /// `target` lacks its end: the capture ended within it, or it went on with bytes that are not UTF-8.
+    pub target_cut: bool,
+    /// The version of the request line; HTTP/1.1 where the capture ended before it.
+    pub version: Version,
+    /// The `Host` header.
+    pub host: Option<&'a str>,
+    /// The `User-Agent` header.
+    pub user_agent: Option<&'a str>,
+    /// W3C trace context as sent.
+    pub context: ContextHeaders<'a>,
+    /// Bytes of the body as the `Content-Length` header gives them. None when absent, contradictory, or overruled by
+    /// Transfer-Encoding.
+    pub content_length: Option<u64>,
+    /// The body comes in chunks (Transfer-Encoding ends in `chunked`).
+    pub chunked: bool,
+    /// `Expect: 100-continue`: the client may wait for an interim answer before it sends the body.
+    pub expects_continue: bool,
+    /// The client asks for another protocol (`Connection: upgrade` with an `Upgrade` header).
+    pub upgrade: bool,
+    /// The connection outlives this exchange as far as the client says (RFC 9112 section 9.3).
+    pub keep_alive: bool,
+    /// Not the whole head was seen: absent headers may have been sent.
+    pub truncated: bool,
+    /// Bytes of the head that were seen, the empty line included.
+    pub head_bytes: usize,
+    /// All header fields that were seen.
+    pub headers: Headers<'a>,
+}
+
+/// The head of a final response (RFC 9112 section 4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResponseHead<'a> {
+    /// The status code, 101 or 200 to 999.
+    pub status: u16,
+    /// The version of the status line.
+    pub version: Version,
+    /// As the `Content-Length` header gives it, also where no body follows (HEAD, 304). None when absent,
+    /// contradictory, or overruled by Transfer-Encoding.
+    pub content_length: Option<u64>,
+    /// The body comes in chunks (Transfer-Encoding ends in `chunked`).
+    pub chunked: bool,
+    /// The connection outlives this exchange as far as the server's headers say (RFC 9112 section 9.3).
+    pub keep_alive: bool,
+    /// The connection cannot carry another exchange: the server said so, or the body runs until it closes.
+    pub ends_connection: bool,
+    /// Another protocol takes over after this head: 101, or 2xx to CONNECT. The caller tells the request direction
+    /// through [`Parser::tunnel`](super::Parser::tunnel).
+    pub upgraded: bool,
+    /// Not the whole head was seen: absent headers may have been sent.
+    pub truncated: bool,
+    /// Bytes of the head that were seen, the empty line included.
+    pub head_bytes: usize,
+    /// All header fields that were seen.
+    pub headers: Headers<'a>,
+}
+
+/// The end of the message whose head came last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct End {
+    /// Bytes of content, chunk framing not counted; None when bytes of unknown length were lost.
+    pub body_bytes: Option<u64>,
+    /// The framing says that the message ends here. False when the end was inferred: the tail of a chunked body after
+    /// a gap, the next head after lost framing (the end was then at the last byte before it at the latest), or the
+    /// length headers of a response of which it is not known whether it answers HEAD.
+    pub certain: bool,
+}
