@@ -1,0 +1,25 @@
+//! Switches that the daemon sets before the programs are loaded (read-only globals).
+
+/// Read-only settings of the kernel programs. The verifier knows their values, so a switch that is off costs nothing.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct KernelConfig {
+    /// The daemon's own process: its sockets are marked, never traced.
+    pub self_tgid: u32,
+    /// 1: trace only processes marked [`crate::process::SELECTED`] (and their children).
+    pub only_selected: u32,
+    /// 1: look at AF_UNIX stream sockets too.
+    pub unix_sockets: u32,
+    /// Most bytes copied of a segment that starts a request.
+    pub request_head: u32,
+    /// Most bytes copied of a segment that starts a response.
+    pub response_head: u32,
+    /// Most bytes copied of one message over all its segments.
+    pub message_budget: u32,
+    /// Bytes waiting in a ring buffer at which the daemon is woken before its timer.
+    pub wake_bytes: u32,
+    /// Keeps the size a multiple of eight.
+    pub reserved: u32,
+}
+
+const _: () = assert!(size_of::<KernelConfig>() == 32);

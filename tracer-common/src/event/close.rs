@@ -1,0 +1,33 @@
+//! A TCP connection is ending.
+
+use super::Header;
+
+/// Which step, in [`Header::detail`].
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseKind {
+    /// This side sends nothing more (FIN sent: `close` or `shutdown`).
+    Sent = 1,
+    /// The peer sends nothing more (FIN received); bytes may still wait to be read.
+    Received = 2,
+    /// The connection is gone.
+    Gone = 3,
+}
+
+/// See [`CloseKind`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Close {
+    /// Common part; `tgid` is 0, the network stack acts.
+    pub header: Header,
+    /// errno that the socket reports (ECONNRESET, ETIMEDOUT, EPIPE), or 0.
+    pub error: u32,
+    /// Records of the sending direction so far, lost ones included.
+    pub sent_number: u32,
+    /// Records of the receiving direction so far, lost ones included.
+    pub received_number: u32,
+    /// Keeps the struct a multiple of eight.
+    pub reserved: u32,
+}
+
+const _: () = assert!(size_of::<Close>() == 40);

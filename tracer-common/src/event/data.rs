@@ -1,0 +1,49 @@
+//! Bytes went through a socket.
+
+use super::Header;
+use crate::limits::TAIL;
+
+/// Bits of [`Header::flags`] for data.
+pub mod flags {
+    /// The application sent these bytes; without it, it received them.
+    pub const SENT: u16 = 1;
+    /// `tail` holds the last bytes of the segment.
+    pub const HAS_TAIL: u16 = 2;
+    /// `position` is a TCP sequence number; without it, a running count of bytes on this socket.
+    pub const TCP: u16 = 4;
+    /// The other side ended its stream (`recv` returned 0).
+    pub const EOF: u16 = 8;
+}
+
+/// A data record without its payload.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct DataHeader {
+    /// Common part. `conn` is set.
+    pub header: Header,
+    /// Thread that made the call.
+    pub tid: u32,
+    /// Counts the records of this direction of this connection, lost ones included: a jump is a loss.
+    pub number: u32,
+    /// Position of the first byte in its stream, modulo 2^32.
+    pub position: u32,
+    /// Bytes that went through.
+    pub len: u32,
+    /// Bytes of the front of the segment that follow this struct.
+    pub captured: u32,
+    /// Keeps the struct a multiple of eight.
+    pub reserved: u32,
+    /// The segment's last bytes, valid with [`flags::HAS_TAIL`].
+    pub tail: [u8; TAIL],
+}
+
+/// A data record with room for `N` bytes.
+#[repr(C)]
+pub struct Data<const N: usize> {
+    /// Everything but the bytes.
+    pub head: DataHeader,
+    /// The first `head.captured` bytes are valid.
+    pub payload: [u8; N],
+}
+
+const _: () = assert!(size_of::<DataHeader>() == 56 && size_of::<Data<128>>() == 184);

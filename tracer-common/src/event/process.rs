@@ -1,0 +1,32 @@
+//! A process is described, once, just before its first data record: it may be gone when the daemon gets to read /proc.
+
+use super::Header;
+use crate::limits::{MAX_ARGS, MAX_ENVIRON};
+
+/// Facts taken in the process's own context.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Process {
+    /// Common part.
+    pub header: Header,
+    /// Start of the process, nanoseconds since boot, suspend included (as in /proc/PID/stat, there in ticks).
+    pub start_boottime_ns: u64,
+    /// cgroup v2 id of the process.
+    pub cgroup: u64,
+    /// Thread group id of the parent.
+    pub parent_tgid: u32,
+    /// Valid bytes of `args`.
+    pub args_len: u32,
+    /// Valid bytes of `environ`.
+    pub environ_len: u32,
+    /// Bytes that the two blocks really have were cut: bit 0 `args`, bit 1 `environ`.
+    pub cut: u32,
+    /// `task_struct::comm` of the thread that made the call.
+    pub comm: [u8; 16],
+    /// Argument block: NUL-separated.
+    pub args: [u8; MAX_ARGS],
+    /// Environment block: NUL-separated. Everything but `OTEL_*` is discarded on arrival.
+    pub environ: [u8; MAX_ENVIRON],
+}
+
+const _: () = assert!(size_of::<Process>() == 24 + 8 + 8 + 16 + 16 + MAX_ARGS + MAX_ENVIRON);

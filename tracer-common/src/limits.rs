@@ -1,0 +1,27 @@
+//! Every size that both sides rely on, with its reason.
+
+/// Payload capacities of data records in bytes, one ring buffer reservation size each. `bpf_ringbuf_reserve` wants
+/// a constant, so a payload takes the smallest class that holds it. Powers of two: offsets are bounded by masks.
+pub const CLASSES: [usize; 5] = [128, 512, 1024, 2048, 8192];
+
+/// Most bytes of one segment that are copied. Half of the largest class: scattered buffers are gathered into the
+/// lower half so that "offset + length" stays in bounds for the verifier.
+pub const MAX_CAPTURE: usize = 4096;
+
+/// Buffers of one `iovec` array that are looked at. Servers send a head and a body in two to five pieces.
+pub const MAX_IOVECS: usize = 8;
+
+/// Last bytes of a segment that was cut: enough to see the end of a chunked body, `\r\n0\r\n\r\n`.
+pub const TAIL: usize = 8;
+
+/// Bytes of a process's argument block taken at its first request.
+pub const MAX_ARGS: usize = 1024;
+
+/// Bytes of a process's environment block taken at its first request; the rest is read from /proc if it still lives.
+pub const MAX_ENVIRON: usize = 4096;
+
+/// Longest unix socket path (`sockaddr_un::sun_path`, unix(7)).
+pub const MAX_UNIX_PATH: usize = 108;
+
+/// Processes known to the kernel side at a time.
+pub const MAX_PROCESSES: u32 = 16384;

@@ -1,0 +1,8 @@
+//! What the kernel side remembers of a process: the value of map `PROCESSES`, keyed by thread group id.
+
+/// The process was described to the daemon.
+pub const ANNOUNCED: u32 = 1;
+/// The daemon's selection rules exclude it: nothing of it is captured.
+pub const EXCLUDED: u32 = 2;
+/// `tracer exec` started it or one of its ancestors.
+pub const SELECTED: u32 = 4;

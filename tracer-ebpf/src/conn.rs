@@ -1,0 +1,73 @@
+//! What the kernel side knows of a socket.
+
+use aya_ebpf::{bindings::BPF_SK_STORAGE_GET_F_CREATE, helpers::generated::bpf_sk_storage_get};
+
+use crate::maps::{CONNS, LAST_CONN};
+
+/// How far a socket's protocol is known.
+pub(crate) mod mode {
+    /// Nothing that looks like HTTP was seen. A socket starts here.
+    pub(crate) const UNKNOWN: u8 = 0;
+    /// A first segment is too short to tell, but fits so far.
+    pub(crate) const MAYBE: u8 = 1;
+    /// HTTP/1 was seen.
+    pub(crate) const HTTP: u8 = 2;
+    /// The daemon's own socket.
+    pub(crate) const OWN: u8 = 3;
+}
+
+/// Index of a direction in the arrays of [`Conn`].
+pub(crate) const RECEIVED: usize = 0;
+/// See [`RECEIVED`].
+pub(crate) const SENT: usize = 1;
+
+/// Socket-local state. Zero is the state of a socket seen for the first time.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Conn {
+    /// 0 until given.
+    pub(crate) id: u64,
+    /// First bytes of a direction while it is [`mode::MAYBE`], little endian.
+    pub(crate) partial: [u64; 2],
+    /// The process that was checked last.
+    pub(crate) tgid: u32,
+    /// Records emitted or lost, by direction.
+    pub(crate) number: [u32; 2],
+    /// Bytes of the current message that may still be copied, by direction.
+    pub(crate) budget: [u32; 2],
+    /// Running byte count where there are no sequence numbers, by direction.
+    pub(crate) bytes: [u32; 2],
+    /// Valid bytes in `partial`.
+    pub(crate) partial_len: [u8; 2],
+    /// See [`mode`].
+    pub(crate) mode: u8,
+    /// 1 once an `Open` record was emitted.
+    pub(crate) opened: u8,
+    /// 1 while `tgid` must not be traced.
+    pub(crate) excluded: u8,
+    pub(crate) padding: [u8; 7],
+}
+
+/// The state of `sk`, created if need be and wanted.
+///
+/// # Safety
+/// `sk` must be a BTF-typed `struct sock` pointer.
+#[inline(always)]
+pub(crate) unsafe fn of_socket(sk: *const u8, create: bool) -> Option<&'static mut Conn> {
+    let flags = if create { u64::from(BPF_SK_STORAGE_GET_F_CREATE) } else { 0 };
+    // SAFETY: the helper returns null or the socket's value, which lives as long as the socket, which the tracepoint holds.
+    unsafe {
+        bpf_sk_storage_get((&raw const CONNS).cast_mut().cast(), sk.cast_mut().cast(), core::ptr::null_mut(), flags)
+            .cast::<Conn>()
+            .as_mut()
+    }
+}
+
+/// A connection id that nobody had before.
+#[inline(always)]
+pub(crate) fn next_id() -> u64 {
+    LAST_CONN.get_ptr_mut(0).map_or(0, |cell| {
+        // SAFETY: an array element is always valid.
+        unsafe { crate::atomic::fetch_increment(cell) + 1 }
+    })
+}

@@ -1,0 +1,41 @@
+//! Every map of the object.
+
+use aya_ebpf::{
+    btf_maps::{Array, ArrayOfMaps, HashMap, PerCpuArray, RingBuf, SkStorage},
+    macros::btf_map,
+};
+use tracer_common::{drops::KernelDrop, limits::MAX_PROCESSES};
+
+use crate::conn::Conn;
+
+/// One ring buffer of a CPU. The daemon creates them in the configured size; this one is the template.
+pub(crate) type Ring = RingBuf<u64, 4096>;
+
+/// CPU -> its ring buffer. Producers of different CPUs share nothing. Filled by the daemon, sized to the CPUs.
+#[btf_map]
+pub(crate) static RINGS: ArrayOfMaps<Ring, 1> = ArrayOfMaps::new();
+
+/// Socket -> what is known of it. Freed by the kernel together with the socket, so it needs no bound of its own.
+#[btf_map]
+pub(crate) static CONNS: SkStorage<Conn> = SkStorage::new();
+
+/// Thread group id -> `tracer_common::process` flags. Written by both sides, deleted at process exit.
+#[btf_map]
+pub(crate) static PROCESSES: HashMap<u32, u32, { MAX_PROCESSES as usize }> = HashMap::new();
+
+/// `KernelDrop` -> count. Read by the daemon.
+#[btf_map]
+pub(crate) static DROPS: PerCpuArray<u64, { KernelDrop::COUNT as usize }> = PerCpuArray::new();
+
+/// One cell: the last connection id given out.
+#[btf_map]
+pub(crate) static LAST_CONN: Array<u64, 1> = Array::new();
+
+/// One cell per CPU: when the daemon was last woken because of a full ring, nanoseconds.
+#[btf_map]
+pub(crate) static LAST_WAKE: PerCpuArray<u64, 1> = PerCpuArray::new();
+
+/// Thread id -> how far it is in a `sendmmsg` or `recvmmsg` call.
+#[btf_map]
+pub(crate) static BATCHES: aya_ebpf::btf_maps::LruHashMap<u32, crate::syscall::Batch, 1024> =
+    aya_ebpf::btf_maps::LruHashMap::new();

@@ -1,0 +1,58 @@
+//! Exec, fork and exit of processes that the map `PROCESSES` knows.
+
+use aya_ebpf::{
+    bindings::BPF_ANY, helpers::bpf_get_current_pid_tgid, macros::btf_tracepoint, programs::BtfTracePointContext,
+};
+use tracer_common::{
+    event::{Exit, Kind},
+    process::{ANNOUNCED, SELECTED},
+};
+
+use crate::{
+    emit::{self, Urgency},
+    globals::offset,
+    kernel_read::field,
+    maps::PROCESSES,
+};
+
+// match-proto: include/trace/events/sched.h: sched_process_exit(struct task_struct *p)
+#[btf_tracepoint(function = "sched_process_exit")]
+pub(crate) fn process_exit(_ctx: BtfTracePointContext) -> i32 {
+    let pid_tgid = bpf_get_current_pid_tgid();
+    let (tgid, tid) = ((pid_tgid >> 32) as u32, pid_tgid as u32);
+    // The leader stands for the process. Should its threads live on, they are described anew.
+    if tgid == tid && PROCESSES.get_ptr(tgid).is_some() {
+        let _ = PROCESSES.remove(tgid);
+        let exit = Exit { header: emit::header(Kind::Exit, tgid, 0) };
+        // SAFETY: `slot` is a reserved `Exit`.
+        emit::record::<Exit>(Urgency::Timer, |slot| unsafe { *slot = exit });
+    }
+    0
+}
+
+// match-proto: include/trace/events/sched.h: sched_process_exec(struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm)
+#[btf_tracepoint(function = "sched_process_exec")]
+pub(crate) fn process_exec(_ctx: BtfTracePointContext) -> i32 {
+    let tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
+    if let Some(known) = PROCESSES.get_ptr_mut(tgid) {
+        // A new program under the same pid: its name and its selection are to be found out again.
+        // SAFETY: a live map value; a lost race describes the process once more.
+        unsafe { *known &= SELECTED };
+    }
+    0
+}
+
+// match-proto: include/trace/events/sched.h: sched_process_fork(struct task_struct *parent, struct task_struct *child)
+#[btf_tracepoint(function = "sched_process_fork")]
+pub(crate) fn process_fork(ctx: BtfTracePointContext) -> i32 {
+    let child: *const u8 = ctx.arg(1);
+    let parent = (bpf_get_current_pid_tgid() >> 32) as u32;
+    // SAFETY: the tracepoint's argument; the offset is that of `tgid`.
+    let child = unsafe { field::<u32>(child, offset!(tgid)) };
+    // SAFETY: a copy is taken at once.
+    let known = unsafe { PROCESSES.get(parent) }.copied().unwrap_or(0);
+    if child != parent && known & SELECTED != 0 {
+        let _ = PROCESSES.insert(child, known & !ANNOUNCED, u64::from(BPF_ANY));
+    }
+    0
+}

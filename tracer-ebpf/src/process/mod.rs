@@ -1,0 +1,6 @@
+//! Processes: described at their first request, forgotten at their exit. No list of processes is ever polled.
+
+mod describe;
+mod lifecycle;
+
+pub(crate) use describe::describe;

@@ -1,0 +1,5 @@
+//! Programs on the socket tracepoints.
+
+mod describe;
+mod io;
+mod state;

@@ -1,0 +1,48 @@
+//! How TCP connections end.
+
+use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
+use tracer_common::event::{Close, CloseKind, Kind};
+
+use crate::{
+    conn::{self, RECEIVED, SENT, mode},
+    emit::{self, Urgency},
+    globals::offset,
+    kernel_read::field,
+};
+
+/// TCP states (include/net/tcp_states.h).
+const FIN_WAIT1: i32 = 4;
+const CLOSE: i32 = 7;
+const CLOSE_WAIT: i32 = 8;
+const LAST_ACK: i32 = 9;
+
+// match-proto: include/trace/events/sock.h: inet_sock_set_state(const struct sock *sk, const int oldstate, const int newstate)
+#[btf_tracepoint(function = "inet_sock_set_state")]
+pub(crate) fn sock_state(ctx: BtfTracePointContext) -> i32 {
+    let sk: *const u8 = ctx.arg(0);
+    let kind = match ctx.arg::<i32>(2) {
+        FIN_WAIT1 | LAST_ACK => CloseKind::Sent,
+        CLOSE_WAIT => CloseKind::Received,
+        CLOSE => CloseKind::Gone,
+        _ => return 0,
+    };
+    // SAFETY: the tracepoint's argument.
+    let Some(conn) = (unsafe { conn::of_socket(sk, false) }) else { return 0 };
+    if conn.opened == 0 && conn.mode != mode::OWN {
+        return 0;
+    }
+    // SAFETY: as above; the offset is that of sk_err.
+    let error = unsafe { field::<u32>(sk, offset!(error)) };
+    let mut header = emit::header(Kind::Close, 0, conn.id);
+    header.detail = kind as u8;
+    let close = Close {
+        header,
+        error,
+        sent_number: conn.number[SENT],
+        received_number: conn.number[RECEIVED],
+        reserved: 0,
+    };
+    // SAFETY: `slot` is a reserved `Close`.
+    emit::record::<Close>(Urgency::Timer, |slot| unsafe { *slot = close });
+    0
+}

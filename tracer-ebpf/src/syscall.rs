@@ -1,0 +1,156 @@
+//! Where the user buffers of the current syscall are, read from the registers that it was entered with.
+//!
+//! The syscall ABI keeps the argument registers unchanged while the call runs (x86_64: rdi, rsi, rdx; arm64: x1, x2;
+//! see `struct pt_regs` in arch/*/include/asm/ptrace.h and include/uapi), so no hook at the entry is needed.
+
+use aya_ebpf::helpers::generated::{bpf_get_current_task_btf, bpf_probe_read_user, bpf_task_pt_regs};
+
+use crate::{kernel_read::field, maps::BATCHES};
+
+/// The user memory that a socket call reads into or writes from.
+#[derive(Clone, Copy)]
+pub(crate) enum Buffers {
+    /// One buffer, as long as the call's result says.
+    One(u64),
+    /// `count` iovecs at `array`.
+    Many { array: u64, count: u64 },
+    /// Not visible here: sendfile, splice, io_uring, a kernel thread, a 32-bit process.
+    Unseen,
+}
+
+/// Progress of a thread in a batch call, which passes the tracepoint once per message.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Batch {
+    /// Address of the `mmsghdr` array.
+    array: u64,
+    /// Messages that went through.
+    done: u64,
+}
+
+#[cfg(bpf_target_arch = "x86_64")]
+mod abi {
+    //! arch/x86/entry/syscalls/syscall_64.tbl and arch/x86/include/asm/ptrace.h.
+    pub(super) const READ: u64 = 0;
+    pub(super) const WRITE: u64 = 1;
+    pub(super) const READV: u64 = 19;
+    pub(super) const WRITEV: u64 = 20;
+    pub(super) const SENDTO: u64 = 44;
+    pub(super) const RECVFROM: u64 = 45;
+    pub(super) const SENDMSG: u64 = 46;
+    pub(super) const RECVMSG: u64 = 47;
+    pub(super) const RECVMMSG: u64 = 299;
+    pub(super) const SENDMMSG: u64 = 307;
+    /// `orig_ax`
+    pub(super) const NUMBER: u32 = 120;
+    /// `si`
+    pub(super) const SECOND: u32 = 104;
+    /// `dx`
+    pub(super) const THIRD: u32 = 96;
+    /// `cs`
+    pub(super) const CODE_SEGMENT: u32 = 136;
+    /// `__USER_CS`: a 64-bit process; 32-bit ones number their calls differently.
+    pub(super) const USER_64: u16 = 0x33;
+}
+#[cfg(bpf_target_arch = "aarch64")]
+mod abi {
+    //! include/uapi/asm-generic/unistd.h and arch/arm64/include/asm/ptrace.h.
+    pub(super) const READ: u64 = 63;
+    pub(super) const WRITE: u64 = 64;
+    pub(super) const READV: u64 = 65;
+    pub(super) const WRITEV: u64 = 66;
+    pub(super) const SENDTO: u64 = 206;
+    pub(super) const RECVFROM: u64 = 207;
+    pub(super) const SENDMSG: u64 = 211;
+    pub(super) const RECVMSG: u64 = 212;
+    pub(super) const RECVMMSG: u64 = 243;
+    pub(super) const SENDMMSG: u64 = 269;
+    /// `syscallno` (i32, zero-extended by the u32 read below)
+    pub(super) const NUMBER: u32 = 280;
+    /// `regs[1]`
+    pub(super) const SECOND: u32 = 8;
+    /// `regs[2]`
+    pub(super) const THIRD: u32 = 16;
+}
+
+/// Offset of `msg_iov` and `msg_iovlen` in `struct user_msghdr`, and the size of `struct mmsghdr` (64-bit ABI).
+const MSG_IOV: u64 = 16;
+const MMSGHDR: u64 = 64;
+
+/// Number, second and third argument of the current syscall; `None` in a 32-bit process.
+#[inline(always)]
+fn registers() -> Option<(u64, u64, u64)> {
+    // SAFETY: both helpers return BTF-typed pointers; the offsets are those of pt_regs' fields.
+    unsafe {
+        let task = bpf_get_current_task_btf();
+        let regs = bpf_task_pt_regs(task) as *const u8;
+        #[cfg(bpf_target_arch = "x86_64")]
+        if field::<u16>(regs, abi::CODE_SEGMENT) != abi::USER_64 {
+            return None;
+        }
+        #[cfg(bpf_target_arch = "x86_64")]
+        let number = field::<u64>(regs, abi::NUMBER);
+        #[cfg(bpf_target_arch = "aarch64")]
+        let number = u64::from(field::<u32>(regs, abi::NUMBER));
+        Some((number, field::<u64>(regs, abi::SECOND), field::<u64>(regs, abi::THIRD)))
+    }
+}
+
+/// The buffers of the call that the current thread is in. `tid` is its thread id.
+#[inline(always)]
+pub(crate) fn buffers(tid: u32) -> Buffers {
+    let Some((number, second, third)) = registers() else { return Buffers::Unseen };
+    match number {
+        abi::READ | abi::WRITE | abi::SENDTO | abi::RECVFROM => Buffers::One(second),
+        abi::READV | abi::WRITEV => Buffers::Many { array: second, count: third },
+        abi::SENDMSG | abi::RECVMSG => message(second),
+        abi::SENDMMSG | abi::RECVMMSG => batch(tid, second),
+        _ => Buffers::Unseen,
+    }
+}
+
+#[inline(always)]
+fn message(header: u64) -> Buffers {
+    match read_user_pair(header.wrapping_add(MSG_IOV)) {
+        Some([array, count]) => Buffers::Many { array, count },
+        None => Buffers::Unseen,
+    }
+}
+
+#[inline(never)]
+fn batch_index(tid: u32, array: u64) -> u64 {
+    if let Some(known) = BATCHES.get_ptr_mut(tid) {
+        // SAFETY: a live map value, only touched by this thread.
+        let known = unsafe { &mut *known };
+        if known.array == array {
+            known.done += 1;
+            return known.done;
+        }
+    }
+    let _ = BATCHES.insert(tid, Batch { array, done: 0 }, 0);
+    0
+}
+
+#[inline(always)]
+fn batch(tid: u32, array: u64) -> Buffers {
+    message(array.wrapping_add(batch_index(tid, array) * MMSGHDR))
+}
+
+/// The current call failed: a batch call ends with that, so the thread's next one starts at its first message.
+#[inline(always)]
+pub(crate) fn failed(tid: u32) {
+    if let Some((abi::SENDMMSG | abi::RECVMMSG, ..)) = registers() {
+        let _ = BATCHES.remove(tid);
+    }
+}
+
+/// Two consecutive 64-bit words of user memory: an iovec, or `msg_iov` and `msg_iovlen`.
+#[inline(always)]
+pub(crate) fn read_user_pair(address: u64) -> Option<[u64; 2]> {
+    let mut pair = [0u64; 2];
+    // SAFETY: the destination is a local of exactly that size; the helper checks the source.
+    let failed = unsafe {
+        bpf_probe_read_user((&raw mut pair).cast(), size_of::<[u64; 2]>() as u32, address as *const core::ffi::c_void)
+    };
+    (failed == 0).then_some(pair)
+}
