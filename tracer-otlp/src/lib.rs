@@ -1,1 +1,39 @@
-#![doc = "OTLP delivery."]
+//! Delivers OTLP trace batches, by gRPC or HTTP/protobuf, without ever blocking the caller.
+//!
+//! Input is an already encoded `ExportTraceServiceRequest` with its span count ([`Batch`]). [`Exporter::offer`] puts it
+//! into a bounded queue; one thread of its own, with one current-thread runtime, sends it, retries it and counts what
+//! became of every span in [`Stats`].
+//!
+//! Protocol, retries and throttling follow the OTLP specification 1.x
+//! (<https://opentelemetry.io/docs/specs/otlp/>), the environment variables its exporter page
+//! (<https://opentelemetry.io/docs/specs/otel/protocol/exporter/>).
+#![forbid(unsafe_code)]
+
+mod answer;
+mod backoff;
+mod batch;
+mod client;
+mod delivery;
+mod endpoint;
+mod environment;
+mod exporter;
+mod gate;
+mod grpc;
+mod headers;
+mod http;
+mod outcome;
+mod queue;
+mod sender;
+mod settings;
+mod stats;
+mod text;
+mod tls;
+
+pub use batch::{Batch, Leftover, Rejected};
+pub use endpoint::{Endpoint, EndpointError};
+pub use environment::SettingsError;
+pub use exporter::{Exporter, StartError};
+pub use headers::{Headers, HeadersError};
+pub use settings::{Compression, Protocol, QueueBounds, RetryBounds, Settings};
+pub use stats::{DropReason, LastError, Snapshot, Stats};
+pub use tls::CredentialError;
