@@ -1,0 +1,157 @@
+//! The part of the protobuf wire format that OTLP traces need.
+//!
+//! Source: Protocol Buffers documentation, "Encoding" (protobuf.dev/programming-guides/encoding).
+
+const VARINT: u32 = 0;
+const FIXED64: u32 = 1;
+const LENGTH_DELIMITED: u32 = 2;
+const FIXED32: u32 = 5;
+
+/// Bytes that `value` takes as a base-128 varint: 1 to 10.
+pub(super) const fn varint_len(value: u64) -> usize {
+    // Seven bits a byte; `| 1` because zero takes one byte too.
+    ((70 - (value | 1).leading_zeros()) / 7) as usize
+}
+
+/// Bytes of a length-delimited field: tag, length and contents. Field numbers below 16 only (one tag byte).
+pub(super) const fn field_len(contents: usize) -> usize {
+    1 + varint_len(contents as u64) + contents
+}
+
+/// Appends protobuf fields to a buffer.
+pub(super) struct Writer {
+    bytes: Vec<u8>,
+}
+
+impl Writer {
+    pub(super) fn with_capacity(bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes) }
+    }
+
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    /// Appends fields that are encoded already.
+    pub(super) fn raw(&mut self, fields: &[u8]) {
+        self.bytes.extend_from_slice(fields);
+    }
+
+    #[inline]
+    pub(super) fn varint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.bytes.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.bytes.push(value as u8);
+    }
+
+    #[inline]
+    fn tag(&mut self, field: u32, wire_type: u32) {
+        self.varint(u64::from(field << 3 | wire_type));
+    }
+
+    /// Any integer, enum or bool field, zero too. Signed values are passed as their two's complement.
+    #[inline]
+    pub(super) fn integer(&mut self, field: u32, value: u64) {
+        self.tag(field, VARINT);
+        self.varint(value);
+    }
+
+    /// Nothing where the value is zero: the default of proto3.
+    #[inline]
+    pub(super) fn fixed64(&mut self, field: u32, value: u64) {
+        if value != 0 {
+            self.tag(field, FIXED64);
+            self.bytes.extend_from_slice(&value.to_le_bytes());
+        }
+    }
+
+    /// Nothing where the value is zero: the default of proto3.
+    #[inline]
+    pub(super) fn fixed32(&mut self, field: u32, value: u32) {
+        if value != 0 {
+            self.tag(field, FIXED32);
+            self.bytes.extend_from_slice(&value.to_le_bytes());
+        }
+    }
+
+    /// A `bytes` or `string` field, empty ones too.
+    #[inline]
+    pub(super) fn bytes(&mut self, field: u32, value: &[u8]) {
+        self.header(field, value.len());
+        self.bytes.extend_from_slice(value);
+    }
+
+    /// A `string` field, nothing where the text is empty: the default of proto3.
+    #[inline]
+    pub(super) fn string(&mut self, field: u32, text: &str) {
+        if !text.is_empty() {
+            self.bytes(field, text.as_bytes());
+        }
+    }
+
+    /// Tag and length of a field whose `len` bytes of contents the caller writes next.
+    #[inline]
+    pub(super) fn header(&mut self, field: u32, len: usize) {
+        self.tag(field, LENGTH_DELIMITED);
+        self.varint(len as u64);
+    }
+
+    /// A message field whose length is known only once it is written. Room for a length of `guess` bytes is kept
+    /// free; if the length needs another number of bytes, the contents move.
+    #[inline]
+    pub(super) fn message(&mut self, field: u32, guess: usize, contents: impl FnOnce(&mut Self)) {
+        self.tag(field, LENGTH_DELIMITED);
+        let length_at = self.bytes.len();
+        self.bytes.resize(length_at + guess, 0);
+        let start = length_at + guess;
+        contents(self);
+        let mut len = self.bytes.len() - start;
+        let width = varint_len(len as u64);
+        if width > guess {
+            self.bytes.resize(start + len + (width - guess), 0);
+        }
+        if width != guess {
+            self.bytes.copy_within(start..start + len, length_at + width);
+            self.bytes.truncate(length_at + width + len);
+        }
+        let last = length_at + width - 1;
+        for byte in &mut self.bytes[length_at..last] {
+            *byte = len as u8 | 0x80;
+            len >>= 7;
+        }
+        self.bytes[last] = len as u8;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn varint_len_agrees_with_what_is_written() {
+        for shift in 0..64 {
+            for value in [1u64 << shift, (1u64 << shift) - 1, u64::MAX >> shift] {
+                let mut writer = Writer::with_capacity(0);
+                writer.varint(value);
+                assert_eq!(writer.into_bytes().len(), varint_len(value), "{value}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_is_the_same_whatever_the_guess() {
+        for len in [0, 1, 127, 128, 16_383, 16_384, 2_097_151, 2_097_152] {
+            let contents: Vec<u8> = (0..len).map(|at| at as u8).collect();
+            let mut known = Writer::with_capacity(0);
+            known.bytes(1, &contents);
+            let known = known.into_bytes();
+            for guess in 1..=4 {
+                let mut guessed = Writer::with_capacity(0);
+                guessed.message(1, guess, |writer| writer.raw(&contents));
+                assert!(guessed.into_bytes() == known, "{len} bytes with a guess of {guess}");
+            }
+        }
+    }
+}
