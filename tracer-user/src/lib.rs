@@ -1,3 +1,5 @@
 //! The tracer daemon: kernel events in, traces out.
 
+pub mod config;
+pub mod identity;
 pub mod spans;

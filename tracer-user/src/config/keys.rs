@@ -1,0 +1,221 @@
+//! Every key of the configuration, once.
+
+/// How the value of a key is written outside the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A table, only to be had in the file.
+    Table,
+    /// Rules separated by `;`, the fields of a rule by `,`.
+    Rules,
+    /// `k=v,k2=v2`, values percent-encoded.
+    Pairs,
+    /// A list separated by `,`.
+    List,
+    /// A whole number.
+    Integer,
+    /// `true` or `false`.
+    Bool,
+    /// Text, durations included.
+    Text,
+}
+
+/// A key of the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Full name, section first.
+    pub path: &'static str,
+    /// How it is written in a flag or a variable.
+    pub kind: Kind,
+    /// The environment variable that sets it; empty for none.
+    pub env: &'static str,
+    /// What it must be: completes "it must be ...".
+    pub expects: &'static str,
+}
+
+/// The fields of a rule in `select.include` and `select.exclude`.
+pub const RULE_FIELDS: [&str; 6] = ["exe", "command", "port", "pid", "container", "service"];
+
+const fn key(path: &'static str, kind: Kind, env: &'static str, expects: &'static str) -> Key {
+    Key { path, kind, env, expects }
+}
+
+const RULES: &str = "a list of rules such as { exe = \"/usr/bin/py*\", port = 8080 } with at least one of the fields \
+                     exe, command, port, pid, container, service";
+const BOOL: &str = "true or false";
+const FILE: &str = "the path of a PEM file in quotes";
+
+/// All keys, in the order of the example file.
+pub const KEYS: &[Key] = &[
+    key("select.include", Kind::Rules, "TRACER_INCLUDE", RULES),
+    key("select.exclude", Kind::Rules, "TRACER_EXCLUDE", RULES),
+    key(
+        "capture.request_head_bytes",
+        Kind::Integer,
+        "TRACER_CAPTURE_REQUEST_HEAD_BYTES",
+        "a number of bytes from 256 to 16384",
+    ),
+    key(
+        "capture.response_head_bytes",
+        Kind::Integer,
+        "TRACER_CAPTURE_RESPONSE_HEAD_BYTES",
+        "a number of bytes from 256 to 16384",
+    ),
+    key(
+        "capture.message_bytes",
+        Kind::Integer,
+        "TRACER_CAPTURE_MESSAGE_BYTES",
+        "a number of bytes from 256 to 65536, not below capture.request_head_bytes or capture.response_head_bytes",
+    ),
+    key(
+        "capture.ring_bytes",
+        Kind::Integer,
+        "TRACER_CAPTURE_RING_BYTES",
+        "a power of two from 65536 to 1073741824",
+    ),
+    key("capture.unix_sockets", Kind::Bool, "TRACER_CAPTURE_UNIX_SOCKETS", BOOL),
+    key(
+        "http.routes",
+        Kind::Table,
+        "",
+        "a table from a glob over service names to a list of paths, such as \"shop*\" = [\"/users/:id\"]",
+    ),
+    key("http.route_guess", Kind::Bool, "TRACER_HTTP_ROUTE_GUESS", BOOL),
+    key(
+        "http.max_routes_per_service",
+        Kind::Integer,
+        "TRACER_HTTP_MAX_ROUTES_PER_SERVICE",
+        "a number from 1 to 100000",
+    ),
+    key("http.redact_query", Kind::Bool, "TRACER_HTTP_REDACT_QUERY", BOOL),
+    key("http.keep_query_keys", Kind::List, "TRACER_HTTP_KEEP_QUERY_KEYS", "a list of names in quotes"),
+    key(
+        "http.max_request_age",
+        Kind::Text,
+        "TRACER_HTTP_MAX_REQUEST_AGE",
+        "a duration in quotes from \"1s\" to \"24h\", such as \"5m\" or \"1h 30m\"",
+    ),
+    key(
+        "export.otlp.endpoint",
+        Kind::Text,
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "a URL in quotes such as \"http://localhost:4317\"",
+    ),
+    key("export.otlp.protocol", Kind::Text, "OTEL_EXPORTER_OTLP_PROTOCOL", "\"grpc\" or \"http/protobuf\""),
+    key(
+        "export.otlp.headers",
+        Kind::Pairs,
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "a table of header names and values in quotes",
+    ),
+    key("export.otlp.compression", Kind::Text, "OTEL_EXPORTER_OTLP_COMPRESSION", "\"gzip\" or \"none\""),
+    key(
+        "export.otlp.timeout",
+        Kind::Text,
+        "OTEL_EXPORTER_OTLP_TIMEOUT",
+        "a duration in quotes from \"1ms\" to \"1h\", such as \"10s\"",
+    ),
+    key("export.otlp.certificate", Kind::Text, "OTEL_EXPORTER_OTLP_CERTIFICATE", FILE),
+    key("export.otlp.client_certificate", Kind::Text, "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", FILE),
+    key("export.otlp.client_key", Kind::Text, "OTEL_EXPORTER_OTLP_CLIENT_KEY", FILE),
+    key("export.otlp.insecure", Kind::Bool, "OTEL_EXPORTER_OTLP_INSECURE", BOOL),
+    key("export.batch_spans", Kind::Integer, "TRACER_EXPORT_BATCH_SPANS", "a number from 1 to 65536"),
+    key(
+        "export.batch_delay",
+        Kind::Text,
+        "TRACER_EXPORT_BATCH_DELAY",
+        "a duration in quotes from \"1ms\" to \"1m\", such as \"200ms\"",
+    ),
+    key(
+        "export.queue_bytes",
+        Kind::Integer,
+        "TRACER_EXPORT_QUEUE_BYTES",
+        "a number of bytes from 65536 to 17179869184",
+    ),
+    key("export.print", Kind::Text, "TRACER_EXPORT_PRINT", "\"auto\", \"always\" or \"never\""),
+    key(
+        "resource.attributes",
+        Kind::Pairs,
+        "OTEL_RESOURCE_ATTRIBUTES",
+        "a table of attribute names and values (text, whole numbers, true or false) that are true of every process, \
+         so none of service.name, service.instance.id, container.id, process.* and telemetry.*",
+    ),
+    key("log.level", Kind::Text, "TRACER_LOG_LEVEL", "\"error\", \"warn\", \"info\", \"debug\" or \"trace\""),
+];
+
+/// The key with this full name.
+pub fn find(path: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.path == path)
+}
+
+/// The key that `path`, which may go on below it, belongs to.
+pub(super) fn owner(path: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| {
+        path.strip_prefix(key.path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    })
+}
+
+/// Whether `path` is a section: the start of some key.
+pub(super) fn is_section(path: &str) -> bool {
+    KEYS.iter().any(|key| key.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
+}
+
+/// The names directly below a section, sections included.
+pub(super) fn names_below(section: &str) -> Vec<&'static str> {
+    let mut names: Vec<&str> = Vec::new();
+    for key in KEYS {
+        let below = if section.is_empty() {
+            Some(key.path)
+        } else {
+            key.path.strip_prefix(section).and_then(|rest| rest.strip_prefix('.'))
+        };
+        let name = below.and_then(|below| below.split('.').next());
+        names.extend(name.filter(|name| !names.contains(name)));
+    }
+    names
+}
+
+/// What to tell somebody who wrote `wrong` in `section`: the nearest name, else all names.
+pub(super) fn hint(section: &str, wrong: &str) -> String {
+    let siblings = names_below(section);
+    if let Some(name) = nearest(wrong, siblings.iter().copied()) {
+        return format!("Did you mean `{}`?", join(section, name));
+    }
+    let leaves = KEYS.iter().filter_map(|key| key.path.rsplit_once('.'));
+    if let Some(leaf) = nearest(wrong, leaves.clone().map(|(_, leaf)| leaf))
+        && let Some((home, _)) = leaves.clone().find(|(_, name)| *name == leaf)
+    {
+        return format!("Did you mean `{leaf}` in [{home}]?");
+    }
+    let whole = if section.is_empty() {
+        "The sections are".to_owned()
+    } else {
+        format!("The keys of [{section}] are")
+    };
+    format!("{whole} {}.", siblings.join(", "))
+}
+
+/// The name most like `wrong`, if any is alike enough to be what was meant.
+pub(super) fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    // Below this suggestions stop making sense: "port" would become "print".
+    nearest_above(0.61, wrong, names)
+}
+
+/// The name most like `wrong`, if at least as like as `alike` (1 is equal, 0 has nothing in common).
+pub(super) fn nearest_above<'a>(
+    alike: f64,
+    wrong: &str,
+    names: impl Iterator<Item = &'a str>,
+) -> Option<&'a str> {
+    names
+        .map(|name| {
+            (strsim::normalized_damerau_levenshtein(&wrong.to_lowercase(), &name.to_lowercase()), name)
+        })
+        .filter(|(likeness, _)| *likeness >= alike)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, name)| name)
+}
+
+/// `section.name`, or the name alone at the top.
+pub(super) fn join(section: &str, name: &str) -> String {
+    if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") }
+}

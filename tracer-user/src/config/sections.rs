@@ -1,0 +1,231 @@
+//! The sections of the file that are plain values, with their defaults.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::{Deserialize, Deserializer, de};
+
+use super::{otlp::Otlp, pattern::TextPattern};
+use crate::spans::span::{Key, Value};
+
+/// `[capture]`: what the kernel programs copy.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Capture {
+    /// Bytes copied from the start of each read or write that begins a request.
+    pub request_head_bytes: u32,
+    /// Bytes copied from the start of each read or write that begins a response.
+    pub response_head_bytes: u32,
+    /// Bytes copied of one message, over all the system calls that carry it.
+    pub message_bytes: u32,
+    /// Size of each ring buffer in bytes, a power of two.
+    pub ring_bytes: u32,
+    /// Whether AF_UNIX stream sockets are traced.
+    pub unix_sockets: bool,
+}
+
+/// `[http]`: how HTTP exchanges become spans.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Http {
+    /// Route patterns by service.
+    pub routes: Routes,
+    /// Whether a route is guessed where no pattern matches.
+    pub route_guess: bool,
+    /// Most routes that one service may have; past it `http.route` is left out and the name is the method alone.
+    pub max_routes_per_service: u32,
+    /// Whether values in query strings are replaced by `REDACTED`.
+    pub redact_query: bool,
+    /// Query keys whose values are kept although `redact_query` is set.
+    pub keep_query_keys: Vec<String>,
+    /// Age at which a request without an answer ends as an error.
+    #[serde(deserialize_with = "duration")]
+    pub max_request_age: Duration,
+}
+
+/// Route patterns by a glob over the service name.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Routes(Vec<(TextPattern, Vec<String>)>);
+
+/// `[export]`: where spans go.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Export {
+    /// The OTLP backend.
+    pub otlp: Otlp,
+    /// Spans in one batch.
+    pub batch_spans: u32,
+    /// Longest that a span waits for its batch to fill.
+    #[serde(deserialize_with = "duration")]
+    pub batch_delay: Duration,
+    /// Bytes of encoded batches kept while the backend is away; beyond it spans are dropped and counted.
+    pub queue_bytes: u64,
+    /// Whether traces are printed as trees.
+    pub print: Print,
+}
+
+/// When finished traces are printed to standard output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Print {
+    /// When no OTLP endpoint is set.
+    #[default]
+    Auto,
+    /// Beside the export.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+/// `[resource]`: what is known of every traced process.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ResourceSection {
+    /// Attributes that every resource gets; they win over what was found.
+    #[serde(deserialize_with = "attributes")]
+    pub attributes: Vec<(Key, Value)>,
+}
+
+/// `[log]`: what the daemon says of itself on standard error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// The least severe level that is written.
+    pub level: Level,
+}
+
+/// A log level.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// What stops the tracer or loses spans.
+    Error,
+    /// And what makes traces worse than they could be.
+    Warn,
+    /// And what was attached, found and exported.
+    #[default]
+    Info,
+    /// And each connection.
+    Debug,
+    /// And each event.
+    Trace,
+}
+
+impl Default for Capture {
+    fn default() -> Self {
+        Self {
+            request_head_bytes: 4096,
+            response_head_bytes: 1024,
+            message_bytes: 8192,
+            ring_bytes: 4 << 20,
+            unix_sockets: true,
+        }
+    }
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            routes: Routes::default(),
+            route_guess: true,
+            max_routes_per_service: 200,
+            redact_query: true,
+            keep_query_keys: Vec::new(),
+            max_request_age: Duration::from_mins(5),
+        }
+    }
+}
+
+impl Default for Export {
+    fn default() -> Self {
+        Self {
+            otlp: Otlp::default(),
+            batch_spans: 512,
+            batch_delay: Duration::from_millis(200),
+            queue_bytes: 64 << 20,
+            print: Print::Auto,
+        }
+    }
+}
+
+impl Level {
+    /// The name that a filter of the `tracing` crates takes.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+impl Routes {
+    /// The patterns for a service: those of every matching glob, the longest (most specific) glob first.
+    pub fn for_service<'a>(&'a self, service: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0
+            .iter()
+            .filter(move |(glob, _)| glob.matches(service))
+            .flat_map(|(_, patterns)| patterns)
+            .map(String::as_str)
+    }
+
+    /// Whether no pattern is configured.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<'de> Deserialize<'de> for Routes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let table = BTreeMap::<String, Vec<RoutePattern>>::deserialize(deserializer)?;
+        let mut routes = Vec::with_capacity(table.len());
+        for (glob, patterns) in table {
+            let glob: TextPattern = glob.parse().map_err(|error| {
+                de::Error::custom(format_args!("the service glob `{glob}` is wrong: {error}"))
+            })?;
+            routes.push((glob, patterns.into_iter().map(|pattern| pattern.0).collect()));
+        }
+        // The sort is stable: globs of one length stay in alphabetical order.
+        routes.sort_by_key(|(glob, _)| std::cmp::Reverse(glob.as_str().len()));
+        Ok(Self(routes))
+    }
+}
+
+/// Text that starts with `/` and has no query: what a route can be compared with.
+struct RoutePattern(String);
+
+impl<'de> Deserialize<'de> for RoutePattern {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.starts_with('/') && !text.contains(['?', '#']) && !text.contains(char::is_whitespace) {
+            Ok(Self(text))
+        } else {
+            Err(de::Error::custom("a route starts with `/` and has no query, fragment or space"))
+        }
+    }
+}
+
+/// Reads "5m", "30s", "250ms" or sums of them ("1h 30m").
+pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    humantime::parse_duration(&text).map_err(de::Error::custom)
+}
+
+fn attributes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(Key, Value)>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Scalar {
+        Bool(bool),
+        Int(i64),
+        Text(String),
+    }
+
+    let table = BTreeMap::<String, Scalar>::deserialize(deserializer)?;
+    let value = |scalar| match scalar {
+        Scalar::Bool(value) => Value::Bool(value),
+        Scalar::Int(value) => Value::Int(value),
+        Scalar::Text(value) => Value::Str(value.into()),
+    };
+    Ok(table.into_iter().map(|(key, scalar)| (Key::Owned(key), value(scalar))).collect())
+}

@@ -1,0 +1,124 @@
+//! What a type cannot say: ranges, and settings that depend on each other.
+
+use std::time::Duration;
+
+use super::Config;
+
+/// A setting that cannot be used: the full name of its key, what it is, and what is wrong if its range is not.
+pub(super) struct Problem {
+    pub(super) key: String,
+    pub(super) value: String,
+    pub(super) reason: &'static str,
+    /// Keys to point at where `key` itself is not set.
+    pub(super) also: &'static [&'static str],
+}
+
+/// What `capture.message_bytes` may not be below.
+const HEADS: [&str; 2] = ["capture.request_head_bytes", "capture.response_head_bytes"];
+
+const KIB: u64 = 1 << 10;
+const HOUR: Duration = Duration::from_hours(1);
+
+/// The first problem, in the order of the example file.
+pub(super) fn first_problem(config: &Config) -> Option<Problem> {
+    rules(config)
+        .or_else(|| numbers(config))
+        .or_else(|| durations(config))
+        .or_else(|| words(config))
+        .or_else(|| attributes(config))
+}
+
+/// Whether an attribute tells one process or one piece of software from another, so that no configuration may set it.
+pub(super) fn is_of_one_process(key: &str) -> bool {
+    ["service.name", "service.instance.id", "container.id"].contains(&key)
+        || key.starts_with("process.")
+        || key.starts_with("telemetry.")
+}
+
+fn rules(config: &Config) -> Option<Problem> {
+    let lists = [("include", &config.select.include), ("exclude", &config.select.exclude)];
+    for (name, rules) in lists {
+        if let Some(index) = rules.iter().position(super::select::Rule::is_empty) {
+            let reason = "a rule without a field would match every process";
+            return Some(Problem {
+                key: format!("select.{name}[{index}]"),
+                value: "{}".to_owned(),
+                reason,
+                also: &[],
+            });
+        }
+    }
+    None
+}
+
+fn numbers(config: &Config) -> Option<Problem> {
+    let (capture, http, export) = (&config.capture, &config.http, &config.export);
+    let heads = capture.request_head_bytes.max(capture.response_head_bytes);
+    let ring = u64::from(capture.ring_bytes);
+    let ranges = [
+        ("capture.request_head_bytes", u64::from(capture.request_head_bytes), 256..=16 * KIB),
+        ("capture.response_head_bytes", u64::from(capture.response_head_bytes), 256..=16 * KIB),
+        ("capture.message_bytes", u64::from(capture.message_bytes), u64::from(heads)..=64 * KIB),
+        // At least the largest page that Linux has (64 KiB on arm64), so that a power of two is always whole pages.
+        ("capture.ring_bytes", ring, 64 * KIB..=KIB * KIB * KIB),
+        ("http.max_routes_per_service", u64::from(http.max_routes_per_service), 1..=100_000),
+        ("export.batch_spans", u64::from(export.batch_spans), 1..=65_536),
+        ("export.queue_bytes", export.queue_bytes, 64 * KIB..=16 * KIB * KIB * KIB),
+    ];
+    let outside = ranges
+        .into_iter()
+        .find(|(_, value, range)| !range.contains(value))
+        .map(|(key, value, _)| (key, value));
+    let uneven = (!ring.is_power_of_two()).then_some(("capture.ring_bytes", ring));
+    outside.or(uneven).map(|(key, value)| Problem {
+        key: key.to_owned(),
+        value: value.to_string(),
+        reason: "",
+        also: if key == "capture.message_bytes" { &HEADS } else { &[] },
+    })
+}
+
+fn durations(config: &Config) -> Option<Problem> {
+    let millisecond = Duration::from_millis(1);
+    let ranges = [
+        ("http.max_request_age", config.http.max_request_age, Duration::from_secs(1)..=24 * HOUR),
+        ("export.otlp.timeout", config.export.otlp.timeout, millisecond..=HOUR),
+        ("export.batch_delay", config.export.batch_delay, millisecond..=Duration::from_mins(1)),
+    ];
+    let outside = ranges.into_iter().find(|(_, value, range)| !range.contains(value));
+    outside.map(|(key, value, _)| Problem {
+        key: key.to_owned(),
+        value: format!("\"{}\"", humantime::format_duration(value)),
+        reason: "",
+        also: &[],
+    })
+}
+
+fn words(config: &Config) -> Option<Problem> {
+    let otlp = &config.export.otlp;
+    let words = [
+        ("export.otlp.protocol", &otlp.protocol, ["", "grpc", "http/protobuf"]),
+        ("export.otlp.compression", &otlp.compression, ["", "gzip", "none"]),
+    ];
+    let unknown = words.into_iter().find(|(_, word, known)| !known.contains(&word.as_str()));
+    unknown.map(|(key, word, _)| Problem {
+        key: key.to_owned(),
+        value: format!("\"{word}\""),
+        reason: "",
+        also: &[],
+    })
+}
+
+fn attributes(config: &Config) -> Option<Problem> {
+    let wrong = config.resource.attributes.iter().find(|(key, _)| key.is_empty() || is_of_one_process(key));
+    wrong.map(|(key, _)| Problem {
+        key: "resource.attributes".to_owned(),
+        value: format!("a table with `{key}`"),
+        reason: if key.is_empty() {
+            "the name is empty"
+        } else {
+            "it would make all processes look like one"
+        },
+        also: &[],
+    })
+}

@@ -1,0 +1,76 @@
+//! The processes that are alive, each with its resource.
+
+use std::{num::NonZeroUsize, sync::Arc};
+
+use lru::LruCache;
+
+use super::{host::Host, process::ProcessFacts, resource::resource};
+use crate::spans::span::{Key, Resource, Value};
+
+/// A bounded cache from process to resource.
+///
+/// A process is its id together with its start time, so that a reused id is a new process. The least recently used
+/// entry makes room where exits were missed; evicting one costs nothing but finding the facts again.
+#[derive(Debug)]
+pub struct Directory {
+    host: Host,
+    attributes: Vec<(Key, Value)>,
+    processes: LruCache<u32, Entry>,
+    evicted: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// [`ProcessFacts::start_ticks`].
+    start_ticks: u64,
+    resource: Arc<Resource>,
+}
+
+impl Directory {
+    /// An empty directory for at most `capacity` processes. `attributes` are those of the configuration.
+    pub fn new(capacity: NonZeroUsize, host: Host, attributes: Vec<(Key, Value)>) -> Self {
+        Self { host, attributes, processes: LruCache::new(capacity), evicted: 0 }
+    }
+
+    /// The resource of a process that was inserted before. `start_ticks` of 0 stands for "whichever has this id now".
+    pub fn get(&mut self, pid: u32, start_ticks: u64) -> Option<Arc<Resource>> {
+        let entry = self.processes.get(&pid)?;
+        same_process(entry.start_ticks, start_ticks).then(|| entry.resource.clone())
+    }
+
+    /// Makes the resource of a process, in place of what was known under its id.
+    pub fn insert(&mut self, facts: &ProcessFacts) -> Arc<Resource> {
+        let resource = Arc::new(resource(facts, &self.host, &self.attributes));
+        let entry = Entry { start_ticks: facts.start_ticks(), resource: resource.clone() };
+        let displaced = self.processes.push(facts.pid, entry);
+        self.evicted += u64::from(displaced.is_some_and(|(pid, _)| pid != facts.pid));
+        resource
+    }
+
+    /// Forgets a process that has exited, or that has executed another program and is to be described anew.
+    /// Leaves a younger process with the same id alone.
+    pub fn remove(&mut self, pid: u32, start_ticks: u64) {
+        if self.processes.peek(&pid).is_some_and(|entry| same_process(entry.start_ticks, start_ticks)) {
+            self.processes.pop(&pid);
+        }
+    }
+
+    /// How many processes are known.
+    pub fn len(&self) -> usize {
+        self.processes.len()
+    }
+
+    /// Whether none is known.
+    pub fn is_empty(&self) -> bool {
+        self.processes.is_empty()
+    }
+
+    /// How many entries had to make room for others.
+    pub fn evicted(&self) -> u64 {
+        self.evicted
+    }
+}
+
+fn same_process(known: u64, asked: u64) -> bool {
+    known == asked || asked == 0
+}

@@ -1,0 +1,125 @@
+//! The facts of one process.
+
+use std::path::{Path, PathBuf};
+
+use super::otel_env::OtelEnv;
+
+/// Nanoseconds in one clock tick of `/proc/<pid>/stat`: USER_HZ, which is 100 on every architecture that eBPF runs on
+/// (`include/asm-generic/param.h` of Linux).
+pub const NS_PER_TICK: u64 = 10_000_000;
+
+/// Most arguments that are kept of one process.
+const MAX_ARGS: usize = 1024;
+
+/// A block of NUL-separated strings as the kernel keeps it (arguments, environment).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Block<'a> {
+    /// The bytes.
+    pub bytes: &'a [u8],
+    /// Whether the block goes on after `bytes`.
+    pub cut: bool,
+}
+
+/// What the kernel programs know of a process at its first request.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KernelProcess<'a> {
+    /// Process id (thread group id) in the initial namespace.
+    pub pid: u32,
+    /// That of the parent.
+    pub parent_pid: u32,
+    /// `task_struct.start_boottime` of the group leader: nanoseconds since boot. 0 where unknown.
+    pub start_ns: u64,
+    /// `task_struct.comm`, NUL-padded.
+    pub comm: &'a [u8],
+    /// `mm_struct.arg_start..arg_end`.
+    pub args: Block<'a>,
+    /// `mm_struct.env_start..env_end`.
+    pub env: Block<'a>,
+}
+
+/// What is known of a process. Empty or `None` means unknown.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ProcessFacts {
+    /// Process id.
+    pub pid: u32,
+    /// Nanoseconds since boot at which it started, 0 where unknown. From `/proc` it is whole ticks.
+    pub start_ns: u64,
+    /// Process id of its parent.
+    pub parent_pid: u32,
+    /// Name of its main thread, at most 15 bytes.
+    pub comm: String,
+    /// Path of its executable as seen from its own mount namespace; never opened.
+    pub exe: Option<PathBuf>,
+    /// Its arguments, the program's name first; a process may have replaced them by a title.
+    pub args: Vec<String>,
+    /// Whether there are more arguments than `args`.
+    pub args_cut: bool,
+    /// What its environment says for OpenTelemetry.
+    pub env: OtelEnv,
+    /// Whether there is more environment than was looked at.
+    pub env_cut: bool,
+    /// `/proc/<pid>/cgroup`.
+    pub cgroup: Option<String>,
+    /// Id of its container.
+    pub container_id: Option<String>,
+    /// Name of its container, where the cgroup or a container runtime tells.
+    pub container_name: Option<String>,
+}
+
+impl ProcessFacts {
+    /// The facts as far as the kernel programs saw them.
+    pub fn from_kernel(process: &KernelProcess<'_>) -> Self {
+        let mut facts = Self {
+            pid: process.pid,
+            start_ns: process.start_ns,
+            parent_pid: process.parent_pid,
+            comm: text(process.comm.split(|&byte| byte == 0).next().unwrap_or_default()),
+            ..Self::default()
+        };
+        facts.set_args(process.args);
+        facts.set_env(process.env);
+        facts
+    }
+
+    /// Start in clock ticks since boot, the unit in which kernel and `/proc` agree. 0 where unknown.
+    pub fn start_ticks(&self) -> u64 {
+        self.start_ns / NS_PER_TICK
+    }
+
+    /// File name of the executable, else the one that the first argument or the kernel gives; empty where unknown.
+    pub fn executable_name(&self) -> String {
+        let of_path = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+        self.exe.as_deref().and_then(of_path).unwrap_or_else(|| self.comm.clone())
+    }
+
+    /// Sets the arguments. One that may be incomplete is dropped: half a path would make a wrong name.
+    pub(super) fn set_args(&mut self, block: Block<'_>) {
+        let mut args: Vec<&[u8]> = block.bytes.split(|&byte| byte == 0).take(MAX_ARGS + 1).collect();
+        // The piece after the last NUL: nothing where the block is whole, the start of an argument where it is cut.
+        if block.cut || args.len() > MAX_ARGS {
+            args.pop();
+        }
+        self.args_cut = block.cut;
+        // A title that is shorter than the arguments it replaced is followed by NULs.
+        while args.last().is_some_and(|arg| arg.is_empty()) {
+            args.pop();
+        }
+        self.args = args.into_iter().map(text).collect();
+    }
+
+    /// Sets what the environment says.
+    pub(super) fn set_env(&mut self, block: Block<'_>) {
+        let complete = match block.bytes.iter().rposition(|&byte| byte == 0) {
+            Some(end) if block.cut => &block.bytes[..end],
+            None if block.cut => &[],
+            _ => block.bytes,
+        };
+        self.env = OtelEnv::from_block(complete);
+        self.env_cut = block.cut;
+    }
+}
+
+/// Bytes as text; what is no UTF-8 becomes replacement characters.
+pub(super) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
