@@ -6,17 +6,22 @@
 //!
 //! Not read: bodies. HTTP/0.9 (it has no status line), HTTP/2 and what an upgrade switches to are other protocols.
 
+mod adrift;
+mod chunks;
 mod detect;
+mod fields;
+mod head;
 mod headers;
 pub mod limits;
 mod message;
 mod method;
 mod parser;
+mod start_line;
 mod target;
 
 pub use crate::contract::{Follows, Gap, Reason, Side, Step};
 pub use detect::{Detection, detect};
-pub use headers::Headers;
+pub use headers::{HeaderIter, Headers};
 pub use message::{ContextHeaders, End, Message, RequestHead, ResponseHead, Version};
 pub use method::Method;
 pub use parser::Parser;

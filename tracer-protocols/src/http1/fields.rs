@@ -1,0 +1,195 @@
+//! The few header fields that framing and spans need, gathered in one pass.
+
+use super::message::{ContextHeaders, Version};
+
+/// What `Content-Length` says (RFC 9112 section 6.3, rules 5 and 6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Length {
+    #[default]
+    Absent,
+    Bytes(u64),
+    /// Several values that differ, or one that is no number.
+    Contradictory,
+}
+
+/// What `Transfer-Encoding` says (RFC 9112 section 6.3, rule 4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Transfer {
+    #[default]
+    Absent,
+    /// The last coding is `chunked`.
+    Chunked,
+    /// The last coding is another one: the body has no end of its own.
+    Other,
+}
+
+/// The fields of one head.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Fields<'a> {
+    pub(super) host: Option<&'a str>,
+    pub(super) user_agent: Option<&'a str>,
+    pub(super) context: ContextHeaders<'a>,
+    pub(super) length: Length,
+    pub(super) transfer: Transfer,
+    pub(super) expects_continue: bool,
+    has_upgrade: bool,
+    connection_close: bool,
+    connection_keep_alive: bool,
+    connection_upgrade: bool,
+}
+
+impl<'a> Fields<'a> {
+    /// Takes note of one field. Most names are told apart by their length alone.
+    #[inline]
+    pub(super) fn note(&mut self, name: &[u8], value: &'a [u8]) {
+        let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
+        match name.len() {
+            4 if is(b"host") => self.host = self.host.or(text(value)),
+            6 if is(b"expect") => self.expects_continue |= value.eq_ignore_ascii_case(b"100-continue"),
+            7 if is(b"upgrade") => self.has_upgrade = true,
+            10 if is(b"user-agent") => self.user_agent = self.user_agent.or(text(value)),
+            10 if is(b"connection") => self.note_connection(value),
+            10 if is(b"tracestate") => self.context.tracestate = self.context.tracestate.or(text(value)),
+            11 if is(b"traceparent") => {
+                self.context.ambiguous |= self.context.traceparent.is_some();
+                self.context.traceparent = self.context.traceparent.or(text(value));
+            }
+            14 if is(b"content-length") => self.note_length(value),
+            17 if is(b"transfer-encoding") => self.note_transfer(value),
+            _ => {}
+        }
+    }
+
+    fn note_connection(&mut self, value: &[u8]) {
+        for option in list(value) {
+            self.connection_close |= option.eq_ignore_ascii_case(b"close");
+            self.connection_keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+            self.connection_upgrade |= option.eq_ignore_ascii_case(b"upgrade");
+        }
+    }
+
+    fn note_length(&mut self, value: &[u8]) {
+        // Equal values, in one field or several, count as one.
+        for item in list(value) {
+            self.length = match (self.length, number(item)) {
+                (Length::Absent, Some(n)) => Length::Bytes(n),
+                (Length::Bytes(known), Some(n)) if known == n => self.length,
+                _ => Length::Contradictory,
+            };
+        }
+    }
+
+    fn note_transfer(&mut self, value: &[u8]) {
+        for coding in list(value) {
+            let name = coding.split(|&b| b == b';').next().unwrap_or_default().trim_ascii();
+            if name.eq_ignore_ascii_case(b"chunked") {
+                self.transfer = Transfer::Chunked;
+            } else if !name.is_empty() && !name.eq_ignore_ascii_case(b"identity") {
+                self.transfer = Transfer::Other;
+            }
+        }
+    }
+
+    /// The length that counts: Transfer-Encoding overrules it.
+    pub(super) fn content_length(&self) -> Option<u64> {
+        match (self.transfer, self.length) {
+            (Transfer::Absent, Length::Bytes(n)) => Some(n),
+            _ => None,
+        }
+    }
+
+    pub(super) fn upgrade(&self) -> bool {
+        self.has_upgrade && self.connection_upgrade
+    }
+
+    /// RFC 9112 section 9.3.
+    pub(super) fn keep_alive(&self, version: Version) -> bool {
+        !self.connection_close && (version == Version::Http11 || self.connection_keep_alive)
+    }
+}
+
+/// The items of a comma-separated list.
+fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|&b| b == b',').map(<[u8]>::trim_ascii)
+}
+
+/// A decimal number and nothing else.
+fn number(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0u64, |n, &b| {
+        b.is_ascii_digit().then_some(())?;
+        n.checked_mul(10)?.checked_add(u64::from(b - b'0'))
+    })
+}
+
+fn text(value: &[u8]) -> Option<&str> {
+    std::str::from_utf8(value).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noted<'a>(fields: &[(&'a str, &'a str)]) -> Fields<'a> {
+        let mut noted = Fields::default();
+        for (name, value) in fields {
+            noted.note(name.as_bytes(), value.as_bytes());
+        }
+        noted
+    }
+
+    #[test]
+    fn lengths() {
+        let length = |values: &[&'static str]| {
+            noted(&values.iter().map(|v| ("Content-Length", *v)).collect::<Vec<_>>()).length
+        };
+        assert_eq!(length(&[]), Length::Absent);
+        assert_eq!(length(&["17"]), Length::Bytes(17));
+        assert_eq!(length(&["5, 5", "5"]), Length::Bytes(5));
+        for bad in
+            [&["5", "6"][..], &["5,6"], &["+5"], &["-1"], &["0x5"], &[""], &["5,"], &["18446744073709551616"]]
+        {
+            assert_eq!(length(bad), Length::Contradictory, "{bad:?}");
+        }
+        assert_eq!(length(&["18446744073709551615"]), Length::Bytes(u64::MAX));
+    }
+
+    #[test]
+    fn transfer_encodings() {
+        let transfer = |value| noted(&[("transfer-encoding", value)]).transfer;
+        assert_eq!(transfer("chunked"), Transfer::Chunked);
+        assert_eq!(transfer("gzip, Chunked"), Transfer::Chunked);
+        assert_eq!(transfer("chunked, gzip"), Transfer::Other);
+        assert_eq!(transfer("identity"), Transfer::Absent);
+        let both = noted(&[("Content-Length", "5"), ("Transfer-Encoding", "chunked")]);
+        assert_eq!(both.content_length(), None);
+    }
+
+    #[test]
+    fn persistence() {
+        let keeps = |value, version| noted(&[("Connection", value)]).keep_alive(version);
+        assert!(keeps("", Version::Http11));
+        assert!(!keeps("x, Close", Version::Http11));
+        assert!(!keeps("", Version::Http10));
+        assert!(keeps("Keep-Alive", Version::Http10));
+    }
+
+    #[test]
+    fn a_second_traceparent_makes_the_context_ambiguous() {
+        let context = noted(&[("Traceparent", "a"), ("TRACESTATE", "s")]).context;
+        assert_eq!(
+            (context.traceparent, context.tracestate, context.ambiguous),
+            (Some("a"), Some("s"), false)
+        );
+        assert!(noted(&[("traceparent", "a"), ("traceparent", "a")]).context.ambiguous);
+    }
+
+    #[test]
+    fn upgrades_need_both_headers() {
+        assert!(noted(&[("Connection", "keep-alive, Upgrade"), ("Upgrade", "websocket")]).upgrade());
+        assert!(!noted(&[("Upgrade", "websocket")]).upgrade());
+        assert!(!noted(&[("Connection", "upgrade")]).upgrade());
+    }
+}
