@@ -1,0 +1,211 @@
+//! Loads the object, sets its globals, attaches its programs.
+
+use std::path::Path;
+
+use aya::{
+    Btf, Ebpf, EbpfLoader,
+    maps::{HashMap, MapData, MapError, PerCpuArray, RingBuf},
+    programs::{BtfTracePoint, ProgramError},
+    util::online_cpus,
+};
+use tracer_common::{config::KernelConfig, drops::KernelDrop, offsets::KernelOffsets};
+
+use super::{
+    btf::{self, BtfError, VMLINUX},
+    programs::{Need, PROGRAMS, ProgramSpec},
+    rings,
+};
+
+#[cfg(not(ebpf_stub))]
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tracer.bpf.o"));
+#[cfg(ebpf_stub)]
+static OBJECT: &[u8] = &[];
+
+/// The kernel side cannot be brought up.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// This binary was built without kernel programs.
+    #[error("this binary was built with TRACER_EBPF_STUB=1 and holds no kernel programs; build it with `cargo xtask build`")]
+    Stub,
+    /// No usable type information.
+    #[error(transparent)]
+    Btf(#[from] BtfError),
+    /// aya cannot read the kernel's type information.
+    #[error("the kernel's type information cannot be used: {0}")]
+    KernelBtf(#[from] aya::BtfError),
+    /// The object was refused.
+    #[error("the kernel refuses the tracer's programs or maps: {0}; `tracer check` says what is missing")]
+    Object(#[from] aya::EbpfError),
+    /// A map operation failed.
+    #[error("a map of the kernel side failed: {0}")]
+    Map(#[from] MapError),
+    /// A map that must exist does not.
+    #[error("the object lacks map {0}; the binary is damaged or was built from mixed sources")]
+    NoMap(&'static str),
+    /// The number of CPUs cannot be read.
+    #[error("cannot tell the number of CPUs ({0}): {1}")]
+    Cpus(&'static str, std::io::Error),
+    /// A required program was refused.
+    #[error("the kernel refuses program {name} on tracepoint {tracepoint}: {source}; without it, {loss}")]
+    Program {
+        /// The program.
+        name: &'static str,
+        /// Its tracepoint.
+        tracepoint: &'static str,
+        /// What that costs.
+        loss: &'static str,
+        /// The kernel's reason, with the verifier's log where there is one.
+        source: ProgramError,
+    },
+}
+
+/// Whether one program runs.
+#[derive(Clone, Debug)]
+pub struct ProgramState {
+    /// Which.
+    pub spec: &'static ProgramSpec,
+    /// Why it does not run, or `None` where it does.
+    pub reason: Option<String>,
+}
+
+/// The running kernel side. Dropping it detaches everything; so does the end of the process, however it ends.
+pub struct Kernel {
+    ebpf: Ebpf,
+    drops: PerCpuArray<MapData, u64>,
+    processes: HashMap<MapData, u32, u32>,
+    /// One ring buffer per CPU.
+    pub rings: Vec<RingBuf<MapData>>,
+    /// Every program with its state.
+    pub programs: Vec<ProgramState>,
+}
+
+/// What the kernel says of a program's cost so far (0 unless `kernel.bpf_stats_enabled`).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ProgramCost {
+    /// Runs.
+    pub runs: u64,
+    /// Nanoseconds in all of them.
+    pub nanoseconds: u64,
+}
+
+/// Loads the object. Nothing is attached yet: see [`Kernel::attach`].
+pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> {
+    if OBJECT.is_empty() {
+        return Err(LoadError::Stub);
+    }
+    let offsets = btf::offsets(Path::new(VMLINUX))?;
+    let kernel_btf = Btf::from_sys_fs()?;
+    let cpus = online_cpus().map_err(|(file, error)| LoadError::Cpus(file, error))?;
+    let slots = cpus.iter().max().map_or(1, |last| last + 1);
+
+    let (config, offsets) = (ConfigBytes(config), OffsetBytes(offsets));
+    let mut ebpf = EbpfLoader::new()
+        .btf(Some(&kernel_btf))
+        .override_global("CONFIG", &config, true)
+        .override_global("OFFSETS", &offsets, true)
+        .map_max_entries("RINGS", slots)
+        .load(OBJECT)?;
+    let rings = rings::create(&mut ebpf, slots, ring_bytes)?;
+    let drops = PerCpuArray::try_from(ebpf.take_map("DROPS").ok_or(LoadError::NoMap("DROPS"))?)?;
+    let processes = HashMap::try_from(ebpf.take_map("PROCESSES").ok_or(LoadError::NoMap("PROCESSES"))?)?;
+
+    let only_selected = config.0.only_selected != 0;
+    let mut programs = Vec::new();
+    for spec in PROGRAMS {
+        if spec.need == Need::OnlySelected && !only_selected {
+            programs.push(ProgramState {
+                spec,
+                reason: Some("only needed while a single command is traced".into()),
+            });
+            continue;
+        }
+        let reason = match load_program(&mut ebpf, spec, &kernel_btf) {
+            Ok(()) => None,
+            Err(source) if spec.need == Need::Required => {
+                return Err(LoadError::Program {
+                    name: spec.name,
+                    tracepoint: spec.tracepoint,
+                    loss: spec.loss,
+                    source,
+                });
+            }
+            Err(error) => Some(format!("{error}; without it, {}", spec.loss)),
+        };
+        programs.push(ProgramState { spec, reason });
+    }
+    Ok(Kernel { ebpf, drops, processes, rings, programs })
+}
+
+fn program<'a>(ebpf: &'a mut Ebpf, spec: &ProgramSpec) -> Result<&'a mut BtfTracePoint, ProgramError> {
+    ebpf.program_mut(spec.name).ok_or(ProgramError::NotLoaded)?.try_into()
+}
+
+fn load_program(ebpf: &mut Ebpf, spec: &ProgramSpec, btf: &Btf) -> Result<(), ProgramError> {
+    program(ebpf, spec)?.load(spec.tracepoint, btf)
+}
+
+impl Kernel {
+    /// Attaches every loaded program. From here on events arrive.
+    pub fn attach(&mut self) -> Result<(), LoadError> {
+        for state in &mut self.programs {
+            if state.reason.is_some() {
+                continue;
+            }
+            let spec = state.spec;
+            if let Err(source) = program(&mut self.ebpf, spec).and_then(|program| program.attach().map(drop)) {
+                if spec.need == Need::Required {
+                    return Err(LoadError::Program {
+                        name: spec.name,
+                        tracepoint: spec.tracepoint,
+                        loss: spec.loss,
+                        source,
+                    });
+                }
+                state.reason = Some(format!("{source}; without it, {}", spec.loss));
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops counted by the kernel side so far, summed over CPUs.
+    pub fn drops(&self) -> Result<Vec<(KernelDrop, u64)>, MapError> {
+        KernelDrop::ALL
+            .into_iter()
+            .map(|reason| Ok((reason, self.drops.get(&(reason as u32), 0)?.iter().sum())))
+            .collect()
+    }
+
+    /// Sets `tracer_common::process` flags of a process, keeping the others.
+    pub fn mark_process(&mut self, tgid: u32, flags: u32) -> Result<(), MapError> {
+        let known = match self.processes.get(&tgid, 0) {
+            Ok(known) => known,
+            Err(MapError::KeyNotFound) => 0,
+            Err(error) => return Err(error),
+        };
+        self.processes.insert(tgid, known | flags, 0)
+    }
+
+    /// Run count and time of each program.
+    pub fn costs(&self) -> Vec<(&'static str, ProgramCost)> {
+        self.programs
+            .iter()
+            .filter_map(|state| {
+                let info = self.ebpf.program(state.spec.name)?.info().ok()?;
+                let cost = ProgramCost { runs: info.run_count(), nanoseconds: info.run_time().as_nanos() as u64 };
+                Some((state.spec.name, cost))
+            })
+            .collect()
+    }
+}
+
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+struct ConfigBytes(KernelConfig);
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+struct OffsetBytes(KernelOffsets);
+
+// SAFETY: `repr(C)` structs of `u32` alone: no padding, every bit pattern is valid.
+unsafe impl aya::Pod for ConfigBytes {}
+// SAFETY: as above.
+unsafe impl aya::Pod for OffsetBytes {}

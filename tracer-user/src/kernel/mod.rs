@@ -1,0 +1,6 @@
+//! The kernel side as the daemon sees it: offsets, the object, loading and attaching. Kernel-facing: `unsafe` is allowed here.
+
+pub mod btf;
+pub mod loader;
+pub mod programs;
+pub mod rings;

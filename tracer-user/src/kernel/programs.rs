@@ -1,0 +1,65 @@
+//! The table of kernel programs: what each is attached to and what is lost without it.
+
+/// One program of the object.
+#[derive(Clone, Copy, Debug)]
+pub struct ProgramSpec {
+    /// Its name in the object.
+    pub name: &'static str,
+    /// The tracepoint that it attaches to.
+    pub tracepoint: &'static str,
+    /// When it is needed.
+    pub need: Need,
+    /// What is lost when this kernel does not take it, as the end of the sentence "without it, ...".
+    pub loss: &'static str,
+}
+
+/// When a program is loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Always; the daemon does not start without it.
+    Required,
+    /// Always; the daemon starts without it.
+    Useful,
+    /// Only when a single command and its children are traced.
+    OnlySelected,
+}
+
+/// Every program, in the order of attaching: endings before beginnings, so that nothing is opened that is never closed.
+pub const PROGRAMS: &[ProgramSpec] = &[
+    ProgramSpec {
+        name: "process_exit",
+        tracepoint: "sched_process_exit",
+        need: Need::Useful,
+        loss: "processes that ended are remembered until the table is full",
+    },
+    ProgramSpec {
+        name: "process_exec",
+        tracepoint: "sched_process_exec",
+        need: Need::Useful,
+        loss: "a process that replaces its program keeps its old name",
+    },
+    ProgramSpec {
+        name: "process_fork",
+        tracepoint: "sched_process_fork",
+        need: Need::OnlySelected,
+        loss: "children of the command are not traced",
+    },
+    ProgramSpec {
+        name: "sock_state",
+        tracepoint: "inet_sock_set_state",
+        need: Need::Useful,
+        loss: "resets and responses that end with their connection are noticed late",
+    },
+    ProgramSpec {
+        name: "sock_recv",
+        tracepoint: "sock_recv_length",
+        need: Need::Required,
+        loss: "nothing can be traced (kernel 6.3 or later is needed)",
+    },
+    ProgramSpec {
+        name: "sock_send",
+        tracepoint: "sock_send_length",
+        need: Need::Required,
+        loss: "nothing can be traced (kernel 6.3 or later is needed)",
+    },
+];
