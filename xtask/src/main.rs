@@ -1,2 +1,51 @@
-//! Repository commands.
-fn main() {}
+//! The repository's commands: `cargo xtask <command>`. One file per command.
+#![forbid(unsafe_code)]
+
+mod build;
+mod check;
+mod programs;
+mod run;
+mod setup;
+mod shell;
+mod test;
+mod test_env;
+mod tidy;
+mod tools;
+mod workspace;
+
+use clap::{Parser, Subcommand};
+
+/// Commands of the tracer repository.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_version_flag = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Install what compiling the kernel programs needs, if it is missing.
+    Setup,
+    /// Build the daemon with its kernel programs; leaves target/release/tracer.
+    Build(build::Args),
+    /// Set up, build, check this host, and trace every service on it until Ctrl-C.
+    Run(run::Args),
+    /// Run every test that this machine can run, and say which were left out and why.
+    Test(test::Args),
+    /// Check the house rules: file sizes, imports, unsafe code, forbidden words, links.
+    Tidy,
+    /// Formatting, clippy, tidy and dependency rules: what must pass before a commit.
+    Check,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Setup => setup::run(),
+        Command::Build(args) => build::run(args),
+        Command::Run(args) => run::run(&args),
+        Command::Test(args) => test::run(&args),
+        Command::Tidy => tidy::run(),
+        Command::Check => check::run(),
+    }
+}

@@ -1,0 +1,96 @@
+//! Real services and clients that the scenarios use: this table is the only place that names them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::setup::apt_get;
+use crate::shell::{run, say, succeeds, which};
+
+/// Programs, and the distribution packages that bring them.
+const PROGRAMS: [(&str, &str); 4] =
+    [("nginx", "nginx-light"), ("wrk", "wrk"), ("curl", "curl"), ("node", "nodejs")];
+
+/// What `python3 -m venv` needs is a package of its own on Debian.
+const VENV_PACKAGE: &str = "python3-venv";
+
+/// Python packages. `rotel` is a real OTLP receiver.
+const PYTHON: [&str; 7] = [
+    "gunicorn==27.0.1",
+    "flask==3.1.3",
+    "requests==2.34.2",
+    "uvicorn==0.54.0",
+    "fastapi==0.165.0",
+    "aiohttp==3.14.5",
+    "rotel==0.0.1a15",
+];
+
+/// Installs what is missing, and returns the directory of the Python environment.
+pub(crate) fn prepare(root: &Path) -> Result<PathBuf> {
+    install_programs()?;
+    let venv = root.join("target/test-env");
+    install_python(&venv)?;
+    Ok(venv)
+}
+
+fn install_programs() -> Result<()> {
+    let has_venv = succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"]));
+    let packages = missing(|program| which(program).is_some(), has_venv);
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let list = packages.join(", ");
+    if which("apt-get").is_none() {
+        bail!("the scenarios need {list} (Debian's names), and there is no apt-get to install them with");
+    }
+    say(format!("installing distribution packages for the scenarios: {list}."));
+    let install = || run(apt_get(&["install", "--yes", "--no-install-recommends"]).args(&packages));
+    if install().is_err() {
+        say("that failed; the package lists may be old, so new ones are fetched and it is tried once more.");
+        run(&mut apt_get(&["update"]))?;
+        install()?;
+    }
+    Ok(())
+}
+
+/// The packages to install, given which programs are here.
+fn missing(is_here: impl Fn(&str) -> bool, has_venv: bool) -> Vec<&'static str> {
+    let programs = PROGRAMS.iter().filter(|(program, _)| !is_here(program)).map(|(_, package)| *package);
+    programs.chain((!has_venv).then_some(VENV_PACKAGE)).collect()
+}
+
+fn install_python(venv: &Path) -> Result<()> {
+    // Written last, so an interrupted installation is started again.
+    let stamp = venv.join("tracer-packages");
+    let wanted = PYTHON.join("\n");
+    let python = venv.join("bin/python");
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted)
+        && succeeds(Command::new(&python).arg("--version"))
+    {
+        return Ok(());
+    }
+    say("creating the Python environment of the scenarios in target/test-env.");
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(venv))?;
+    let options = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    run(Command::new(&python).args(options).args(PYTHON))?;
+    std::fs::write(stamp, wanted)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_missing_is_installed() {
+        assert_eq!(missing(|_| true, true), Vec::<&str>::new());
+        assert_eq!(missing(|program| program != "nginx", true), ["nginx-light"]);
+        assert_eq!(missing(|program| program != "node", false), ["nodejs", VENV_PACKAGE]);
+    }
+
+    #[test]
+    fn every_python_package_is_pinned() {
+        assert!(PYTHON.iter().all(|package| package.contains("==")));
+    }
+}
