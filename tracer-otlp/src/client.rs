@@ -20,7 +20,7 @@ const BUFFER: usize = 64 << 10;
 /// How long an unused connection is kept.
 const IDLE: Duration = Duration::from_secs(90);
 /// How soon TCP asks an unused connection whether its peer still lives, so that middleboxes do not forget it.
-const KEEPALIVE: Duration = Duration::from_secs(60);
+const KEEPALIVE: Duration = Duration::from_mins(1);
 /// Largest answer read, in bytes; the bound that the OTLP specification recommends to clients.
 pub(crate) const LARGEST_ANSWER: usize = 4 << 20;
 

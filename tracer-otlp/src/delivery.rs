@@ -5,6 +5,7 @@ use crate::{
     endpoint::Endpoint,
     gate::Gate,
     outcome::{Acceptance, Outcome},
+    probe::Probe,
     queue::{Held, Queue},
     sender::Sender,
     settings::RetryBounds,
@@ -22,6 +23,7 @@ pub(crate) struct Delivery {
     pub(crate) sender: Sender,
     pub(crate) retry: RetryBounds,
     pub(crate) gate: Gate,
+    pub(crate) probe: Probe,
     pub(crate) stats: Arc<Stats>,
     pub(crate) closing: Closing,
 }
@@ -59,37 +61,37 @@ impl Delivery {
         };
         let mut backoff = None;
         loop {
-            while let Some(opens_at) = self.gate.closed_until(Instant::now()) {
+            let turn = self.probe.turn().await;
+            if let Some(opens_at) = self.gate.closed_until(Instant::now()) {
+                drop(turn);
                 if !self.rest(opens_at, false).await {
                     return;
                 }
+                continue;
             }
             if backoff.is_some() {
                 self.stats.count_retry();
             }
             let backoff = backoff.get_or_insert_with(|| Backoff::new(self.retry, Instant::now()));
-            match self.sender.send(body.clone()).await {
+            let outcome = self.sender.send(body.clone()).await;
+            self.probe.found(!matches!(outcome, Outcome::Unavailable { .. }));
+            let (text, retry_after) = match outcome {
                 Outcome::Accepted(acceptance) => return self.accept(held, &acceptance),
-                Outcome::Refused(text) => {
-                    let text = format!("Sending to {} failed: {text}", self.endpoint);
-                    self.note_available();
-                    return self.give_up(held, DropReason::Rejected, &text);
-                }
-                Outcome::Unavailable { text, retry_after } => {
-                    let text = format!("Sending to {} failed: {text}", self.endpoint);
-                    self.note_unavailable(&text);
-                    let now = Instant::now();
-                    if let Some(pause) = retry_after {
-                        self.gate.close(now, pause);
-                    }
-                    let Some(delay) = backoff.delay(now, retry_after) else {
-                        return self.give_up(held, DropReason::RetriesExhausted, &text);
-                    };
-                    // Dropping `held` counts it as lost by shutdown.
-                    if !self.rest(now + delay, retry_after.is_none()).await {
-                        return;
-                    }
-                }
+                Outcome::Refused(text) => return self.refuse(held, &self.failure(&text)),
+                Outcome::Unavailable { text, retry_after } => (self.failure(&text), retry_after),
+            };
+            self.note_unavailable(&text);
+            let now = Instant::now();
+            if let Some(pause) = retry_after {
+                self.gate.close(now, pause);
+            }
+            drop(turn);
+            let Some(delay) = backoff.delay(now, retry_after) else {
+                return self.give_up(held, DropReason::RetriesExhausted, &text);
+            };
+            // Dropping `held` counts it as lost by shutdown.
+            if !self.rest(now + delay, retry_after.is_none()).await {
+                return;
             }
         }
     }
@@ -132,6 +134,15 @@ impl Delivery {
             self.complain(&text);
         }
         held.settle();
+    }
+
+    fn refuse(&self, held: Held, text: &str) {
+        self.note_available();
+        self.give_up(held, DropReason::Rejected, text);
+    }
+
+    fn failure(&self, text: &str) -> String {
+        format!("Sending to {} failed: {text}", self.endpoint)
     }
 
     fn give_up(&self, held: Held, reason: DropReason, text: &str) {

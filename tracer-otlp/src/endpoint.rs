@@ -9,6 +9,8 @@ use thiserror::Error;
 
 /// Appended to the base endpoint for HTTP ("Endpoint URLs for OTLP/HTTP").
 const TRACES_PATH: &str = "v1/traces";
+/// gRPC's way to name a Unix socket, with or without slashes (grpc/doc/naming.md).
+const UNIX: &str = "unix:";
 
 /// A checked URL of scheme `http` or `https`, with a host.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,10 +41,8 @@ pub enum EndpointError {
 impl Endpoint {
     /// A gRPC target: a URL, or `host:port`, which means `http://` if `insecure` and `https://` otherwise.
     pub fn grpc(text: &str, insecure: bool) -> Result<Endpoint, EndpointError> {
-        let uri = if text.contains("://") {
+        let uri = if text.contains("://") || text.starts_with(UNIX) {
             parse(text)?
-        } else if text.starts_with("unix:") {
-            return Err(EndpointError::Scheme);
         } else {
             parse(&format!("{}://{text}", if insecure { "http" } else { "https" }))?
         };
@@ -54,12 +54,8 @@ impl Endpoint {
 
     /// The exact URL to post traces to; an empty path becomes `/`.
     pub fn http(text: &str) -> Result<Endpoint, EndpointError> {
-        if !text.contains("://") {
-            return Err(if text.starts_with("unix:") {
-                EndpointError::Scheme
-            } else {
-                EndpointError::NoScheme
-            });
+        if !text.contains("://") && !text.starts_with(UNIX) {
+            return Err(EndpointError::NoScheme);
         }
         Ok(Endpoint { uri: parse(text)? })
     }
@@ -93,6 +89,9 @@ impl Endpoint {
 }
 
 fn parse(text: &str) -> Result<Uri, EndpointError> {
+    if text.starts_with(UNIX) {
+        return Err(EndpointError::Scheme);
+    }
     let uri: Uri = text.parse().map_err(|_| EndpointError::NotAUrl)?;
     if uri.scheme() != Some(&Scheme::HTTP) && uri.scheme() != Some(&Scheme::HTTPS) {
         return Err(EndpointError::Scheme);

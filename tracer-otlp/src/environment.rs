@@ -83,7 +83,7 @@ impl Settings {
             Some(protocol) => protocol.protocol()?,
             None => guess_protocol(&endpoint.value),
         };
-        let insecure = find(env, "INSECURE").map(|insecure| insecure.boolean()).transpose()?.unwrap_or(false);
+        let insecure = find(env, "INSECURE").map(Variable::boolean).transpose()?.unwrap_or(false);
         let target = match (protocol, traces.is_some()) {
             (Protocol::Grpc, _) => Endpoint::grpc(&endpoint.value, insecure),
             (Protocol::HttpProtobuf, true) => Endpoint::http(&endpoint.value),

@@ -4,6 +4,7 @@ use crate::{
     batch::{Batch, Leftover, Rejected},
     delivery::{self, Delivery},
     gate::Gate,
+    probe::Probe,
     queue::Queue,
     sender::Sender,
     settings::Settings,
@@ -73,6 +74,7 @@ impl Exporter {
             sender,
             retry,
             gate: Gate::new(retry.total),
+            probe: Probe::default(),
             stats,
             closing: closing_seen,
         });

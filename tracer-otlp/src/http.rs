@@ -10,7 +10,7 @@ use crate::{
 };
 use bytes::Bytes;
 use flate2::{Compression as Level, write::GzEncoder};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Collected, Full, Limited};
 use hyper::{
     HeaderMap, Method, Request, StatusCode, Uri,
     body::Incoming,
@@ -92,7 +92,7 @@ impl HttpSender {
 /// The whole body, or nothing if it breaks off or is too long. It must be read to its end for the connection to be used
 /// again.
 async fn read(body: Incoming) -> Bytes {
-    Limited::new(body, LARGEST_ANSWER).collect().await.map(|body| body.to_bytes()).unwrap_or_default()
+    Limited::new(body, LARGEST_ANSWER).collect().await.map(Collected::to_bytes).unwrap_or_default()
 }
 
 fn is_protobuf(content_type: &HeaderValue) -> bool {
@@ -165,7 +165,8 @@ mod tests {
 
     #[test]
     fn explanations_come_from_protobuf_or_text() {
-        let status = RpcStatus { message: "too many spans".to_owned(), ..RpcStatus::default() };
+        let mut status = RpcStatus::default();
+        status.message.push_str("too many spans");
         assert_eq!(explanation(&status.encode_to_vec().into(), true), ": too many spans");
         assert_eq!(explanation(&Bytes::from_static(b"no such path\n"), false), ": no such path");
         assert_eq!(explanation(&Bytes::from_static(b"\xff"), true), "");

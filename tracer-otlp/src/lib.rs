@@ -22,6 +22,7 @@ mod grpc;
 mod headers;
 mod http;
 mod outcome;
+mod probe;
 mod queue;
 mod sender;
 mod settings;

@@ -69,7 +69,7 @@ impl Default for RetryBounds {
         RetryBounds {
             first: Duration::from_secs(1),
             longest: Duration::from_secs(5),
-            total: Duration::from_secs(300),
+            total: Duration::from_mins(5),
         }
     }
 }

@@ -1,0 +1,10 @@
+//! The exporter against real servers on loopback.
+
+mod backend;
+mod credentials;
+mod environment;
+mod grpc;
+mod http;
+mod outage;
+mod support;
+mod tls;
