@@ -1,0 +1,231 @@
+//! The daemon under test: start, status, stop, kill.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde::Deserialize;
+
+use crate::{
+    scenario::{Scenario, workspace},
+    wait::{DEADLINE, wait_for},
+};
+
+/// The bound within which SIGTERM must have flushed everything and ended the daemon.
+pub const STOP_BOUND: Duration = Duration::from_secs(5);
+
+const ATTACHED: &str = "tracer is attached";
+
+/// What a daemon is started with besides its endpoint.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// More arguments of `tracer agent`.
+    pub args: Vec<OsString>,
+    /// Text of a configuration file.
+    pub config: Option<String>,
+    /// More environment.
+    pub env: Vec<(String, String)>,
+}
+
+impl Options {
+    /// Arguments of `tracer agent`.
+    pub fn args<I: Into<OsString>>(args: impl IntoIterator<Item = I>) -> Self {
+        Self { args: args.into_iter().map(Into::into).collect(), ..Self::default() }
+    }
+
+    /// A configuration file with this text.
+    pub fn config(text: &str) -> Self {
+        Self { config: Some(text.to_owned()), ..Self::default() }
+    }
+}
+
+/// `tracer status --json`.
+#[derive(Debug, Deserialize)]
+pub struct Status {
+    /// Every kernel program.
+    pub programs: Vec<Program>,
+    /// Everything dropped so far, by reason.
+    pub drops: Vec<Drops>,
+    /// Span counts.
+    pub spans: Spans,
+}
+
+/// One kernel program.
+#[derive(Debug, Deserialize)]
+pub struct Program {
+    /// Its name.
+    pub name: String,
+    /// Whether it runs.
+    pub attached: bool,
+    /// Why it does not.
+    pub reason: Option<String>,
+}
+
+/// One drop counter.
+#[derive(Debug, Deserialize)]
+pub struct Drops {
+    /// Where.
+    pub stage: String,
+    /// Why.
+    pub reason: String,
+    /// How many.
+    pub count: u64,
+    /// Meant to happen (a configured exclusion, say), so no loss.
+    pub intentional: bool,
+}
+
+/// Span counts since the start.
+#[derive(Debug, Deserialize)]
+pub struct Spans {
+    /// Assembled.
+    pub finished: u64,
+    /// Accepted by the backend.
+    pub exported: u64,
+}
+
+/// A running daemon. Killed when dropped; [`Daemon::stop`] is the orderly end.
+pub struct Daemon {
+    child: Child,
+    socket: PathBuf,
+    log: PathBuf,
+}
+
+impl Daemon {
+    /// Starts `tracer agent` and waits until its programs are attached.
+    #[track_caller]
+    pub fn start(scenario: &Scenario, options: Options) -> Self {
+        let socket = scenario.file("tracer.sock");
+        let mut command = tracer();
+        command
+            .args(["agent", "--socket"])
+            .arg(&socket)
+            .env("OTEL_EXPORTER_OTLP_ENDPOINT", scenario.receiver.endpoint())
+            .env("OTEL_EXPORTER_OTLP_PROTOCOL", scenario.receiver.transport().protocol())
+            .envs(options.env);
+        if let Some(config) = options.config {
+            command.arg("--config").arg(scenario.write("tracer.toml", &config));
+        }
+        command.args(options.args);
+        Self::launch(scenario, "tracer", command, socket)
+    }
+
+    /// Starts another long-running `tracer` command, its logs under `name`, and waits until its programs are attached.
+    #[track_caller]
+    pub fn start_command(scenario: &Scenario, name: &str, command: Command) -> Self {
+        Self::launch(scenario, name, command, PathBuf::new())
+    }
+
+    #[track_caller]
+    fn launch(scenario: &Scenario, name: &str, mut command: Command, socket: PathBuf) -> Self {
+        let log = scenario.file(&format!("{name}.log"));
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(File::create(scenario.file(&format!("{name}.out"))).unwrap())
+            .stderr(File::create(&log).unwrap())
+            .spawn()
+            .unwrap_or_else(|error| panic!("The daemon could not be started ({command:?}): {error}"));
+        let mut daemon = Self { child, socket, log };
+        let attached = wait_for(DEADLINE, || {
+            if daemon.log_text().contains(ATTACHED) {
+                return Some(true);
+            }
+            daemon.child.try_wait().unwrap().map(|_| false)
+        });
+        assert!(attached == Some(true), "The daemon does not attach. Its log:\n{}", daemon.log_text());
+        daemon
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The socket that `tracer status` asks.
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// What it says of itself.
+    #[track_caller]
+    pub fn status(&self) -> Status {
+        let output = tracer().args(["status", "--json", "--socket"]).arg(&self.socket).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success(),
+            "`tracer status` failed: {}{}\nThe daemon's log:\n{}",
+            text,
+            String::from_utf8_lossy(&output.stderr),
+            self.log_text()
+        );
+        serde_json::from_str(&text)
+            .unwrap_or_else(|error| panic!("`tracer status --json` is not what it should be ({error}):\n{text}"))
+    }
+
+    /// SIGTERM, then the exit within [`STOP_BOUND`] and with success.
+    #[track_caller]
+    pub fn stop(mut self) {
+        kill(Pid::from_raw(self.child.id() as i32), Signal::SIGTERM).unwrap();
+        let status = self.wait(STOP_BOUND);
+        let log = self.log_text();
+        match status {
+            Some(status) => assert!(status.success(), "The daemon ended with {status}. Its log:\n{log}"),
+            None => panic!("The daemon did not end within {STOP_BOUND:?} of SIGTERM. Its log:\n{log}"),
+        }
+    }
+
+    /// kill -9.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits for its end.
+    pub fn wait(&mut self, deadline: Duration) -> Option<ExitStatus> {
+        wait_for(deadline, || self.child.try_wait().unwrap())
+    }
+
+    /// What it wrote on stderr so far.
+    pub fn log_text(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The `tracer` binary of `TRACER_BIN`, else the release build, with none of the caller's telemetry settings.
+pub fn tracer() -> Command {
+    let binary = std::env::var_os("TRACER_BIN")
+        .map_or_else(|| workspace().join("target/release/tracer"), PathBuf::from);
+    assert!(
+        binary.exists(),
+        "{} does not exist; build it with `cargo xtask build`, or run `cargo xtask test`.",
+        binary.display()
+    );
+    let mut command = Command::new(binary);
+    for (name, _) in std::env::vars_os() {
+        let name_text = name.to_string_lossy();
+        if name_text.starts_with("OTEL_") || name_text.starts_with("TRACER_") {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
+
+/// Runs a `tracer` command to its end.
+#[track_caller]
+pub fn run<I: Into<OsString>>(args: impl IntoIterator<Item = I>) -> Output {
+    tracer().args(args.into_iter().map(Into::into)).output().unwrap()
+}

@@ -1,0 +1,19 @@
+//! Scenarios with real services: see `tracer_tests` for how they work and `README.md` for how to add one.
+
+#![forbid(unsafe_code)]
+
+mod backends;
+mod context;
+mod failures;
+mod framing;
+mod harness;
+mod many;
+mod node;
+mod open_before;
+mod proxied;
+mod python_clients;
+mod recordings;
+mod selection;
+mod short_lived;
+mod system_calls;
+mod wsgi;
