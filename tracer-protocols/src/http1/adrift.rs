@@ -30,10 +30,13 @@ const BLANK_LINE: &[u8] = b"\r\n\r\n";
 /// Looks for the end of a message. `bytes` is not empty. `in_head`: its head was cut and has not ended yet.
 pub(super) fn look(bytes: &[u8], side: Side, follows: Follows, in_head: bool) -> Sight {
     let more = follows == Follows::Maybe;
-    match start(bytes, side) {
-        Start::Line(()) => return Sight::Over(0),
-        Start::More if more && bytes.len() < MAX_UNSURE_LINE => return Sight::Wait,
-        _ => {}
+    // A head at the front, or behind bytes that were kept because they might have begun a sign.
+    for kept in (0..LAST_CHUNK.len().min(bytes.len())).filter(|&n| begins_sign(&bytes[..n])) {
+        match start(&bytes[kept..], side) {
+            Start::Line(()) => return Sight::Over(kept),
+            Start::More if more && bytes.len() < MAX_UNSURE_LINE => return Sight::Wait,
+            _ => {}
+        }
     }
     for at in memchr::memmem::find_iter(bytes, BLANK_LINE) {
         let end = at + BLANK_LINE.len();
@@ -63,16 +66,24 @@ fn sign_begun(bytes: &[u8]) -> usize {
     (1..LAST_CHUNK.len()).rev().find(|&n| bytes.ends_with(&LAST_CHUNK[..n])).unwrap_or(0)
 }
 
-/// Whether a message of this side starts here. Only usual ones are believed.
+fn begins_sign(bytes: &[u8]) -> bool {
+    LAST_CHUNK.starts_with(bytes) || LAST_CHUNK_ALONE.starts_with(bytes)
+}
+
+/// Whether a message of this side starts here.
 fn start(bytes: &[u8], side: Side) -> Start<()> {
-    let line = match side {
-        Side::Request => start_line::request(bytes, false).map(|line| line.len),
-        Side::Response => start_line::response(bytes).map(|line| line.len),
-    };
-    match line {
+    match start_line(bytes, side) {
         Start::Line(len) if field_or_end(&bytes[len..]) => Start::Line(()),
         Start::Line(_) | Start::No => Start::No,
         Start::More => Start::More,
+    }
+}
+
+/// The bytes of the start line that stands here. Only usual ones are believed.
+fn start_line(bytes: &[u8], side: Side) -> Start<usize> {
+    match side {
+        Side::Request => start_line::request(bytes, false).map(|line| line.len),
+        Side::Response => start_line::response(bytes).map(|line| line.len),
     }
 }
 
@@ -86,11 +97,14 @@ fn field_or_end(bytes: &[u8]) -> bool {
     }
 }
 
-/// Whether a message of this side starts where a body is announced that may be absent.
+/// Whether a message of this side starts where a body is announced that may be absent. What stands behind the start line
+/// does not count: the answer must not depend on how much of it is at hand.
 pub(super) fn instead_of_body(bytes: &[u8], side: Side, follows: Follows) -> Start<()> {
-    match start(bytes, side) {
-        Start::More if follows == Follows::Gap || bytes.len() >= MAX_UNSURE_LINE => Start::No,
-        start => start,
+    let window = &bytes[..bytes.len().min(MAX_UNSURE_LINE)];
+    match start_line(window, side) {
+        Start::Line(_) => Start::Line(()),
+        Start::More if follows == Follows::Maybe && window.len() < MAX_UNSURE_LINE => Start::More,
+        Start::More | Start::No => Start::No,
     }
 }
 
@@ -144,6 +158,7 @@ mod tests {
         assert_eq!(response(b"HTTP/1.1 200 OK\r\nno field"), Sight::Nothing(25));
         assert_eq!(response(b"X: y\r\n\r\nHTTP/1.1 200 OK\r\nA: b"), Sight::Over(8));
         assert_eq!(response(b"HTTP/1.1"), Sight::Wait);
+        assert_eq!(response(b"\r\nHTTP/1.1 200 OK\r\n"), Sight::Over(2));
         assert_eq!(response(b"X: y\r\n\r\nHTTP/1.1"), Sight::Nothing(4));
         assert_eq!(response(b"\r\n\r\nHTTP/1.1"), Sight::Wait);
         assert_eq!(look(b"GET /a HTTP/1.1\r\n", Side::Request, Follows::Maybe, false), Sight::Over(0));

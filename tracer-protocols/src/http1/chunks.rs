@@ -40,9 +40,10 @@ pub(super) fn read(bytes: &[u8], from: usize) -> Chunks {
 
 /// The last chunk, whose size line has `line` bytes.
 fn last(bytes: &[u8], line: usize, from: usize) -> Chunks {
-    match blank_line_end(bytes, (line - 1).max(from.saturating_sub(2))) {
+    let window = &bytes[..bytes.len().min(MAX_TRAILERS)];
+    match blank_line_end(window, (line - 1).max(from.saturating_sub(2))) {
         Some(end) => Chunks::End(end),
-        None if bytes.len() > MAX_TRAILERS => Chunks::Bad,
+        None if window.len() == MAX_TRAILERS => Chunks::Bad,
         None => Chunks::MoreTrailers,
     }
 }
