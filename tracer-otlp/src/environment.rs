@@ -15,7 +15,8 @@ const GRPC_PORT: u16 = 4317;
 /// Longest timeout accepted, in milliseconds: one hour.
 const LONGEST_TIMEOUT: u64 = 3_600_000;
 
-/// A variable that cannot be used. Messages name the variable and its value, except where the value is a secret.
+/// A variable that cannot be used. Messages name the variable and its value, except where the value is a secret;
+/// causes are part of them, not behind `source()`.
 #[derive(Debug, Error)]
 pub enum SettingsError {
     /// The endpoint is not usable.
@@ -26,7 +27,6 @@ pub enum SettingsError {
         /// Its value, without user information.
         value: String,
         /// What is wrong with it.
-        #[source]
         problem: EndpointError,
     },
     /// A value outside a closed list or range.
@@ -57,7 +57,6 @@ pub enum SettingsError {
         /// The variable.
         variable: String,
         /// What is wrong with it.
-        #[source]
         problem: HeadersError,
     },
     /// One half of the client's identity without the other.

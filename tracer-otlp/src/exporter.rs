@@ -38,10 +38,10 @@ pub enum StartError {
     UserAgent(String),
     /// The runtime cannot be created.
     #[error("The OTLP exporter's event loop cannot be created: {0}.")]
-    Runtime(#[source] io::Error),
+    Runtime(io::Error),
     /// The thread cannot be created.
     #[error("The OTLP exporter's thread cannot be created: {0}.")]
-    Thread(#[source] io::Error),
+    Thread(io::Error),
 }
 
 /// Delivers batches from a thread of its own. Dropping it without [`Exporter::shutdown`] gives up what is left.

@@ -20,18 +20,18 @@ use thiserror::Error;
 /// Largest PEM file read, in bytes; a host's whole bundle of authorities is about 220 KiB.
 const LARGEST_FILE: u64 = 4 << 20;
 
-/// A certificate or key that cannot be used.
+/// A certificate or key that cannot be used. The messages are complete: causes are part of them, not behind `source()`.
 #[derive(Debug, Error)]
 pub enum CredentialError {
     /// The file cannot be read.
-    #[error("The {what} {path} cannot be read: {source}.")]
+    #[error("The {what} {path} cannot be read: {problem}.")]
     Read {
         /// Which setting named it.
         what: &'static str,
         /// The file.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        problem: io::Error,
     },
     /// The file is not what it should be.
     #[error("The {what} {path} holds no usable PEM {expected}: {problem}.")]
@@ -46,14 +46,14 @@ pub enum CredentialError {
         problem: String,
     },
     /// Certificate and key do not belong together, or are of an unsupported kind.
-    #[error("The client certificate {certificate} cannot be used with the key {key}: {source}.")]
+    #[error("The client certificate {certificate} cannot be used with the key {key}: {problem}.")]
     Identity {
         /// The certificate file.
         certificate: PathBuf,
         /// The key file.
         key: PathBuf,
         /// Why.
-        source: rustls::Error,
+        problem: rustls::Error,
     },
     /// A client certificate without a key, or the other way round.
     #[error("A client certificate needs both a certificate file and a key file, but only one is set.")]
@@ -80,10 +80,10 @@ pub(crate) fn client_config(settings: &Settings) -> Result<ClientConfig, Credent
         (None, None) => Ok(builder.with_no_client_auth()),
         (Some(certificate), Some(key)) => builder
             .with_client_auth_cert(chain("client certificate", certificate)?, private_key(key)?)
-            .map_err(|source| CredentialError::Identity {
+            .map_err(|problem| CredentialError::Identity {
                 certificate: certificate.clone(),
                 key: key.clone(),
-                source,
+                problem,
             }),
         _ => Err(CredentialError::HalfIdentity),
     }
@@ -139,6 +139,6 @@ fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, CredentialError> {
     let mut text = Vec::new();
     File::open(path)
         .and_then(|file| file.take(LARGEST_FILE).read_to_end(&mut text))
-        .map_err(|source| CredentialError::Read { what, path: path.to_owned(), source })?;
+        .map_err(|problem| CredentialError::Read { what, path: path.to_owned(), problem })?;
     Ok(text)
 }
