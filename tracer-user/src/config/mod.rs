@@ -15,6 +15,8 @@ mod pattern;
 mod sections;
 mod select;
 #[cfg(test)]
+mod select_tests;
+#[cfg(test)]
 mod tests;
 mod validate;
 

@@ -212,20 +212,34 @@ pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dur
     humantime::parse_duration(&text).map_err(de::Error::custom)
 }
 
+/// Attributes, also as TOML nests them where `deployment.environment.name = "x"` is written without quotes.
 fn attributes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(Key, Value)>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Scalar {
+    enum Attribute {
         Bool(bool),
         Int(i64),
         Text(String),
+        Below(BTreeMap<String, Attribute>),
     }
 
-    let table = BTreeMap::<String, Scalar>::deserialize(deserializer)?;
-    let value = |scalar| match scalar {
-        Scalar::Bool(value) => Value::Bool(value),
-        Scalar::Int(value) => Value::Int(value),
-        Scalar::Text(value) => Value::Str(value.into()),
-    };
-    Ok(table.into_iter().map(|(key, scalar)| (Key::Owned(key), value(scalar))).collect())
+    fn flatten(above: &str, table: BTreeMap<String, Attribute>, flat: &mut BTreeMap<Key, Value>) {
+        for (name, attribute) in table {
+            let key = super::keys::join(above, &name);
+            let value = match attribute {
+                Attribute::Bool(value) => Value::Bool(value),
+                Attribute::Int(value) => Value::Int(value),
+                Attribute::Text(value) => Value::Str(value.into()),
+                Attribute::Below(table) => {
+                    flatten(&key, table, flat);
+                    continue;
+                }
+            };
+            flat.insert(Key::Owned(key), value);
+        }
+    }
+
+    let mut flat = BTreeMap::new();
+    flatten("", BTreeMap::deserialize(deserializer)?, &mut flat);
+    Ok(flat.into_iter().collect())
 }

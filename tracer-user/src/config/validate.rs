@@ -111,9 +111,9 @@ fn words(config: &Config) -> Option<Problem> {
 
 fn attributes(config: &Config) -> Option<Problem> {
     let wrong = config.resource.attributes.iter().find(|(key, _)| key.is_empty() || is_of_one_process(key));
-    wrong.map(|(key, _)| Problem {
-        key: "resource.attributes".to_owned(),
-        value: format!("a table with `{key}`"),
+    wrong.map(|(key, value)| Problem {
+        key: format!("resource.attributes.{key}"),
+        value: value.as_str().map_or_else(|| "this value".to_owned(), |text| format!("\"{text}\"")),
         reason: if key.is_empty() {
             "the name is empty"
         } else {

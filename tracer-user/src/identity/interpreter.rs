@@ -28,14 +28,10 @@ const GENERIC_DIRECTORIES: [&str; 9] =
 impl Interpreter {
     /// The interpreter that a process is, by its executable; by its first argument or name where that is unknown.
     pub(super) fn of(facts: &ProcessFacts) -> Option<Self> {
-        if let Some(exe) = &facts.exe {
-            return Self::named(&exe.file_name()?.to_string_lossy());
+        if let Some(name) = facts.own_executable() {
+            return Self::named(&name);
         }
-        let first = facts
-            .args
-            .first()
-            .and_then(|arg| Path::new(arg).file_name())
-            .and_then(|name| Self::named(name.to_str()?));
+        let first = facts.args.first().and_then(|arg| Self::named(arg.rsplit('/').next()?));
         first.or_else(|| Self::named(&facts.comm))
     }
 

@@ -1,6 +1,6 @@
 //! The facts of one process.
 
-use std::path::{Path, PathBuf};
+use std::{borrow::Cow, path::PathBuf};
 
 use super::otel_env::OtelEnv;
 
@@ -8,6 +8,10 @@ use super::otel_env::OtelEnv;
 /// (`include/asm-generic/param.h` of Linux).
 pub const NS_PER_TICK: u64 = 10_000_000;
 
+/// Longest `task_struct.comm`: TASK_COMM_LEN less its NUL.
+const MAX_COMM_BYTES: usize = 15;
+/// Programs that are many: what they do depends on the name they are called by.
+const MULTI_CALL: [&str; 2] = ["busybox", "toybox"];
 /// Most arguments that are kept of one process.
 const MAX_ARGS: usize = 1024;
 
@@ -86,10 +90,24 @@ impl ProcessFacts {
         self.start_ns / NS_PER_TICK
     }
 
-    /// File name of the executable, else the one that the first argument or the kernel gives; empty where unknown.
+    /// File name of the executable, else the name that the kernel keeps of it; empty where unknown.
+    ///
+    /// That of a program that goes by many names (busybox) is the one it was called by, so that the answer does not
+    /// depend on whether the executable could be read.
     pub fn executable_name(&self) -> String {
-        let of_path = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
-        self.exe.as_deref().and_then(of_path).unwrap_or_else(|| self.comm.clone())
+        if let Some(name) = self.own_executable() {
+            return name.into_owned();
+        }
+        let called = self.args.first().and_then(|arg| arg.rsplit('/').next()).unwrap_or_default();
+        // `comm` is cut to 15 bytes; the first argument may be anything, so it counts only where it goes on from there.
+        let longer = self.comm.len() == MAX_COMM_BYTES && called.starts_with(&self.comm);
+        if longer || self.comm.is_empty() { called.to_owned() } else { self.comm.clone() }
+    }
+
+    /// File name of the executable, where it is known and says what runs.
+    pub(super) fn own_executable(&self) -> Option<Cow<'_, str>> {
+        let name = self.exe.as_deref()?.file_name()?.to_string_lossy();
+        (!MULTI_CALL.contains(&&*name)).then_some(name)
     }
 
     /// Sets the arguments. One that may be incomplete is dropped: half a path would make a wrong name.
