@@ -46,7 +46,7 @@ fn response() -> impl Strategy<Value = String> {
 fn head(line: &str, fields: &[String], framing: &str, end: &str) -> String {
     let framing = (!framing.is_empty()).then_some(framing);
     let lines = std::iter::once(line).chain(fields.iter().map(String::as_str)).chain(framing);
-    lines.chain([""]).map(|line| format!("{line}{end}")).collect()
+    lines.chain([""]).flat_map(|line| [line, end]).collect()
 }
 
 fn fields() -> impl Strategy<Value = Vec<String>> {
@@ -70,7 +70,8 @@ fn body() -> impl Strategy<Value = (String, String)> {
         2 => (prop::collection::vec(content, 0..4), prop_oneof![Just(""), Just("X-Trailer: y\r\n")]).prop_map(
             |(chunks, trailer)| {
                 let chunks = chunks.iter().filter(|chunk| !chunk.is_empty());
-                let body: String = chunks.map(|chunk| format!("{:x};ext\r\n{chunk}\r\n", chunk.len())).collect();
+                let chunks = chunks.map(|chunk| format!("{:x};ext\r\n{chunk}\r\n", chunk.len()));
+                let body = chunks.collect::<Vec<_>>().concat();
                 ("Transfer-Encoding: chunked".to_owned(), format!("{body}0\r\n{trailer}\r\n"))
             }
         ),

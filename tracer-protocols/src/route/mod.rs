@@ -1,11 +1,13 @@
-//! From a path to a route of low cardinality.
+//! From a path to a route of low cardinality, for `http.route` and span names.
+//!
+//! Patterns from the user ([`RoutePatterns`]) are right by definition. [`guess`] is what remains without them: it takes
+//! out of a path what looks like an identifier and can neither know what is not there to see (`/users/alice`) nor bound
+//! the number of routes; the caller does.
 
+mod guess;
 mod patterns;
+mod word;
 
-pub use patterns::{PatternError, RoutePatterns};
-
-/// Appends to `out` a guess at the route of `path` (a path without query): what looks like an identifier becomes a
-/// placeholder.
-pub fn guess(path: &str, out: &mut String) {
-    let _ = (path, out);
-}
+pub use guess::{MAX_SEGMENTS, guess};
+pub use patterns::{MAX_PATTERN, PatternError, RoutePatterns};
+pub use word::is_opaque;
