@@ -156,6 +156,10 @@ pub(super) fn value_of<'a>(arguments: &'a [String], options: &[&str]) -> Option<
 /// The name of a script: its file name without extension, or that of the nearest directory with a name of its own
 /// where the file is called like thousands of others (`/srv/shop/dist/index.js` is `shop`).
 pub(super) fn file_name(path: &str) -> Option<String> {
+    // Program text that comes through a descriptor has no name.
+    if path == "/dev/stdin" || path.starts_with("/dev/fd/") || path.starts_with("/proc/self/fd/") {
+        return None;
+    }
     let stem = stem(path);
     let directory = GENERIC_FILES.contains(&stem).then(|| path.rsplit_once('/')).flatten();
     directory

@@ -106,8 +106,11 @@ impl ProcessFacts {
 
     /// File name of the executable, where it is known and says what runs.
     pub(super) fn own_executable(&self) -> Option<Cow<'_, str>> {
-        let name = self.exe.as_deref()?.file_name()?.to_string_lossy();
-        (!MULTI_CALL.contains(&&*name)).then_some(name)
+        let path = self.exe.as_deref()?;
+        let name = path.file_name()?.to_string_lossy();
+        // memfd_create(2): a program without a file, whose name is the program's own affair.
+        let in_memory = path.as_os_str().as_encoded_bytes().starts_with(b"/memfd:");
+        (!in_memory && !MULTI_CALL.contains(&&*name)).then_some(name)
     }
 
     /// Sets the arguments. One that may be incomplete is dropped: half a path would make a wrong name.

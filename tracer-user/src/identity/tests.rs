@@ -46,6 +46,9 @@ fn programs_are_named_by_their_executable() {
         name("/usr/lib/postgresql/15/bin/postgres", "/usr/lib/postgresql/15/bin/postgres -D /data"),
         "postgres"
     );
+    let in_memory =
+        ProcessFacts { comm: "runc".to_owned(), ..facts("/memfd:runc_cloned:/proc/self/exe", &["runc"]) };
+    assert_eq!(in_memory.service_name(), "runc");
     assert_eq!(name("/bin/busybox", "wget http://x"), "wget");
     assert_eq!(name("/bin/busybox", "/bin/sh /opt/poll.sh"), "poll");
     // Nothing but the thread's name, which is cut, and the arguments are known of a process that was gone at once.
@@ -172,6 +175,7 @@ fn other_interpreters() {
         ("/usr/bin/bun", "bun run /srv/shop/index.ts", "shop"),
         ("/usr/bin/bash", "bash /opt/poll.sh", "poll"),
         ("/usr/bin/bash", "bash -c sleep", "bash"),
+        ("/usr/bin/bash", "bash /dev/fd/63", "bash"),
     ];
     for (exe, words, expected) in cases {
         assert_eq!(name(exe, words), expected, "{words}");
