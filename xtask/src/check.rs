@@ -92,7 +92,10 @@ fn dependencies(workspace: &Workspace) -> Result<()> {
     }
     let deny = |checks: &[&str]| {
         let mut command = std::process::Command::new(&program);
-        command.current_dir(workspace.root()).args(["--workspace", "--locked", "check"]).args(checks);
+        command
+            .current_dir(workspace.root())
+            .args(["--workspace", "--locked", "check", "--hide-inclusion-graph"])
+            .args(checks);
         command
     };
     run_command(&mut deny(&["licenses", "bans", "sources"]))?;

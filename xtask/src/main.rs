@@ -13,6 +13,8 @@ mod tidy;
 mod tools;
 mod workspace;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 /// Commands of the tracer repository.
@@ -39,13 +41,21 @@ enum Command {
     Check,
 }
 
-fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
         Command::Setup => setup::run(),
         Command::Build(args) => build::run(args),
         Command::Run(args) => run::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Tidy => tidy::run(),
         Command::Check => check::run(),
+    };
+    // Sentences, whatever RUST_BACKTRACE says: what went wrong is in another program's output above.
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            shell::say(format!("{error:#}"));
+            ExitCode::FAILURE
+        }
     }
 }
