@@ -1,7 +1,16 @@
 //! The tracer daemon: kernel events in, traces out.
+//!
+//! The modules in the order of the flow (see ARCHITECTURE.md); `pipeline` puts the pure ones together.
 
+pub mod clock;
 pub mod config;
+pub mod connections;
 pub mod export;
 pub mod identity;
+pub mod ingest;
 pub mod kernel;
+pub mod pipeline;
+pub mod processes;
 pub mod spans;
+pub mod telemetry;
+pub mod traces;

@@ -1,3 +1,7 @@
 //! Stage 5: messages become exchanges, exchanges become spans.
 
+pub mod exchange;
+pub mod http1;
+pub mod render;
+pub mod routes;
 pub mod span;

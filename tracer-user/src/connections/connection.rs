@@ -1,0 +1,115 @@
+//! One end of a connection.
+
+use tracer_common::event::CloseKind;
+
+use super::{ends::Ends, stream::Stream};
+use crate::{
+    ingest::Segment,
+    spans::{
+        exchange::{ExchangeSink, Failure},
+        http1::{Drive, Http1},
+    },
+};
+
+/// Direction of bytes as seen from this end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Way {
+    /// The application read them.
+    Received = 0,
+    /// The application wrote them.
+    Sent = 1,
+}
+
+impl Way {
+    /// The opposite direction.
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Received => Self::Sent,
+            Self::Sent => Self::Received,
+        }
+    }
+}
+
+/// A connection that carries HTTP.
+#[derive(Debug)]
+pub struct Connection {
+    /// The two ends.
+    pub ends: Ends,
+    /// The other end belongs to the tracer itself.
+    pub own: bool,
+    /// The process that used it last.
+    pub tgid: u32,
+    streams: [Stream; 2],
+    http: Http1,
+}
+
+impl Connection {
+    /// A connection of which nothing was seen yet.
+    pub fn new(ends: Ends) -> Self {
+        Self { ends, own: false, tgid: 0, streams: Default::default(), http: Http1::default() }
+    }
+
+    /// Whether no request waits for its response.
+    pub fn is_idle(&self) -> bool {
+        self.http.is_idle()
+    }
+
+    /// Bytes went through.
+    pub(crate) fn segment<S: ExchangeSink>(&mut self, way: Way, segment: &Segment<'_>, sink: &mut S) {
+        let mut drive = Drive { http: &mut self.http, way, ends: &self.ends, sink };
+        self.streams[way as usize].segment(segment, &mut drive);
+    }
+
+    /// The peer sends nothing more, and all that it sent was read.
+    pub(crate) fn end_of_stream<S: ExchangeSink>(&mut self, number: u32, now_ns: u64, sink: &mut S) {
+        self.check(Way::Received, number, sink);
+        // The end of stream is itself a numbered record.
+        self.streams[Way::Received as usize].skip_number();
+        self.http.ended(Way::Received, now_ns, &self.ends, sink);
+    }
+
+    /// A step of the connection's end. Returns whether the connection is gone.
+    pub(crate) fn close<S: ExchangeSink>(
+        &mut self,
+        kind: CloseKind,
+        error: u32,
+        numbers: [u32; 2],
+        now_ns: u64,
+        sink: &mut S,
+    ) -> bool {
+        match kind {
+            CloseKind::Sent => {
+                self.check(Way::Sent, numbers[Way::Sent as usize], sink);
+                self.http.ended(Way::Sent, now_ns, &self.ends, sink);
+                false
+            }
+            CloseKind::Received => false,
+            CloseKind::Gone => {
+                self.check(Way::Sent, numbers[Way::Sent as usize], sink);
+                self.check(Way::Received, numbers[Way::Received as usize], sink);
+                if error == 0 {
+                    self.http.ended(Way::Sent, now_ns, &self.ends, sink);
+                    self.http.ended(Way::Received, now_ns, &self.ends, sink);
+                }
+                self.http.abort(Failure::from_errno(error), now_ns, &self.ends, sink);
+                true
+            }
+        }
+    }
+
+    /// The table is full or the process is gone: what is open ends here.
+    pub(crate) fn give_up<S: ExchangeSink>(&mut self, now_ns: u64, sink: &mut S) {
+        self.http.abort(Failure::ConnectionClosed, now_ns, &self.ends, sink);
+    }
+
+    /// Requests that began before `before_ns` end as unanswered.
+    pub(crate) fn expire<S: ExchangeSink>(&mut self, before_ns: u64, now_ns: u64, sink: &mut S) {
+        self.http.expire(before_ns, now_ns, &self.ends, sink);
+    }
+
+    fn check<S: ExchangeSink>(&mut self, way: Way, number: u32, sink: &mut S) {
+        let mut drive = Drive { http: &mut self.http, way, ends: &self.ends, sink };
+        self.streams[way as usize].check_end(number, &mut drive);
+    }
+}

@@ -1,0 +1,11 @@
+//! Stage 3: events become, for each connection, two gap-aware byte streams.
+
+mod connection;
+mod ends;
+mod stream;
+mod tracker;
+
+pub use connection::{Connection, Way};
+pub use ends::{End, Ends, Path};
+pub use stream::{At, Consumer, Stream};
+pub use tracker::{Limits, Tracker};

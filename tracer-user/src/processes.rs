@@ -1,0 +1,97 @@
+//! The traced processes: who they are and whether they are selected.
+
+use std::{collections::HashMap, num::NonZeroUsize, path::PathBuf, sync::Arc};
+
+use foldhash::fast::RandomState;
+
+use crate::{
+    config::{Config, Select, Verdict},
+    identity::{Block, Directory, Host, KernelProcess, ProcessFacts},
+    ingest::ProcessRecord,
+    spans::span::Resource,
+};
+
+/// Processes known at a time; as many as the kernel side knows.
+const MAX_PROCESSES: usize = tracer_common::limits::MAX_PROCESSES as usize;
+
+/// The processes that were described.
+#[derive(Debug)]
+pub struct Processes {
+    directory: Directory,
+    verdicts: HashMap<u32, Verdict, RandomState>,
+    select: Select,
+    /// Where to read more about a process, `None` when events are replayed.
+    proc: Option<PathBuf>,
+}
+
+impl Processes {
+    /// No process yet. `proc` is `/proc` where events are live.
+    pub fn new(config: &Config, host: Host, proc: Option<PathBuf>) -> Self {
+        let capacity = NonZeroUsize::new(MAX_PROCESSES).unwrap_or(NonZeroUsize::MIN);
+        Self {
+            directory: Directory::new(capacity, host, config.resource.attributes.clone()),
+            verdicts: HashMap::default(),
+            select: config.select.clone(),
+            proc,
+        }
+    }
+
+    /// A process is described. Returns whether the kernel side may stop looking at it.
+    pub fn describe(&mut self, record: &ProcessRecord<'_>) -> bool {
+        let process = record.process;
+        let facts = ProcessFacts::from_kernel(&KernelProcess {
+            pid: process.header.tgid,
+            parent_pid: process.parent_tgid,
+            start_ns: process.start_boottime_ns,
+            comm: &process.comm,
+            args: Block { bytes: record.args(), cut: process.cut & 1 != 0 },
+            env: Block { bytes: record.environ(), cut: process.cut & 2 != 0 },
+        });
+        self.insert(facts)
+    }
+
+    fn insert(&mut self, mut facts: ProcessFacts) -> bool {
+        if let Some(proc) = &self.proc {
+            facts.enrich_from_proc(proc);
+        }
+        self.directory.insert(&facts);
+        let verdict = self.select.verdict(&facts);
+        let skipped = matches!(verdict, Verdict::Skip(_));
+        self.verdicts.insert(facts.pid, verdict);
+        skipped
+    }
+
+    /// A process ended.
+    pub fn exit(&mut self, pid: u32) {
+        self.directory.remove(pid, 0);
+        self.verdicts.remove(&pid);
+    }
+
+    /// The resource of a process. One whose description was lost is looked up by its id alone.
+    pub fn resource(&mut self, pid: u32) -> Arc<Resource> {
+        if let Some(known) = self.directory.get(pid, 0) {
+            return known;
+        }
+        self.insert(ProcessFacts { pid, ..ProcessFacts::default() });
+        self.directory.get(pid, 0).unwrap_or_default()
+    }
+
+    /// Whether an exchange of this process on this server port is traced.
+    pub fn selected(&self, pid: u32, server_port: Option<u16>) -> bool {
+        match self.verdicts.get(&pid) {
+            None | Some(Verdict::Trace) => true,
+            Some(Verdict::Skip(_)) => false,
+            Some(Verdict::ByPort(filter)) => filter.verdict(server_port) == Verdict::Trace,
+        }
+    }
+
+    /// Processes at hand.
+    pub fn len(&self) -> usize {
+        self.directory.len()
+    }
+
+    /// Whether none is at hand.
+    pub fn is_empty(&self) -> bool {
+        self.directory.is_empty()
+    }
+}

@@ -1,0 +1,122 @@
+//! A request and its response, as one end of a connection saw them.
+
+use std::sync::Arc;
+
+use tracer_protocols::{
+    context::TraceContext,
+    http1::{Method, Version},
+};
+
+use super::span::{SpanId, SpanKind};
+use crate::{connections::Ends, telemetry::drops::Drops, traces::ids::Ids};
+
+/// Identity of an exchange within the daemon.
+pub type ExchangeId = u64;
+
+/// A request on its way to becoming a span.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// Identity.
+    pub id: ExchangeId,
+    /// The id of the span that it will be.
+    pub span_id: SpanId,
+    /// Whether this end received or sent the request.
+    pub kind: SpanKind,
+    /// The process that read or wrote the request.
+    pub tgid: u32,
+    /// The thread that did.
+    pub tid: u32,
+    /// Position of the request's first byte in its stream, modulo 2^32: the same number at both ends of a TCP connection.
+    pub position: u32,
+    /// First byte of the request, CLOCK_MONOTONIC nanoseconds.
+    pub start_ns: u64,
+    /// Last byte of the response so far, or the first of the request.
+    pub last_ns: u64,
+    /// The request.
+    pub request: Request,
+    /// The response, once its head was seen.
+    pub response: Option<Response>,
+    /// Why there is no whole response.
+    pub failure: Option<Failure>,
+    /// Records were lost while it was open.
+    pub incomplete: bool,
+}
+
+/// What is kept of a request head.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// Its text, where it is none of the known ones.
+    pub other_method: Option<Box<str>>,
+    /// The request target as sent.
+    pub target: Box<str>,
+    /// HTTP version.
+    pub version: Version,
+    /// `Host`
+    pub host: Option<Arc<str>>,
+    /// `User-Agent`
+    pub user_agent: Option<Arc<str>>,
+    /// Valid trace context that the request carries.
+    pub context: Option<TraceContext>,
+    /// Its `tracestate`, valid and not empty.
+    pub trace_state: Option<Box<str>>,
+    /// Content bytes, once the request is over.
+    pub body_bytes: Option<u64>,
+}
+
+/// What is kept of a response.
+#[derive(Clone, Copy, Debug)]
+pub struct Response {
+    /// Status code.
+    pub status: u16,
+    /// Content bytes, once the response is over and if no byte of unknown length was lost.
+    pub body_bytes: Option<u64>,
+}
+
+/// Why an exchange ended without a whole response; `error.type` of its span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The peer reset the connection (ECONNRESET, EPIPE).
+    ConnectionReset,
+    /// The connection ended.
+    ConnectionClosed,
+    /// The network gave up (ETIMEDOUT, EHOSTUNREACH and the like).
+    NetworkTimeout,
+    /// No answer within `max_request_age`.
+    NoResponse,
+}
+
+impl Failure {
+    /// `error.type`: low-cardinality, by the wording of errno names where there is one.
+    pub const fn error_type(self) -> &'static str {
+        match self {
+            Self::ConnectionReset => "connection_reset",
+            Self::ConnectionClosed => "connection_closed",
+            Self::NetworkTimeout => "network_timeout",
+            Self::NoResponse => "timeout",
+        }
+    }
+
+    /// Reads the error of a socket (errno(3), Linux numbers), 0 where there is none.
+    pub const fn from_errno(error: u32) -> Self {
+        match error {
+            0 => Self::ConnectionClosed,
+            // ETIMEDOUT, EHOSTUNREACH, ENETUNREACH
+            110 | 113 | 101 => Self::NetworkTimeout,
+            _ => Self::ConnectionReset,
+        }
+    }
+}
+
+/// What takes exchanges: stage 6.
+pub trait ExchangeSink {
+    /// Ids for new exchanges.
+    fn ids(&mut self) -> &mut Ids;
+    /// Where losses are counted.
+    fn drops(&mut self) -> &mut Drops;
+    /// A request was seen. Its parent may be decided now or later.
+    fn opened(&mut self, exchange: &Exchange, ends: &Ends);
+    /// The exchange is over.
+    fn closed(&mut self, exchange: Exchange, ends: &Ends);
+}

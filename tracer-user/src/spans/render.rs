@@ -1,0 +1,230 @@
+//! An exchange becomes a span: names, attributes and status by the HTTP semantic conventions 1.44.
+
+use std::{borrow::Cow, sync::Arc};
+
+use tracer_protocols::{
+    http1::Target,
+    redact::{self, QueryValues},
+};
+
+use super::{
+    exchange::Exchange,
+    routes::{Named, Routes, bare},
+    span::{Key, Resource, Span, SpanKind, Status, Value},
+};
+use crate::{clock::WallClock, config::Http, connections::Ends};
+
+/// Makes spans.
+#[derive(Debug)]
+pub struct Renderer {
+    routes: Routes,
+    redact_query: bool,
+    keep_query_keys: Vec<String>,
+    buffer: String,
+}
+
+/// Attributes that nearly every span has room for without growing.
+const USUAL_ATTRIBUTES: usize = 14;
+
+impl Renderer {
+    /// A renderer for a configuration.
+    pub fn new(config: &Http) -> Self {
+        Self {
+            routes: Routes::new(config.clone()),
+            redact_query: config.redact_query,
+            keep_query_keys: config.keep_query_keys.clone(),
+            buffer: String::new(),
+        }
+    }
+
+    /// The span of a finished exchange. Trace id and parent are filled in by stage 6.
+    pub fn span(&mut self, exchange: &Exchange, ends: &Ends, resource: Arc<Resource>, clock: WallClock) -> Span {
+        let request = &exchange.request;
+        let target = Target::parse(&request.target);
+        let server = exchange.kind == SpanKind::Server;
+        let mut attributes = Attributes(Vec::with_capacity(USUAL_ATTRIBUTES));
+
+        attributes.put("http.request.method", Value::Static(conventional(exchange)));
+        if !request.method.is_conventional() {
+            let original = request.other_method.clone().unwrap_or_else(|| request.method.as_str().into());
+            attributes.put("http.request.method_original", Value::Str(original));
+        }
+        let Named { name, route } = if server && !target.path.is_empty() && target.path != "*" {
+            self.routes.name(&resource.service_name, request.method, target.path)
+        } else {
+            Named { name: bare(request.method), route: None }
+        };
+        let authority = authority(exchange, &target);
+        let (host, port) = split_authority(authority);
+        if server {
+            attributes.put("url.scheme", Value::Static("http"));
+            attributes.put("url.path", Value::Str(target.path.into()));
+            if let Some(query) = target.query {
+                attributes.put("url.query", Value::Str(self.query(query)));
+            }
+            if let Some(route) = route {
+                attributes.put("http.route", Value::Shared(route));
+            }
+            if let Some(agent) = &request.user_agent {
+                attributes.put("user_agent.original", Value::Shared(agent.clone()));
+            }
+        } else {
+            attributes.put("url.full", Value::Str(self.full_url(&target, authority, ends)));
+        }
+        peers(&mut attributes, ends, server, host, port);
+        attributes.put("network.protocol.version", Value::Static(request.version.as_str()));
+        if let Some(size) = request.body_bytes.filter(|&size| size > 0) {
+            attributes.put("http.request.body.size", Value::Int(size as i64));
+        }
+        let failed = outcome(&mut attributes, exchange);
+
+        let start_ns = clock.wall_ns(exchange.start_ns);
+        Span {
+            trace_id: [0; 16],
+            span_id: exchange.span_id,
+            parent: None,
+            trace_state: request.trace_state.clone(),
+            flags: 0,
+            kind: exchange.kind,
+            name,
+            start_ns,
+            end_ns: start_ns + exchange.last_ns.saturating_sub(exchange.start_ns),
+            status: if failed { Status::Error } else { Status::Unset },
+            attributes: attributes.0,
+            resource,
+            incomplete: exchange.incomplete,
+        }
+    }
+
+    fn values(&self) -> QueryValues<'_> {
+        if self.redact_query { QueryValues::HideAllBut(&self.keep_query_keys) } else { QueryValues::ShowAllBut(&[]) }
+    }
+
+    fn query(&mut self, query: &str) -> Box<str> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        redact::query(query, self.values(), &mut buffer);
+        let redacted = buffer.as_str().into();
+        self.buffer = buffer;
+        redacted
+    }
+
+    fn full_url(&mut self, target: &Target<'_>, authority: Option<&str>, ends: &Ends) -> Box<str> {
+        let authority = match (authority, ends) {
+            (Some(authority), _) => Cow::Borrowed(authority),
+            (None, Ends::Inet { peer, .. }) if peer.address.is_ipv6() => format!("[{}]:{}", peer.text, peer.port).into(),
+            (None, Ends::Inet { peer, .. }) => format!("{}:{}", peer.text, peer.port).into(),
+            (None, Ends::Unix { .. } | Ends::Unknown) => Cow::Borrowed("localhost"),
+        };
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        buffer.push_str("http://");
+        // Credentials in front of the host are the redaction's to remove; what follows is built of single parts.
+        buffer.push_str(authority.rsplit_once('@').map_or(&*authority, |(_, host)| host));
+        buffer.push_str(target.path);
+        if let Some(query) = target.query {
+            buffer.push('?');
+            redact::query(query, self.values(), &mut buffer);
+        }
+        let url = buffer.as_str().into();
+        self.buffer = buffer;
+        url
+    }
+}
+
+struct Attributes(Vec<(Key, Value)>);
+
+impl Attributes {
+    fn put(&mut self, key: &'static str, value: Value) {
+        self.0.push((Cow::Borrowed(key), value));
+    }
+}
+
+/// `http.request.method`: the method, or `_OTHER`.
+fn conventional(exchange: &Exchange) -> &'static str {
+    let method = exchange.request.method;
+    if method.is_conventional() { method.as_str() } else { "_OTHER" }
+}
+
+/// Whom the request was meant for.
+fn authority<'a>(exchange: &'a Exchange, target: &Target<'a>) -> Option<&'a str> {
+    target.authority.or(exchange.request.host.as_deref()).filter(|authority| !authority.is_empty())
+}
+
+/// Host and port of `host[:port]`, IPv6 addresses without their brackets, user information left out.
+fn split_authority(authority: Option<&str>) -> (Option<&str>, Option<u16>) {
+    let Some(authority) = authority else { return (None, None) };
+    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    if let Some(rest) = authority.strip_prefix('[')
+        && let Some((host, port)) = rest.split_once(']')
+    {
+        return (Some(host), port.strip_prefix(':').and_then(|port| port.parse().ok()));
+    }
+    match authority.split_once(':') {
+        Some((host, port)) => (Some(host), port.parse().ok()),
+        None => (Some(authority), None),
+    }
+}
+
+fn peers(attributes: &mut Attributes, ends: &Ends, server: bool, host: Option<&str>, port: Option<u16>) {
+    match ends {
+        Ends::Inet { local, peer, .. } => {
+            let here = if server { local } else { peer };
+            let address = host.map_or_else(|| Value::Shared(here.text.clone()), |host| text(host, &here.text));
+            attributes.put("server.address", address);
+            attributes.put("server.port", Value::Int(port.unwrap_or(here.port).into()));
+            if server {
+                attributes.put("client.address", Value::Shared(peer.text.clone()));
+                attributes.put("client.port", Value::Int(peer.port.into()));
+            }
+            attributes.put("network.peer.address", Value::Shared(peer.text.clone()));
+            attributes.put("network.peer.port", Value::Int(peer.port.into()));
+        }
+        Ends::Unix { path, .. } => {
+            let address = host.map_or_else(|| Value::Shared(path.clone()), |host| text(host, path));
+            attributes.put("server.address", address);
+            if let Some(port) = port {
+                attributes.put("server.port", Value::Int(port.into()));
+            }
+            attributes.put("network.transport", Value::Static("unix"));
+            if !path.is_empty() {
+                attributes.put("network.peer.address", Value::Shared(path.clone()));
+            }
+        }
+        Ends::Unknown => {
+            if let Some(host) = host {
+                attributes.put("server.address", Value::Str(host.into()));
+            }
+            if let Some(port) = port {
+                attributes.put("server.port", Value::Int(port.into()));
+            }
+        }
+    }
+}
+
+/// `host`, as the shared text if it says the same.
+fn text(host: &str, shared: &Arc<str>) -> Value {
+    if *host == **shared { Value::Shared(shared.clone()) } else { Value::Str(host.into()) }
+}
+
+/// Status code, sizes and error. Returns whether the span failed.
+fn outcome(attributes: &mut Attributes, exchange: &Exchange) -> bool {
+    if let Some(response) = exchange.response {
+        attributes.put("http.response.status_code", Value::Int(response.status.into()));
+        if let Some(size) = response.body_bytes.filter(|&size| size > 0) {
+            attributes.put("http.response.body.size", Value::Int(size as i64));
+        }
+    }
+    if let Some(failure) = exchange.failure {
+        attributes.put("error.type", Value::Static(failure.error_type()));
+        return true;
+    }
+    let failed_from = if exchange.kind == SpanKind::Server { 500 } else { 400 };
+    match exchange.response {
+        Some(response) if response.status >= failed_from => {
+            attributes.put("error.type", Value::Str(response.status.to_string().into()));
+            true
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,3 @@
+//! What the daemon says of itself.
+
+pub mod drops;

@@ -1,0 +1,321 @@
+//! Decides parents and gathers traces.
+//!
+//! Evidence, best first: a trace header on the wire; both ends of one socket; the thread that is handling exactly one request.
+//! Where nothing tells, there is no edge.
+
+use std::collections::{HashMap, VecDeque};
+
+use foldhash::fast::RandomState;
+use tracer_protocols::context::TraceContext;
+
+use super::{
+    groups::{GroupId, Groups},
+    ids::Ids,
+    joins::Joins,
+    threads::Threads,
+};
+use crate::{
+    connections::Ends,
+    spans::{
+        exchange::{Exchange, ExchangeId},
+        span::{Evidence, Parent, Span, SpanId, SpanKind, TraceId},
+    },
+    telemetry::drops::{Drop, Drops},
+};
+
+/// Bounds of a correlator.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Requests in flight in all.
+    pub open: usize,
+    /// Finished spans that wait for their trace.
+    pub waiting_spans: usize,
+    /// How long a trace is kept after its last exchange ended, nanoseconds: the other end of a socket may be noticed a moment later.
+    pub grace_ns: u64,
+    /// How long finished spans wait for the rest of their trace, nanoseconds.
+    pub hold_ns: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { open: 131_072, waiting_spans: 100_000, grace_ns: 10_000_000, hold_ns: 5_000_000_000 }
+    }
+}
+
+/// Unjoined client ends remembered after they are over: the server may read the request later.
+const MAX_GHOSTS: usize = 16_384;
+/// How long they are remembered, nanoseconds.
+const GHOST_NS: u64 = 5_000_000_000;
+
+#[derive(Debug)]
+struct Open {
+    group: GroupId,
+    span_id: SpanId,
+    kind: SpanKind,
+    tgid: u32,
+    tid: u32,
+    context: Option<TraceContext>,
+    parent: Option<Parent>,
+    /// The other end of the same socket.
+    joined: Option<ExchangeId>,
+    /// It began no later than this: the other end saw it then.
+    start_bound_ns: u64,
+    /// It ended no later than this.
+    end_bound_ns: u64,
+}
+
+/// A client end that is over and whose server end was not seen.
+#[derive(Clone, Copy, Debug)]
+struct Ghost {
+    trace_id: TraceId,
+    flags: Option<u8>,
+    span_id: SpanId,
+    until_ns: u64,
+}
+
+/// Stage 6.
+#[derive(Debug, Default)]
+pub struct Correlator {
+    limits: Limits,
+    open: HashMap<ExchangeId, Open, RandomState>,
+    groups: Groups,
+    threads: Threads,
+    joins: Joins,
+    /// Requests in hand that came with a header, by process and context: an application may pass it on unchanged.
+    forwarded: HashMap<(u32, TraceId, SpanId), Vec<ExchangeId>, RandomState>,
+    ghosts: HashMap<ExchangeId, Ghost, RandomState>,
+    /// Groups with nothing open, in the order of `touched_ns`.
+    complete: VecDeque<(u64, GroupId)>,
+}
+
+impl Correlator {
+    /// An empty correlator.
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// Requests in flight.
+    pub fn open_count(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Finished spans that wait for their trace.
+    pub fn waiting_spans(&self) -> usize {
+        self.groups.waiting_spans()
+    }
+
+    /// A request was seen.
+    pub fn opened(&mut self, exchange: &Exchange, ends: &Ends, drops: &mut Drops) {
+        if self.open.len() >= self.limits.open {
+            drops.count(Drop::TooManyOpen);
+            return;
+        }
+        let group = self.groups.create(exchange.id);
+        let context = exchange.request.context;
+        if let (Some(context), Some(group)) = (context, self.groups.get_mut(group)) {
+            group.trace_id = Some(context.trace_id);
+            group.flags = Some(context.flags);
+        }
+        let open = Open {
+            group,
+            span_id: exchange.span_id,
+            kind: exchange.kind,
+            tgid: exchange.tgid,
+            tid: exchange.tid,
+            context,
+            parent: context.map(|context| Parent { span_id: context.span_id, evidence: Evidence::Header }),
+            joined: None,
+            start_bound_ns: u64::MAX,
+            end_bound_ns: u64::MAX,
+        };
+        self.open.insert(exchange.id, open);
+        match exchange.kind {
+            SpanKind::Server => {
+                self.threads.begin(exchange.tid, exchange.id, exchange.start_ns);
+                if let Some(context) = context {
+                    let key = (exchange.tgid, context.trace_id, context.span_id);
+                    self.forwarded.entry(key).or_default().push(exchange.id);
+                }
+            }
+            SpanKind::Client => self.find_cause(exchange),
+        }
+        self.find_other_end(exchange, ends);
+    }
+
+    /// The request in hand that caused this call.
+    fn find_cause(&mut self, call: &Exchange) {
+        let by_thread =
+            self.threads.handling(call.tid, call.start_ns).filter(|id| self.open.get(id).is_some_and(|open| open.tgid == call.tgid));
+        if let Some(context) = call.request.context {
+            // The application passed on the very header that it received: that request is the cause. A header of its own
+            // making names a span of its own making, which is then the parent; by_thread only keeps the two together.
+            let key = (call.tgid, context.trace_id, context.span_id);
+            if let Some(&[only]) = self.forwarded.get(&key).map(Vec::as_slice) {
+                self.set_parent(call.id, only, Evidence::Header);
+            } else if let Some(cause) = by_thread {
+                self.unite(call.id, cause);
+            }
+        } else if let Some(cause) = by_thread {
+            self.set_parent(call.id, cause, Evidence::Thread);
+        }
+    }
+
+    fn find_other_end(&mut self, exchange: &Exchange, ends: &Ends) {
+        let Some(joined) = self.joins.find(exchange, ends) else { return };
+        if let Some(ghost) = self.ghosts.remove(&joined.other) {
+            self.follow_ghost(exchange.id, ghost, joined.evidence);
+            return;
+        }
+        let (client, server) =
+            if exchange.kind == SpanKind::Client { (exchange.id, joined.other) } else { (joined.other, exchange.id) };
+        let Some(server_open) = self.open.get_mut(&server) else { return };
+        server_open.joined = Some(client);
+        let server_start_ns = if server == exchange.id { exchange.start_ns } else { server_open.start_bound_ns };
+        if let Some(client_open) = self.open.get_mut(&client) {
+            client_open.joined = Some(server);
+            client_open.start_bound_ns = server_start_ns;
+        }
+        self.set_parent(server, client, joined.evidence);
+    }
+
+    fn follow_ghost(&mut self, server: ExchangeId, ghost: Ghost, evidence: Evidence) {
+        let Some(open) = self.open.get_mut(&server) else { return };
+        let Some(group) = self.groups.get_mut(open.group) else { return };
+        if group.trace_id.is_none_or(|known| known == ghost.trace_id) {
+            group.trace_id = Some(ghost.trace_id);
+            group.flags = group.flags.or(ghost.flags);
+            open.parent = Some(Parent { span_id: ghost.span_id, evidence });
+        }
+    }
+
+    /// Makes `parent` the parent of `child`, unless headers say that they belong to different traces.
+    fn set_parent(&mut self, child: ExchangeId, parent: ExchangeId, evidence: Evidence) {
+        if !self.unite(child, parent) {
+            return;
+        }
+        let Some(span_id) = self.open.get(&parent).map(|open| open.span_id) else { return };
+        if let Some(open) = self.open.get_mut(&child) {
+            open.parent = Some(Parent { span_id, evidence });
+        }
+    }
+
+    /// Puts two exchanges into one trace; false where headers forbid it.
+    fn unite(&mut self, a: ExchangeId, b: ExchangeId) -> bool {
+        let (Some(a), Some(b)) = (self.open.get(&a), self.open.get(&b)) else { return false };
+        let (a, b) = (a.group, b.group);
+        if !self.groups.compatible(a, b) {
+            return false;
+        }
+        let (stays, moved) = self.groups.merge(a, b);
+        for exchange in moved {
+            if let Some(open) = self.open.get_mut(&exchange) {
+                open.group = stays;
+            }
+        }
+        true
+    }
+
+    /// An exchange is over: takes it out of the books and tightens its times. `None` for one that was never in them.
+    ///
+    /// Between this and [`Self::finished`] the caller makes the span.
+    pub fn closed(&mut self, exchange: &mut Exchange, ends: &Ends) -> Option<Closed> {
+        let open = self.open.remove(&exchange.id)?;
+        exchange.start_ns = exchange.start_ns.min(open.start_bound_ns);
+        exchange.last_ns = exchange.last_ns.min(open.end_bound_ns).max(exchange.start_ns);
+        match open.kind {
+            SpanKind::Server => {
+                self.threads.end(open.tid, exchange.id, exchange.last_ns);
+                if let Some(context) = open.context {
+                    let key = (open.tgid, context.trace_id, context.span_id);
+                    if let Some(in_hand) = self.forwarded.get_mut(&key) {
+                        in_hand.retain(|&other| other != exchange.id);
+                        if in_hand.is_empty() {
+                            self.forwarded.remove(&key);
+                        }
+                    }
+                }
+                self.joins.forget(exchange, ends);
+            }
+            SpanKind::Client => {
+                if let Some(server) = open.joined.and_then(|id| self.open.get_mut(&id))
+                    && exchange.failure.is_none()
+                {
+                    server.end_bound_ns = exchange.last_ns;
+                }
+            }
+        }
+        Some(Closed(open))
+    }
+
+    /// Takes the span of an exchange that [`Self::closed`] let go; `None` if it is not to be shown.
+    pub fn finished(&mut self, exchange: &Exchange, closed: Closed, span: Option<Span>, ids: &mut Ids) {
+        let open = closed.0;
+        let shown = span.is_some();
+        let span = span.map(|mut span| {
+            span.parent = open.parent;
+            span
+        });
+        let Some(group) = self.groups.finish(open.group, exchange.id, span, exchange.last_ns) else { return };
+        if open.kind == SpanKind::Client && open.joined.is_none() && shown && self.ghosts.len() < MAX_GHOSTS {
+            let ghost = Ghost {
+                trace_id: *group.trace_id.get_or_insert_with(|| ids.trace()),
+                flags: group.flags,
+                span_id: open.span_id,
+                until_ns: exchange.last_ns + GHOST_NS,
+            };
+            self.ghosts.insert(exchange.id, ghost);
+        }
+        if group.open.is_empty() && !group.queued {
+            group.queued = true;
+            self.complete.push_back((exchange.last_ns + self.limits.grace_ns, open.group));
+        }
+    }
+
+    /// Hands out the traces that are complete at `now_ns`.
+    pub fn flush(&mut self, now_ns: u64, ids: &mut Ids, mut out: impl FnMut(Vec<Span>)) {
+        while let Some(&(due_ns, id)) = self.complete.front() {
+            if due_ns > now_ns {
+                break;
+            }
+            self.complete.pop_front();
+            let Some(group) = self.groups.get_mut(id) else { continue };
+            group.queued = false;
+            if group.open.is_empty() {
+                let spans = self.groups.take(id, ids);
+                if !spans.is_empty() {
+                    out(spans);
+                }
+            }
+        }
+    }
+
+    /// Regular duties, once a second: hands out spans that waited for too long for the rest of their trace.
+    pub fn sweep(&mut self, now_ns: u64, ids: &mut Ids, mut out: impl FnMut(Vec<Span>)) {
+        self.threads.sweep(now_ns);
+        self.joins.sweep(now_ns);
+        self.ghosts.retain(|_, ghost| ghost.until_ns > now_ns);
+        let crowded = self.groups.waiting_spans() > self.limits.waiting_spans;
+        for id in self.groups.ids() {
+            let waited = self.groups.get_mut(id).is_some_and(|group| {
+                group.waiting_since_ns.is_some_and(|since| crowded || since + self.limits.hold_ns <= now_ns)
+            });
+            if waited {
+                out(self.groups.take(id, ids));
+            }
+        }
+    }
+
+    /// Hands out everything: the daemon stops.
+    pub fn finish(&mut self, ids: &mut Ids, mut out: impl FnMut(Vec<Span>)) {
+        for id in self.groups.ids() {
+            let spans = self.groups.take(id, ids);
+            if !spans.is_empty() {
+                out(spans);
+            }
+        }
+    }
+}
+
+/// An exchange between [`Correlator::closed`] and [`Correlator::finished`].
+#[derive(Debug)]
+pub struct Closed(Open);

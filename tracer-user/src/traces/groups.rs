@@ -1,0 +1,127 @@
+//! Traces in the making: sets of exchanges known to belong together.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
+use super::ids::Ids;
+use crate::spans::{
+    exchange::ExchangeId,
+    span::{Span, TraceId},
+};
+
+/// Identity of a group.
+pub(super) type GroupId = u64;
+
+/// W3C trace flags: sampled and random (trace context level 2).
+const SAMPLED: u8 = 0x01;
+const RANDOM: u8 = 0x02;
+
+/// A trace in the making.
+#[derive(Debug, Default)]
+pub(super) struct Group {
+    /// The trace id, once something fixed it: a header, or an early hand-out.
+    pub(super) trace_id: Option<TraceId>,
+    /// Flags of the header that fixed it.
+    pub(super) flags: Option<u8>,
+    /// Exchanges that are not over.
+    pub(super) open: Vec<ExchangeId>,
+    /// Spans that are over and wait for the others; their trace id is not filled in yet.
+    pub(super) finished: Vec<Span>,
+    /// When the first of `finished` ended.
+    pub(super) waiting_since_ns: Option<u64>,
+    /// Whether it is queued to be handed out.
+    pub(super) queued: bool,
+}
+
+/// All groups.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    groups: HashMap<GroupId, Group, RandomState>,
+    last: GroupId,
+    waiting_spans: usize,
+}
+
+impl Groups {
+    /// A new group with one open exchange.
+    pub(super) fn create(&mut self, exchange: ExchangeId) -> GroupId {
+        self.last += 1;
+        let group = Group { open: vec![exchange], ..Group::default() };
+        self.groups.insert(self.last, group);
+        self.last
+    }
+
+    /// A group that exists.
+    pub(super) fn get_mut(&mut self, id: GroupId) -> Option<&mut Group> {
+        self.groups.get_mut(&id)
+    }
+
+    /// Finished spans that wait.
+    pub(super) fn waiting_spans(&self) -> usize {
+        self.waiting_spans
+    }
+
+    /// Whether two groups may be one: not if headers put them into different traces.
+    pub(super) fn compatible(&self, a: GroupId, b: GroupId) -> bool {
+        let (Some(a), Some(b)) = (self.groups.get(&a), self.groups.get(&b)) else { return false };
+        a.trace_id.is_none() || b.trace_id.is_none() || a.trace_id == b.trace_id
+    }
+
+    /// Makes two compatible groups one. Returns the id that stays and the open exchanges that moved to it.
+    pub(super) fn merge(&mut self, a: GroupId, b: GroupId) -> (GroupId, Vec<ExchangeId>) {
+        if a == b {
+            return (a, Vec::new());
+        }
+        let size = |id| self.groups.get(&id).map_or(0, |group: &Group| group.open.len() + group.finished.len());
+        let (stays, goes) = if size(a) >= size(b) { (a, b) } else { (b, a) };
+        let Some(gone) = self.groups.remove(&goes) else { return (stays, Vec::new()) };
+        if let Some(group) = self.groups.get_mut(&stays) {
+            group.trace_id = group.trace_id.or(gone.trace_id);
+            group.flags = group.flags.or(gone.flags);
+            group.open.extend_from_slice(&gone.open);
+            group.finished.extend(gone.finished);
+            group.waiting_since_ns = match (group.waiting_since_ns, gone.waiting_since_ns) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            };
+        }
+        (stays, gone.open)
+    }
+
+    /// An exchange of the group became a span.
+    pub(super) fn finish(&mut self, id: GroupId, exchange: ExchangeId, span: Option<Span>, now_ns: u64) -> Option<&mut Group> {
+        let group = self.groups.get_mut(&id)?;
+        group.open.retain(|&open| open != exchange);
+        if let Some(span) = span {
+            group.finished.push(span);
+            group.waiting_since_ns.get_or_insert(now_ns);
+            self.waiting_spans += 1;
+        }
+        Some(group)
+    }
+
+    /// Takes the finished spans of a group, ids filled in; drops the group if nothing is open.
+    pub(super) fn take(&mut self, id: GroupId, ids: &mut Ids) -> Vec<Span> {
+        let Some(group) = self.groups.get_mut(&id) else { return Vec::new() };
+        let mut spans = std::mem::take(&mut group.finished);
+        group.waiting_since_ns = None;
+        let trace_id = *group.trace_id.get_or_insert_with(|| ids.trace());
+        let flags = group.flags.unwrap_or(SAMPLED | RANDOM);
+        if group.open.is_empty() {
+            self.groups.remove(&id);
+        }
+        self.waiting_spans -= spans.len();
+        for span in &mut spans {
+            span.trace_id = trace_id;
+            span.flags = flags;
+        }
+        spans
+    }
+
+    /// Every group.
+    pub(super) fn ids(&self) -> Vec<GroupId> {
+        let mut ids: Vec<_> = self.groups.keys().copied().collect();
+        ids.sort_unstable();
+        ids
+    }
+}

@@ -1,0 +1,111 @@
+//! Both ends of one socket on this host: the same request seen twice.
+
+use std::{collections::HashMap, net::IpAddr};
+
+use foldhash::fast::RandomState;
+
+use crate::{
+    connections::Ends,
+    spans::{
+        exchange::{Exchange, ExchangeId},
+        span::{Evidence, SpanKind},
+    },
+};
+
+/// How long one end waits for the other. Both see the request within microseconds; a reader may be slow to read, though.
+const WAIT_NS: u64 = 30_000_000_000;
+/// Requests that wait at a time, at most.
+const MAX_WAITING: usize = 65_536;
+/// A unix connection that was in use before the tracer started may have its byte counts shifted. For this long after the
+/// start an end that was read before it was written is taken for such a one and left alone.
+const SUSPECT_NS: u64 = 5_000_000_000;
+
+/// A request's identity on its connection, the same from both ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Key {
+    Tcp { client: (IpAddr, u16), server: (IpAddr, u16), position: u32 },
+    Unix { client: u64, server: u64, position: u32 },
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    exchange: ExchangeId,
+    kind: SpanKind,
+    start_ns: u64,
+}
+
+/// Requests of which one end was seen.
+#[derive(Debug, Default)]
+pub(super) struct Joins {
+    waiting: HashMap<Key, Waiting, RandomState>,
+    started_ns: u64,
+}
+
+/// A pair of ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Joined {
+    /// The other end.
+    pub(super) other: ExchangeId,
+    /// How they were matched.
+    pub(super) evidence: Evidence,
+}
+
+impl Joins {
+    /// Looks for the other end of `exchange`; if it was not seen yet, remembers this one.
+    pub(super) fn find(&mut self, exchange: &Exchange, ends: &Ends) -> Option<Joined> {
+        if self.started_ns == 0 {
+            self.started_ns = exchange.start_ns;
+        }
+        let key = key(exchange, ends)?;
+        if let Some(other) = self.waiting.get(&key)
+            && other.kind != exchange.kind
+        {
+            let other = *other;
+            self.waiting.remove(&key);
+            let (client, server) =
+                if exchange.kind == SpanKind::Client { (exchange.start_ns, other.start_ns) } else { (other.start_ns, exchange.start_ns) };
+            let evidence = match key {
+                Key::Tcp { .. } => Evidence::TcpSeq,
+                Key::Unix { .. } if server < client && server < self.started_ns + SUSPECT_NS => return None,
+                Key::Unix { .. } => Evidence::Socket,
+            };
+            return Some(Joined { other: other.exchange, evidence });
+        }
+        if self.waiting.len() < MAX_WAITING {
+            let waiting = Waiting { exchange: exchange.id, kind: exchange.kind, start_ns: exchange.start_ns };
+            self.waiting.insert(key, waiting);
+        }
+        None
+    }
+
+    /// Forgets an end that is no longer worth joining.
+    pub(super) fn forget(&mut self, exchange: &Exchange, ends: &Ends) {
+        if let Some(key) = key(exchange, ends)
+            && self.waiting.get(&key).is_some_and(|waiting| waiting.exchange == exchange.id)
+        {
+            self.waiting.remove(&key);
+        }
+    }
+
+    /// Forgets ends that waited for too long.
+    pub(super) fn sweep(&mut self, now_ns: u64) {
+        self.waiting.retain(|_, waiting| waiting.start_ns + WAIT_NS > now_ns);
+    }
+}
+
+fn key(exchange: &Exchange, ends: &Ends) -> Option<Key> {
+    let position = exchange.position;
+    let client = exchange.kind == SpanKind::Client;
+    match ends {
+        Ends::Inet { local, peer, .. } => {
+            let (local, peer) = ((local.address, local.port), (peer.address, peer.port));
+            let (client, server) = if client { (local, peer) } else { (peer, local) };
+            Some(Key::Tcp { client, server, position })
+        }
+        &Ends::Unix { local, peer, .. } if peer != 0 => {
+            let (client, server) = if client { (local, peer) } else { (peer, local) };
+            Some(Key::Unix { client, server, position })
+        }
+        Ends::Unix { .. } | Ends::Unknown => None,
+    }
+}

@@ -1,0 +1,89 @@
+//! Which request a thread is handling: evidence for the calls that it makes.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
+use crate::spans::exchange::ExchangeId;
+
+/// How long a thread that had several requests in hand at once is not believed: it is an event loop, and a call that it
+/// makes may belong to a request that it read earlier.
+const DISTRUST_NS: u64 = 1_000_000_000;
+
+/// Requests in hand, by thread.
+#[derive(Debug, Default)]
+pub(super) struct Threads {
+    threads: HashMap<u32, Thread, RandomState>,
+}
+
+#[derive(Debug, Default)]
+struct Thread {
+    in_hand: Vec<ExchangeId>,
+    distrusted_until_ns: u64,
+}
+
+impl Threads {
+    /// Thread `tid` read a request.
+    pub(super) fn begin(&mut self, tid: u32, exchange: ExchangeId, now_ns: u64) {
+        let thread = self.threads.entry(tid).or_default();
+        thread.in_hand.push(exchange);
+        if thread.in_hand.len() > 1 {
+            thread.distrusted_until_ns = now_ns + DISTRUST_NS;
+        }
+    }
+
+    /// A request that `tid` read is answered.
+    pub(super) fn end(&mut self, tid: u32, exchange: ExchangeId, now_ns: u64) {
+        let Some(thread) = self.threads.get_mut(&tid) else { return };
+        thread.in_hand.retain(|&other| other != exchange);
+        if thread.in_hand.is_empty() && thread.distrusted_until_ns <= now_ns {
+            self.threads.remove(&tid);
+        }
+    }
+
+    /// The one request that `tid` is handling, if it is handling one and nothing else.
+    pub(super) fn handling(&self, tid: u32, now_ns: u64) -> Option<ExchangeId> {
+        let thread = self.threads.get(&tid)?;
+        match thread.in_hand[..] {
+            [only] if thread.distrusted_until_ns <= now_ns => Some(only),
+            _ => None,
+        }
+    }
+
+    /// Forgets threads that have nothing in hand and are believed again.
+    pub(super) fn sweep(&mut self, now_ns: u64) {
+        self.threads.retain(|_, thread| !thread.in_hand.is_empty() || thread.distrusted_until_ns > now_ns);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_request_in_hand_is_evidence() {
+        let mut threads = Threads::default();
+        threads.begin(7, 1, 0);
+        assert_eq!(threads.handling(7, 1), Some(1));
+        assert_eq!(threads.handling(8, 1), None);
+        threads.end(7, 1, 2);
+        assert_eq!(threads.handling(7, 3), None);
+        assert!(threads.threads.is_empty());
+    }
+
+    #[test]
+    fn several_at_once_are_none_and_make_distrusted() {
+        let mut threads = Threads::default();
+        threads.begin(7, 1, 0);
+        threads.begin(7, 2, 1);
+        assert_eq!(threads.handling(7, 2), None);
+        threads.end(7, 1, 3);
+        assert_eq!(threads.handling(7, 4), None, "the call may still belong to request 1");
+        assert_eq!(threads.handling(7, 2 + DISTRUST_NS), Some(2));
+        threads.end(7, 2, 5);
+        threads.sweep(5);
+        assert_eq!(threads.threads.len(), 1);
+        threads.sweep(2 + DISTRUST_NS);
+        assert!(threads.threads.is_empty());
+    }
+}
