@@ -1,0 +1,91 @@
+//! The hot path allocates nothing: heads, bodies, gaps and losses alike.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use tracer_protocols::http1::{Follows, Method, Parser, Side, Step};
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: every call goes to the system allocator unchanged; counting touches a thread-local that needs no allocation.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn drive(side: Side, mut bytes: &[u8], follows: Follows) -> usize {
+    let mut parser = Parser::new(side);
+    let mut messages = 0;
+    loop {
+        match parser.step(bytes, follows, Some(Method::Get)) {
+            Step::Message { consumed, .. } => {
+                messages += 1;
+                bytes = &bytes[consumed..];
+            }
+            Step::Skip(n) => {
+                let now = n.min(bytes.len() as u64);
+                if now == 0 {
+                    break;
+                }
+                parser.skipped(now);
+                bytes = &bytes[now as usize..];
+            }
+            Step::NotThis(_) => match parser.resync(bytes) {
+                Some(at) => bytes = &bytes[at..],
+                None => break,
+            },
+            Step::NeedMore => break,
+        }
+    }
+    parser.gap(100);
+    messages + usize::from(parser.connection_end().is_some())
+}
+
+#[test]
+fn nothing_is_allocated() {
+    let many = format!("GET /many HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(100));
+    let cases: [(Side, &[u8], Follows, usize); 6] = [
+        (
+            Side::Request,
+            b"POST /a?b HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nokGET / HTTP/1.1\r\n\r\n",
+            Follows::Maybe,
+            4,
+        ),
+        (Side::Request, many.as_bytes(), Follows::Maybe, 2),
+        (Side::Request, b"GET /cut HTTP/1.1\r\nCookie: a", Follows::Gap, 2),
+        (
+            Side::Response,
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nA: b\r\n\r\n",
+            Follows::Maybe,
+            2,
+        ),
+        (
+            Side::Response,
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n0\r\n\r\n",
+            Follows::Maybe,
+            2,
+        ),
+        (Side::Response, b"{}\r\nHTTP/1.1 204 \r\nA: b\r\n\r\n", Follows::Maybe, 2),
+    ];
+    for (side, bytes, follows, expected) in cases {
+        let before = ALLOCATIONS.with(Cell::get);
+        let messages = drive(side, bytes, follows);
+        let after = ALLOCATIONS.with(Cell::get);
+        assert_eq!((messages, after - before), (expected, 0), "{}", bytes.escape_ascii());
+    }
+}
