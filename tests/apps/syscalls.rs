@@ -270,7 +270,8 @@ impl Wire<'_> {
             Method::RecvmsgSendmsg => {
                 let (first, second) = part.split_at_mut(10);
                 let mut slices = [IoSliceMut::new(first), IoSliceMut::new(second)];
-                recvmsg::<()>(fd.as_raw_fd(), &mut slices, None, MsgFlags::empty()).map(|message| message.bytes)
+                recvmsg::<()>(fd.as_raw_fd(), &mut slices, None, MsgFlags::empty())
+                    .map(|message| message.bytes)
             }
             Method::RecvmmsgSendmmsg => {
                 let (first, second) = part.split_at_mut(10);
@@ -355,11 +356,7 @@ impl Wire<'_> {
         })
     }
 
-    fn retrying(
-        &self,
-        ready: PollFlags,
-        mut call: impl FnMut() -> nix::Result<usize>,
-    ) -> nix::Result<usize> {
+    fn retrying(&self, ready: PollFlags, mut call: impl FnMut() -> nix::Result<usize>) -> nix::Result<usize> {
         loop {
             match call() {
                 Err(Errno::EAGAIN) => wait_until(self.fd, ready)?,

@@ -4,10 +4,11 @@ use std::{
     ffi::OsStr,
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Command,
 };
 
 use crate::{
+    command::run,
     ports::free_port,
     scenario::{Scenario, workspace},
     service::{Listens, Service},
@@ -30,10 +31,8 @@ pub fn script(name: &str) -> PathBuf {
 
 /// A program of the Python environment that `cargo xtask test` prepares.
 pub fn python_tool(name: &str) -> PathBuf {
-    let environment = std::env::var_os("TRACER_TEST_ENV").map_or_else(
-        || workspace().join("target/test-env"),
-        PathBuf::from,
-    );
+    let environment = std::env::var_os("TRACER_TEST_ENV")
+        .map_or_else(|| workspace().join("target/test-env"), PathBuf::from);
     let path = environment.join("bin").join(name);
     assert!(
         path.exists(),
@@ -160,19 +159,4 @@ http {{
 pub fn curl<I: AsRef<OsStr>>(args: impl IntoIterator<Item = I>) -> String {
     let output = run(Command::new("curl").args(["--silent", "--show-error", "--max-time", "30"]).args(args));
     String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-/// Runs a command to its end, which must be a good one.
-#[track_caller]
-pub fn run(command: &mut Command) -> Output {
-    let output =
-        command.output().unwrap_or_else(|error| panic!("{command:?} could not be started: {error}"));
-    assert!(
-        output.status.success(),
-        "{command:?} ended with {}: {}{}",
-        output.status,
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    output
 }

@@ -79,9 +79,8 @@ impl Client {
         let head = String::from_utf8(self.take(end)).unwrap();
         let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap();
         let lower = head.to_ascii_lowercase();
-        let length = lower
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
+        let length =
+            lower.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
         let body = if body == Body::None {
             Vec::new()
         } else if lower.contains("transfer-encoding: chunked") {
@@ -145,7 +144,7 @@ impl Client {
     }
 
     fn fill(&mut self) -> bool {
-        let mut part = [0; 64 << 10];
+        let mut part = [0; 16 << 10];
         let count = self.stream.read(&mut part).expect("The service does not answer.");
         self.buffer.extend_from_slice(&part[..count]);
         count > 0

@@ -4,7 +4,7 @@ use std::{
     ffi::OsString,
     fs::{self, File},
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Output, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     time::Duration,
 };
 
@@ -15,6 +15,7 @@ use nix::{
 use serde::Deserialize;
 
 use crate::{
+    command::output,
     scenario::{Scenario, workspace},
     wait::{DEADLINE, wait_for},
 };
@@ -156,7 +157,7 @@ impl Daemon {
     /// What it says of itself.
     #[track_caller]
     pub fn status(&self) -> Status {
-        let output = tracer().args(["status", "--json", "--socket"]).arg(&self.socket).output().unwrap();
+        let output = output(tracer().args(["status", "--json", "--socket"]).arg(&self.socket));
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(
             output.status.success(),
@@ -165,8 +166,9 @@ impl Daemon {
             String::from_utf8_lossy(&output.stderr),
             self.log_text()
         );
-        serde_json::from_str(&text)
-            .unwrap_or_else(|error| panic!("`tracer status --json` is not what it should be ({error}):\n{text}"))
+        serde_json::from_str(&text).unwrap_or_else(|error| {
+            panic!("`tracer status --json` is not what it should be ({error}):\n{text}")
+        })
     }
 
     /// SIGTERM, then the exit within [`STOP_BOUND`] and with success.
@@ -222,10 +224,4 @@ pub fn tracer() -> Command {
         }
     }
     command
-}
-
-/// Runs a `tracer` command to its end.
-#[track_caller]
-pub fn run<I: Into<OsString>>(args: impl IntoIterator<Item = I>) -> Output {
-    tracer().args(args.into_iter().map(Into::into)).output().unwrap()
 }

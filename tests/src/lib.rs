@@ -8,6 +8,7 @@
 
 pub mod apps;
 pub mod client;
+pub mod command;
 pub mod daemon;
 pub mod ports;
 pub mod programs;

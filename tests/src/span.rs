@@ -133,8 +133,7 @@ fn text(value: Option<Value>) -> String {
         Some(Value::DoubleValue(value)) => value.to_string(),
         Some(Value::BytesValue(bytes)) => hex(&bytes),
         Some(Value::ArrayValue(list)) => {
-            let items: Vec<_> =
-                list.values.into_iter().map(|AnyValue { value, .. }| text(value)).collect();
+            let items: Vec<_> = list.values.into_iter().map(|AnyValue { value, .. }| text(value)).collect();
             format!("[{}]", items.join(","))
         }
         Some(other) => format!("{other:?}"),

@@ -192,10 +192,11 @@ mod tests {
 
     fn span(id: &str, parent: &str, kind: &'static str, service: &str, start_ns: u64) -> ReceivedSpan {
         let evidence = if parent.is_empty() { None } else { Some("tcp-seq") };
-        let attributes: Attributes = [("http.response.status_code", Some("200")), ("tracer.parent.evidence", evidence)]
-            .into_iter()
-            .filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned())))
-            .collect();
+        let attributes: Attributes =
+            [("http.response.status_code", Some("200")), ("tracer.parent.evidence", evidence)]
+                .into_iter()
+                .filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned())))
+                .collect();
         ReceivedSpan {
             trace_id: "t".into(),
             span_id: id.into(),
@@ -232,8 +233,11 @@ mod tests {
 
     #[test]
     fn equal_trees_are_counted_in_any_order() {
-        let spans =
-            [span("a", "", "SERVER", "x", 1), span("b", "", "SERVER", "w", 2), span("c", "", "SERVER", "x", 3)];
+        let spans = [
+            span("a", "", "SERVER", "x", 1),
+            span("b", "", "SERVER", "w", 2),
+            span("c", "", "SERVER", "x", 3),
+        ];
         assert_trees(
             &spans,
             r#"

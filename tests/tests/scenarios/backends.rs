@@ -7,8 +7,9 @@ use std::{
 };
 
 use tracer_tests::{
-    apps::{Upstream, binary, curl, nginx, python_tool, run, threaded_backend},
+    apps::{Upstream, binary, curl, nginx, python_tool, threaded_backend},
     client::Client,
+    command::run,
     daemon::Options,
     ports::free_port,
     programs,
@@ -117,9 +118,7 @@ fn killing_the_daemon_harms_nobody() {
         end.store(true, Ordering::Relaxed);
     });
     assert!(server.is_alive());
-    wait_until("the kernel has let the daemon's programs go", || {
-        programs::in_kernel().is_disjoint(&held)
-    });
+    wait_until("the kernel has let the daemon's programs go", || programs::in_kernel().is_disjoint(&held));
 }
 
 /// A receiver that is not ours: rotel takes the spans and passes them on.

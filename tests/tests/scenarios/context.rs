@@ -48,7 +48,13 @@ fn an_invalid_traceparent_is_ignored() {
     let too_long = format!("00-{TRACE}-{PARENT}-01-more");
     let invalid = [&zero_trace, &zero_parent, &upper_case, &invalid_version, &too_long];
     for value in invalid {
-        curl(["-H", &format!("traceparent: {value}"), "-H", "tracestate: a=b", &backend.url("/invalid/hello")]);
+        curl([
+            "-H",
+            &format!("traceparent: {value}"),
+            "-H",
+            "tracestate: a=b",
+            &backend.url("/invalid/hello"),
+        ]);
     }
     let spans = scenario.finish(daemon, "/invalid", 10);
     assert_trees(

@@ -104,7 +104,9 @@ fn an_interim_response_is_not_the_response() {
     let daemon = scenario.daemon();
     let mut client = Client::connect(odd.address());
     for _ in 0..2 {
-        client.send("POST /continue/hello HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n");
+        client.send(
+            "POST /continue/hello HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n",
+        );
         assert_eq!(client.response_with(Body::None).status, 100);
         client.send("continued");
         assert_eq!(client.response().status, 200);
@@ -126,7 +128,8 @@ fn a_body_that_looks_like_a_request_is_a_body() {
     let mut client = Client::connect(odd.address());
     let body = get("/lookalike/fake").repeat(100);
     for _ in 0..2 {
-        let head = format!("POST /lookalike/hello HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
+        let head =
+            format!("POST /lookalike/hello HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
         client.send(&head);
         client.send(&body);
         assert_eq!(client.response().status, 200);

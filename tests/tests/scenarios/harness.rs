@@ -33,7 +33,10 @@ fn request() -> ExportTraceServiceRequest {
     };
     ExportTraceServiceRequest {
         resource_spans: vec![ResourceSpans {
-            resource: Some(Resource { attributes: vec![text("service.name", "sender")], ..Resource::default() }),
+            resource: Some(Resource {
+                attributes: vec![text("service.name", "sender")],
+                ..Resource::default()
+            }),
             scope_spans: vec![ScopeSpans { spans: vec![span], ..ScopeSpans::default() }],
             ..ResourceSpans::default()
         }],

@@ -3,8 +3,10 @@
 use std::process::Command;
 
 use tracer_tests::{
-    apps::{Upstream, binary, nginx, run},
+    apps::{Upstream, binary, nginx},
+    command::run,
     scenario::Scenario,
+    span::ReceivedSpan,
     tree::{assert_edges_keep_path, assert_trees},
 };
 
@@ -24,7 +26,7 @@ fn a_thousand_connections_at_once() {
         "#,
     );
     let mut paths: Vec<_> =
-        spans.iter().filter(|span| span.kind == "SERVER").map(|span| span.path()).collect();
+        spans.iter().filter(|span| span.kind == "SERVER").map(ReceivedSpan::path).collect();
     paths.sort_unstable();
     paths.dedup();
     assert_eq!(paths.len(), 3000, "Each request has its own path.");

@@ -49,9 +49,7 @@ fn requests_at_once_have_no_wrong_parent() {
     });
     let spans = scenario.finish(daemon, "/node-many", 1280);
     assert_edges_keep_path(&spans);
-    for (kind, service) in
-        [("SERVER", "node_front"), ("CLIENT", "node_front"), ("SERVER", "node_backend")]
-    {
+    for (kind, service) in [("SERVER", "node_front"), ("CLIENT", "node_front"), ("SERVER", "node_backend")] {
         let count = spans.iter().filter(|span| span.kind == kind && span.service() == service).count();
         assert_eq!(count, 320, "{kind} spans of {service}");
     }

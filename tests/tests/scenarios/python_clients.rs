@@ -1,7 +1,8 @@
 //! Python clients that keep their connection.
 
 use tracer_tests::{
-    apps::{python, run, threaded_backend},
+    apps::{python, threaded_backend},
+    command::run,
     scenario::Scenario,
     tree::{assert_edges_keep_path, assert_trees},
 };

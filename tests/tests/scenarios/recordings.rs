@@ -2,6 +2,7 @@
 
 use tracer_tests::{
     apps::{Upstream, curl, nginx, threaded_backend},
+    command::output,
     daemon::{Daemon, tracer},
     scenario::{Scenario, assert_unique},
     span::ReceivedSpan,
@@ -49,7 +50,7 @@ fn a_replay_gives_what_the_daemon_exported() {
 }
 
 fn replay(file: &std::path::Path) -> Vec<ReceivedSpan> {
-    let output = tracer().arg("replay").arg(file).arg("--json").output().unwrap();
+    let output = output(tracer().arg("replay").arg(file).arg("--json"));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
     let spans = text.lines().flat_map(|line| {
@@ -64,7 +65,7 @@ fn a_file_that_is_no_recording_is_refused() {
     let scenario = Scenario::start("recordings-refused");
     for text in ["", "no recording\n"] {
         let file = scenario.write("other.events", text);
-        let output = tracer().arg("replay").arg(&file).output().unwrap();
+        let output = output(tracer().arg("replay").arg(&file));
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success());
         assert!(errors.contains(&file.display().to_string()) && !errors.contains("panicked"), "{errors}");

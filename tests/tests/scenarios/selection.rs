@@ -4,7 +4,8 @@ use std::process::{Command, Output, Stdio};
 
 use tracer_tests::{
     apps::{Upstream, curl, nginx, threaded_backend},
-    daemon::{Options, run, tracer},
+    command::{output, output_of},
+    daemon::{Options, tracer},
     scenario::{Scenario, assert_unique},
     tree::assert_trees,
 };
@@ -114,7 +115,7 @@ fn exec_traces_a_command_and_its_children() {
     // Of another process than the command's: not traced.
     curl([server.url("/exec/hello")]);
     scenario.write("go", "");
-    let output = child.wait_with_output().unwrap();
+    let output = output_of(child);
     assert_eq!(output.status.code(), Some(7), "The command's exit code is exec's: {}", errors(&output));
     assert_eq!(String::from_utf8_lossy(&output.stdout), "hello\nhello\n", "The output is the command's.");
     let spans = scenario.receiver.spans_under("/exec");
@@ -132,7 +133,7 @@ fn errors_in_a_configuration_file_name_file_and_line() {
         ("[select\n", 1, ""),
     ] {
         let file = scenario.write("wrong.toml", text);
-        let output = tracer().args(["agent", "--config"]).arg(&file).stdin(Stdio::null()).output().unwrap();
+        let output = output(tracer().args(["agent", "--config"]).arg(&file));
         let errors = errors(&output);
         assert_eq!(output.status.code(), Some(2), "{errors}");
         assert!(errors.contains(&format!("{}:{line}", file.display())), "{errors}");
@@ -142,8 +143,9 @@ fn errors_in_a_configuration_file_name_file_and_line() {
 
 #[test]
 fn errors_on_the_command_line_exit_with_2() {
-    for args in [["--include", "exe"], ["--include", "prot=80"], ["--exclude", "port=many"], ["--color", "x"]] {
-        let output = run(["agent"].into_iter().chain(args));
+    for args in [["--include", "exe"], ["--include", "prot=80"], ["--exclude", "port=many"], ["--color", "x"]]
+    {
+        let output = output(tracer().arg("agent").args(args));
         assert_eq!(output.status.code(), Some(2), "{args:?}: {}", errors(&output));
     }
 }
@@ -151,11 +153,11 @@ fn errors_on_the_command_line_exit_with_2() {
 /// A host that can be traced says so, by exit code too.
 #[test]
 fn check_says_that_this_host_can_be_traced() {
-    let output = run(["check"]);
-    assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), errors(&output));
-    let output = run(["check", "--json"]);
-    assert!(output.status.success());
-    serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap();
+    let plain = output(tracer().arg("check"));
+    assert!(plain.status.success(), "{}{}", String::from_utf8_lossy(&plain.stdout), errors(&plain));
+    let json = output(tracer().args(["check", "--json"]));
+    assert!(json.status.success());
+    serde_json::from_slice::<serde_json::Value>(&json.stdout).unwrap();
 }
 
 /// Without privileges the answer is a sentence and an exit code, not a crash.
@@ -163,8 +165,8 @@ fn check_says_that_this_host_can_be_traced() {
 fn without_privileges() {
     let mut command = Command::new("setpriv");
     let tracer = tracer();
-    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(tracer.get_program()).arg("agent");
-    let output = command.stdin(Stdio::null()).output().unwrap();
+    command.args(["--bounding-set=-all", "--inh-caps=-all"]).arg(tracer.get_program()).arg("agent");
+    let output = output(&mut command);
     let errors = errors(&output);
     assert!(output.status.code().is_some_and(|code| code != 0), "{errors}");
     assert!(!errors.contains("panicked"), "{errors}");

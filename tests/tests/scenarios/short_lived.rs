@@ -3,8 +3,10 @@
 use std::{collections::BTreeSet, process::Command};
 
 use tracer_tests::{
-    apps::{Upstream, binary, curl, nginx, python_server, run},
+    apps::{Upstream, binary, curl, nginx, python_server},
+    command::run,
     scenario::Scenario,
+    span::ReceivedSpan,
     tree::assert_trees,
 };
 
@@ -76,7 +78,7 @@ fn a_fork_for_each_connection() {
         "#,
     );
     let servers: BTreeSet<_> =
-        spans.iter().filter(|span| span.kind == "SERVER").map(|span| span.pid()).collect();
+        spans.iter().filter(|span| span.kind == "SERVER").map(ReceivedSpan::pid).collect();
     assert_eq!(servers.len(), 20, "The forks serve.");
     assert!(!servers.contains(&server.pid()), "The parent does not.");
 }

@@ -7,7 +7,8 @@ use std::{
 };
 
 use tracer_tests::{
-    apps::{binary, run},
+    apps::binary,
+    command::run,
     ports::free_port,
     scenario::Scenario,
     service::{Listens, Service},
