@@ -2,9 +2,13 @@
 //!
 //! The modules in the order of the flow (see ARCHITECTURE.md); `pipeline` puts the pure ones together.
 
+pub mod agent;
+pub mod cli;
 pub mod clock;
+pub mod commands;
 pub mod config;
 pub mod connections;
+pub mod control;
 pub mod export;
 pub mod identity;
 pub mod ingest;

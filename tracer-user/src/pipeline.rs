@@ -130,6 +130,11 @@ impl Pipeline {
         correlator.finish(ids, &mut out);
     }
 
+    /// Whether finished spans wait for their trace.
+    pub fn is_busy(&self) -> bool {
+        self.stage.correlator.waiting_spans() > 0
+    }
+
     /// Processes that the selection rules left out since the last call.
     pub fn take_excluded(&mut self) -> Vec<u32> {
         std::mem::take(&mut self.excluded)

@@ -5,6 +5,7 @@
 mod hex;
 pub mod json;
 pub mod otlp;
+pub mod output;
 pub mod tree;
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! Stage 2: ring buffers become ordered events. Kernel-facing: `unsafe` is allowed in `decode`.
 
+mod capture;
 mod decode;
 mod merge;
 
+pub use capture::Capture;
 pub use decode::{DecodeError, Event, ProcessRecord, Segment, decode};
 pub use merge::{Merge, Pass};

@@ -45,6 +45,9 @@ pub enum LoadError {
     /// The number of CPUs cannot be read.
     #[error("cannot tell the number of CPUs ({0}): {1}")]
     Cpus(&'static str, std::io::Error),
+    /// The ring buffers cannot be waited for.
+    #[error("the ring buffers cannot be waited for: {0}")]
+    Epoll(nix::errno::Errno),
     /// A required program was refused.
     #[error("the kernel refuses program {name} on tracepoint {tracepoint}: {source}; without it, {loss}")]
     Program {

@@ -1,0 +1,287 @@
+//! The daemon: capture loop, control socket, orderly start and end.
+
+use std::{
+    io::{self, IsTerminal},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::AtomicBool,
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use tracer_common::{config::KernelConfig, process};
+use tracer_otlp::{DropReason, Exporter, Settings, Stats};
+
+use crate::{
+    clock::{WallClock, monotonic_ns},
+    config::{Config, Environment, Print},
+    control::{Control, Pending},
+    export::{
+        output::{Otlp, Output, Show, VERSION},
+        tree::Style,
+    },
+    identity::Host,
+    ingest::Capture,
+    kernel::loader,
+    pipeline::Pipeline,
+    processes::Processes,
+    telemetry::{
+        drops::Drop as DropKind,
+        own,
+        status::{DropCount, Export, Program, Snapshot, Spans},
+    },
+    traces::ids::Ids,
+};
+
+/// How long the end may take: what is not delivered by then is counted as lost.
+const SHUTDOWN: Duration = Duration::from_secs(4);
+
+/// How a daemon is started.
+pub struct Options {
+    /// The configuration.
+    pub config: Config,
+    /// Variables of the daemon's own environment.
+    pub environment: Environment,
+    /// Trace only processes that are marked as selected, and their children.
+    pub only_selected: bool,
+    /// Where to listen for `tracer status` and `tracer tail`, if at all.
+    pub socket: Option<PathBuf>,
+    /// Whether to export by OTLP where an endpoint is configured.
+    pub export: bool,
+}
+
+/// A running daemon.
+pub struct Agent {
+    capture: Capture,
+    pipeline: Pipeline,
+    output: Output,
+    control: Option<Control>,
+    started: Instant,
+    records: u64,
+}
+
+/// Loads the kernel side for a configuration, without attaching it.
+pub fn load_kernel(config: &Config, only_selected: bool) -> Result<loader::Kernel, loader::LoadError> {
+    let capture = &config.capture;
+    let kernel = KernelConfig {
+        self_tgid: std::process::id(),
+        only_selected: only_selected.into(),
+        unix_sockets: capture.unix_sockets.into(),
+        request_head: capture.request_head_bytes,
+        response_head: capture.response_head_bytes,
+        message_budget: capture.message_bytes,
+        wake_bytes: capture.ring_bytes / 8,
+        reserved: 0,
+    };
+    loader::load(kernel, capture.ring_bytes)
+}
+
+/// A pipeline that looks processes up in this host's /proc.
+pub fn live_pipeline(config: &Config) -> Pipeline {
+    let processes = Processes::new(config, Host::read(Path::new("/")), Some(PathBuf::from("/proc")));
+    Pipeline::new(config, processes, Ids::random(), WallClock::now())
+}
+
+/// A flag that is set when the process is asked to end (SIGINT, SIGTERM).
+pub fn stop_flag() -> io::Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, flag.clone())?;
+    }
+    Ok(flag)
+}
+
+/// How trees look on this terminal.
+pub fn terminal_style(terminal: &impl IsTerminal) -> Style {
+    let color = terminal.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let width = if terminal.is_terminal() {
+        terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
+    } else {
+        None
+    };
+    Style { width, color, ..Style::default() }
+}
+
+impl Agent {
+    /// Loads, connects and attaches everything. From its return on, traces are made.
+    pub fn start(options: Options) -> anyhow::Result<Self> {
+        let config = &options.config;
+        let mut output = Output::new();
+        let settings = if options.export { otlp_settings(config, &options.environment)? } else { None };
+        let exporting = settings.is_some();
+        let control = options.socket.as_deref().map(Control::listen).transpose()?;
+        let kernel = load_kernel(config, options.only_selected)?;
+        if let Some(settings) = settings {
+            tracing::info!(endpoint = ?settings.endpoint, protocol = ?settings.protocol, "traces are exported by OTLP");
+            let stats = Arc::new(Stats::default());
+            let exporter = Exporter::start(settings, stats.clone()).context("The OTLP exporter cannot be started")?;
+            output.export(Otlp::new(exporter, stats, config.export.batch_spans, config.export.batch_delay));
+        }
+        if config.export.print == Print::Always || (config.export.print == Print::Auto && !exporting && options.export) {
+            output.print(Box::new(io::stdout()), Show::Trees(terminal_style(&io::stdout())));
+            if !exporting {
+                tracing::info!("no OTLP endpoint is set (OTEL_EXPORTER_OTLP_ENDPOINT): traces are printed");
+            }
+        }
+        let pipeline = live_pipeline(config);
+        let capture = Capture::start(kernel)?;
+        for state in &capture.kernel.programs {
+            if let Some(reason) = &state.reason {
+                tracing::debug!(program = state.spec.name, %reason, "a kernel program is not attached");
+            }
+        }
+        Ok(Self { capture, pipeline, output, control, started: Instant::now(), records: 0 })
+    }
+
+    /// Names of the attached kernel programs.
+    pub fn attached(&self) -> Vec<&'static str> {
+        let programs = self.capture.kernel.programs.iter();
+        programs.filter(|state| state.reason.is_none()).map(|state| state.spec.name).collect()
+    }
+
+    /// Where finished traces go.
+    pub fn output(&mut self) -> &mut Output {
+        &mut self.output
+    }
+
+    /// Marks a process, so that it and its children are traced where only selected ones are.
+    pub fn select(&mut self, pid: u32) -> anyhow::Result<()> {
+        self.capture.kernel.mark_process(pid, process::SELECTED).context("The process cannot be selected")
+    }
+
+    /// Runs until `stop` says so.
+    pub fn run(&mut self, mut stop: impl FnMut() -> bool) {
+        while !stop() {
+            self.turn();
+        }
+    }
+
+    fn turn(&mut self) {
+        let pending = self.output.pending() || self.pipeline.is_busy();
+        let pass = self.capture.turn(pending, |record| self.pipeline.record(record));
+        self.after(pass.records, pass.horizon_ns);
+        while let Some(request) = self.control.as_ref().and_then(|control| control.pending.try_recv().ok()) {
+            match request {
+                // An asker that went away is not missed.
+                Pending::Status(reply) => drop(reply.try_send(self.status())),
+                Pending::Watch(watcher) => self.output.watch(watcher),
+            }
+        }
+    }
+
+    fn after(&mut self, records: u64, horizon_ns: u64) {
+        self.records += records;
+        let now_ns = monotonic_ns();
+        let output = &mut self.output;
+        self.pipeline.advance(horizon_ns, WallClock::now(), |trace| output.trace(trace, now_ns));
+        self.output.tick(now_ns);
+        for pid in self.pipeline.take_excluded() {
+            if let Err(error) = self.capture.kernel.mark_process(pid, process::EXCLUDED) {
+                tracing::debug!(pid, %error, "a process that is left out still costs events");
+            }
+        }
+    }
+
+    /// The state at this moment.
+    pub fn status(&self) -> Snapshot {
+        let census = self.pipeline.census();
+        let otlp = self.output.otlp_stats();
+        let kernel = &self.capture.kernel;
+        let costs = kernel.costs();
+        let programs = kernel.programs.iter().map(|state| {
+            let cost = costs.iter().find(|(name, _)| *name == state.spec.name).map(|&(_, cost)| cost).unwrap_or_default();
+            Program {
+                name: state.spec.name.into(),
+                tracepoint: state.spec.tracepoint.into(),
+                attached: state.reason.is_none(),
+                reason: state.reason.clone(),
+                run_count: cost.runs,
+                run_time_ns: cost.nanoseconds,
+            }
+        });
+        let mut drops = Vec::new();
+        for (reason, count) in kernel.drops().unwrap_or_default() {
+            drops.push(drop_count("kernel", reason.name(), count, reason.intentional()));
+        }
+        for reason in DropKind::ALL {
+            drops.push(drop_count(reason.stage(), reason.name(), census.drops.get(reason), reason.intentional()));
+        }
+        drops.push(drop_count("watchers", "slow_watcher", self.output.watcher_drops(), true));
+        if let Some(otlp) = &otlp {
+            for reason in DropReason::ALL {
+                drops.push(drop_count("export", reason.name(), otlp.dropped(reason), false));
+            }
+        }
+        Snapshot {
+            version: VERSION.into(),
+            pid: std::process::id(),
+            uptime_ms: self.started.elapsed().as_millis() as u64,
+            programs: programs.collect(),
+            drops,
+            spans: Spans {
+                finished: census.finished_spans,
+                waiting: census.waiting_spans,
+                exported: otlp.as_ref().map_or(0, |otlp| otlp.exported_spans),
+            },
+            export: otlp.map(|otlp| Export {
+                queued_batches: otlp.queued_batches,
+                queued_bytes: otlp.queued_bytes,
+                retries: otlp.retries,
+                failing: otlp.failing,
+                last_error: otlp.last_error.map(|error| error.text),
+            }),
+            records: self.records,
+            connections: census.connections,
+            processes: census.processes,
+            open_requests: census.open_requests,
+            rss_bytes: own::rss_bytes(),
+            cpu_ms: own::cpu_ms(),
+        }
+    }
+
+    /// Takes what is still in the rings, sends what is left and detaches. Returns the last state.
+    pub fn finish(mut self) -> Snapshot {
+        let deadline = Instant::now() + SHUTDOWN;
+        // Records settle within milliseconds; under load new ones keep coming, so the past is drained, not the present.
+        let until_ns = monotonic_ns();
+        while Instant::now() < deadline {
+            let pass = self.capture.drain(|record| self.pipeline.record(record));
+            self.after(pass.records, pass.horizon_ns);
+            if pass.horizon_ns >= until_ns {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let now_ns = monotonic_ns();
+        let output = &mut self.output;
+        self.pipeline.finish(|trace| output.trace(trace, now_ns));
+        let mut status = self.status();
+        // Everything detaches here, before the backend is waited for.
+        drop(self.capture);
+        if let Some((_, otlp)) = self.output.finish(deadline.saturating_duration_since(Instant::now())) {
+            status.spans.exported = otlp.exported_spans;
+            for reason in DropReason::ALL {
+                if let Some(drop) =
+                    status.drops.iter_mut().find(|drop| drop.stage == "export" && drop.reason == reason.name())
+                {
+                    drop.count = otlp.dropped(reason);
+                }
+            }
+        }
+        status
+    }
+}
+
+fn drop_count(stage: &str, reason: &str, count: u64, intentional: bool) -> DropCount {
+    DropCount { stage: stage.into(), reason: reason.into(), count, intentional }
+}
+
+/// The exporter's settings, from flags, environment and file.
+fn otlp_settings(config: &Config, environment: &Environment) -> anyhow::Result<Option<Settings>> {
+    let variable = |name: &str| config.export.otlp.variable(environment, name);
+    let Some(mut settings) = Settings::from_env(&variable)? else { return Ok(None) };
+    settings.queue.bytes = config.export.queue_bytes as usize;
+    Ok(Some(settings))
+}

@@ -1,0 +1,56 @@
+//! The command line.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    commands::{self, agent::AgentArgs, exec::ExecArgs, status::StatusArgs, tail::TailArgs},
+    config::ConfigError,
+};
+
+/// Distributed traces of every service on this host, without touching one of them.
+///
+/// The kernel tells what requests go through the sockets of running processes; tracer makes them into OpenTelemetry
+/// traces. No code change, no restart, nothing injected.
+#[derive(Debug, Parser)]
+#[command(name = "tracer", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Agent(AgentArgs),
+    Tail(TailArgs),
+    Exec(ExecArgs),
+    Status(StatusArgs),
+}
+
+/// Runs a command. The exit code is the command's, 2 for a configuration that makes no sense, 1 for any other failure.
+pub fn run(cli: Cli) -> ExitCode {
+    let result = match cli.command {
+        Command::Agent(args) => commands::agent::agent(args),
+        Command::Tail(args) => commands::tail::tail(args),
+        Command::Exec(args) => commands::exec::exec(args),
+        Command::Status(args) => commands::status::status(&args),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("tracer: {error:#}");
+        let misconfigured = error.is::<ConfigError>() || error.is::<tracer_otlp::SettingsError>();
+        ExitCode::from(if misconfigured { ConfigError::EXIT_CODE } else { 1 })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

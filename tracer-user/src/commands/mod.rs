@@ -1,0 +1,40 @@
+//! The commands of the `tracer` binary, one file each.
+
+pub mod agent;
+pub mod exec;
+pub mod status;
+pub mod tail;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{self, Config, Environment, Flags};
+
+/// Loads the configuration for a command and sets up its log.
+pub(crate) fn configure(flags: &Flags, environment: &Environment) -> Result<Config, config::ConfigError> {
+    let loaded = config::load(flags, environment)?;
+    // Whoever sets RUST_LOG knows the modules; everybody else has [log] level.
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(loaded.config.log.level.name()));
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // A second command in one process (tests) keeps the first one's log.
+    let _ = subscriber.try_init();
+    if let Some(file) = &loaded.file {
+        tracing::info!(file = %file.display(), "configuration read");
+    }
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(loaded.config)
+}
+
+/// Writes text to standard output. Unlike `print!`, a closed pipe is an error and no panic.
+pub(crate) fn print(text: impl AsRef<str>) -> std::io::Result<()> {
+    print_bytes(text.as_ref().as_bytes())
+}
+
+/// As [`print`], for bytes.
+pub(crate) fn print_bytes(bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    out.write_all(bytes)?;
+    out.flush()
+}

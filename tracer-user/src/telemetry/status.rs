@@ -1,0 +1,186 @@
+//! What `tracer status` shows: one serialisable snapshot.
+
+use serde::{Deserialize, Serialize};
+
+/// The daemon at one moment.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Version of the daemon.
+    pub version: String,
+    /// Its process.
+    pub pid: u32,
+    /// Milliseconds since its start.
+    pub uptime_ms: u64,
+    /// Every kernel program.
+    pub programs: Vec<Program>,
+    /// Every way to lose something, with how often.
+    pub drops: Vec<DropCount>,
+    /// Spans by what became of them.
+    pub spans: Spans,
+    /// The OTLP exporter, where there is one.
+    pub export: Option<Export>,
+    /// Records taken from the kernel side.
+    pub records: u64,
+    /// Connections at hand.
+    pub connections: usize,
+    /// Processes at hand.
+    pub processes: usize,
+    /// Requests in flight.
+    pub open_requests: usize,
+    /// Resident memory of the daemon, bytes.
+    pub rss_bytes: u64,
+    /// CPU time that the daemon used, user and system, milliseconds.
+    pub cpu_ms: u64,
+}
+
+/// A kernel program.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Program {
+    /// Its name.
+    pub name: String,
+    /// The tracepoint that it attaches to.
+    pub tracepoint: String,
+    /// Whether it runs.
+    pub attached: bool,
+    /// Why it does not.
+    pub reason: Option<String>,
+    /// How often it ran; 0 unless `kernel.bpf_stats_enabled` is set.
+    pub run_count: u64,
+    /// Nanoseconds in all runs; 0 unless `kernel.bpf_stats_enabled` is set.
+    pub run_time_ns: u64,
+}
+
+/// A reason to lose something.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DropCount {
+    /// The stage.
+    pub stage: String,
+    /// The reason.
+    pub reason: String,
+    /// How often.
+    pub count: u64,
+    /// By design, not a loss.
+    pub intentional: bool,
+}
+
+/// Spans by what became of them.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Spans {
+    /// Made.
+    pub finished: u64,
+    /// Waiting for their trace.
+    pub waiting: usize,
+    /// Accepted by the backend.
+    pub exported: u64,
+}
+
+/// The OTLP exporter.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Export {
+    /// Batches held.
+    pub queued_batches: u64,
+    /// Bytes held.
+    pub queued_bytes: u64,
+    /// Repeated attempts.
+    pub retries: u64,
+    /// Whether the backend is unavailable.
+    pub failing: bool,
+    /// The most recent failure.
+    pub last_error: Option<String>,
+}
+
+impl Snapshot {
+    /// Losses that are not by design.
+    pub fn losses(&self) -> impl Iterator<Item = &DropCount> {
+        self.drops.iter().filter(|drop| drop.count > 0 && !drop.intentional)
+    }
+
+    /// The snapshot for people.
+    pub fn to_text(&self) -> String {
+        use std::fmt::Write as _;
+        let mut text = String::new();
+        // Writing to memory does not fail.
+        let _ = writeln!(
+            text,
+            "tracer {} (pid {}) has run for {} s, uses {} MiB and has used {} ms of CPU.",
+            self.version,
+            self.pid,
+            self.uptime_ms / 1000,
+            self.rss_bytes >> 20,
+            self.cpu_ms
+        );
+        let _ = writeln!(
+            text,
+            "{} processes, {} connections, {} requests in flight; {} records taken, {} spans made, {} exported.",
+            self.processes, self.connections, self.open_requests, self.records, self.spans.finished, self.spans.exported
+        );
+        if let Some(export) = &self.export {
+            let state = if export.failing { "the backend is not available" } else { "the backend takes what it gets" };
+            let _ = writeln!(
+                text,
+                "Export: {state}; {} batches ({} KiB) wait, {} attempts were repeated.",
+                export.queued_batches,
+                export.queued_bytes >> 10,
+                export.retries
+            );
+            if let Some(error) = &export.last_error {
+                let _ = writeln!(text, "  last error: {error}");
+            }
+        }
+        let _ = writeln!(text, "\nKernel programs:");
+        for program in &self.programs {
+            match &program.reason {
+                None if program.run_count > 0 => {
+                    let _ = writeln!(
+                        text,
+                        "  {:<14} attached to {}, {} runs, {} ns each",
+                        program.name,
+                        program.tracepoint,
+                        program.run_count,
+                        program.run_time_ns / program.run_count
+                    );
+                }
+                None => {
+                    let _ = writeln!(text, "  {:<14} attached to {}", program.name, program.tracepoint);
+                }
+                Some(reason) => {
+                    let _ = writeln!(text, "  {:<14} not attached: {reason}", program.name);
+                }
+            }
+        }
+        let mut shown = self.drops.iter().filter(|drop| drop.count > 0).peekable();
+        if shown.peek().is_none() {
+            let _ = writeln!(text, "\nNothing was lost.");
+        } else {
+            let _ = writeln!(text, "\nNot turned into spans:");
+        }
+        for drop in shown {
+            let why = if drop.intentional { "by design" } else { "LOST" };
+            let _ = writeln!(text, "  {:<12} {:<26} {:>10}  {why}", drop.stage, drop.reason, drop.count);
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn losses_are_shown_and_design_is_not_called_loss() {
+        let drop = |reason: &str, count, intentional| DropCount {
+            stage: "spans".into(),
+            reason: reason.into(),
+            count,
+            intentional,
+        };
+        let snapshot = Snapshot {
+            drops: vec![drop("own_export", 3, true), drop("never", 0, false), drop("ring_full", 2, false)],
+            ..Snapshot::default()
+        };
+        assert_eq!(snapshot.losses().map(|drop| drop.reason.as_str()).collect::<Vec<_>>(), ["ring_full"]);
+        let text = snapshot.to_text();
+        assert!(text.contains("own_export") && text.contains("by design"), "{text}");
+        assert!(text.contains("LOST") && !text.contains("never"), "{text}");
+    }
+}
