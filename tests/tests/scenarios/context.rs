@@ -25,7 +25,7 @@ fn an_incoming_traceparent_is_honoured() {
             r#"
             CLIENT curl "GET" 200 by header under {PARENT}
               SERVER nginx "GET /context/hello" 200 by socket
-                CLIENT nginx "GET" 200 by thread
+                CLIENT nginx "GET" 200 by header
                   SERVER threaded_backend "GET /context/hello" 200 by socket
             "#
         ),

@@ -48,6 +48,7 @@ fn names_attributes_and_resources_are_exact() {
         client.attributes,
         attributes(&[
             ("http.request.method", "GET"),
+            ("http.response.body.size", "6"),
             ("http.response.status_code", "200"),
             ("network.peer.address", "127.0.0.1"),
             ("network.peer.port", &front_port),
@@ -64,7 +65,9 @@ fn names_attributes_and_resources_are_exact() {
         server.attributes,
         attributes(&[
             ("client.address", "127.0.0.1"),
+            ("client.port", &client_port),
             ("http.request.method", "GET"),
+            ("http.response.body.size", "6"),
             ("http.response.status_code", "200"),
             ("http.route", "/proxied/hello"),
             ("network.peer.address", "127.0.0.1"),
