@@ -89,9 +89,8 @@ fn verdict(failures: &[String], left_out: &[String], ci: bool) -> Result<()> {
 }
 
 fn unit(workspace: &Workspace, runner: Runner, filter: Option<&str>) -> Result<Outcome> {
-    let excluded = NOT_UNIT.iter().flat_map(|package| ["--exclude", package]);
     let mut command = runner.command(workspace);
-    command.arg("--workspace").args(excluded.clone());
+    command.args(anywhere());
     let (replay, others): (Vec<_>, Vec<_>) =
         test_targets(workspace).into_iter().partition(|target| is_replay(target));
     match runner {
@@ -108,7 +107,7 @@ fn unit(workspace: &Workspace, runner: Runner, filter: Option<&str>) -> Result<O
 
     // nextest does not run the examples in the documentation.
     let mut documentation = cargo(workspace.root());
-    documentation.args(["test", "--doc", "--workspace"]).args(excluded).args(filter);
+    documentation.args(["test", "--doc"]).args(anywhere()).args(filter);
     run_command(stubbed(&mut documentation))?;
     Ok(Outcome::Ran)
 }
@@ -119,8 +118,9 @@ fn replay(workspace: &Workspace, runner: Runner, filter: Option<&str>) -> Result
         return Ok(Outcome::LeftOut("no package has a test target whose name begins with replay".to_owned()));
     }
     let mut command = runner.command(workspace);
+    command.args(anywhere());
     for target in &targets {
-        command.args(["--package", target.package, "--test", target.name]);
+        command.args(["--test", target.name]);
     }
     match runner {
         Runner::Nextest => command.args(nextest_filter(&[], filter)),
@@ -137,11 +137,8 @@ fn scenarios(workspace: &Workspace, runner: Runner, filter: Option<&str>) -> Res
         ));
     }
     let daemon = build::build(workspace, Profile::Release)?;
-    if !succeeds(Command::new(&daemon).arg("check")) {
-        return Ok(Outcome::LeftOut(format!(
-            "this host cannot be traced; `{} check` says why",
-            daemon.display()
-        )));
+    if run_command(Command::new(&daemon).arg("check")).is_err() {
+        return Ok(Outcome::LeftOut("this host cannot be traced; `tracer check` above says why".to_owned()));
     }
     let venv = match test_env::prepare(workspace.root()) {
         Ok(venv) => venv,
@@ -180,6 +177,12 @@ fn test_targets(workspace: &Workspace) -> Vec<TestTarget<'_>> {
 
 fn is_replay(target: &TestTarget<'_>) -> bool {
     target.name.starts_with("replay")
+}
+
+/// The packages whose tests run anywhere. Always all of them: chosen alone, a package would be compiled again with other
+/// features of its dependencies.
+fn anywhere() -> impl Iterator<Item = &'static str> {
+    std::iter::once("--workspace").chain(NOT_UNIT.iter().flat_map(|package| ["--exclude", package]))
 }
 
 /// These tests need no kernel programs.
