@@ -76,6 +76,8 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
         }
     }
 
+    // One line per finding, however often a rule is broken in a line of code.
+    findings.dedup();
     for finding in &findings {
         println!("{finding}");
     }
