@@ -20,8 +20,13 @@ impl KernelDrop {
     /// Number of reasons: the size of the array.
     pub const COUNT: u32 = 5;
     /// All reasons in index order.
-    pub const ALL: [Self; Self::COUNT as usize] =
-        [Self::RingFull, Self::NoSocketState, Self::UnreadableBuffer, Self::UnseenBuffer, Self::ProcessesFull];
+    pub const ALL: [Self; Self::COUNT as usize] = [
+        Self::RingFull,
+        Self::NoSocketState,
+        Self::UnreadableBuffer,
+        Self::UnseenBuffer,
+        Self::ProcessesFull,
+    ];
 
     /// Stable name for users and metrics.
     pub const fn name(self) -> &'static str {

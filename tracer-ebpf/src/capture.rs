@@ -27,8 +27,17 @@ pub(crate) struct Segment {
 #[inline(always)]
 fn opaque(mut value: u64) -> u64 {
     // SAFETY: moves a register to itself. (No instruction at all would leave two line records on one instruction, which the kernel refuses.)
-    unsafe { core::arch::asm!("{0} = {0}", inout(reg) value, options(pure, nomem, nostack, preserves_flags)) };
+    unsafe {
+        core::arch::asm!("{0} = {0}", inout(reg) value, options(pure, nomem, nostack, preserves_flags))
+    };
     value
+}
+
+/// The smaller of two numbers below 2^63, without a branch: in a loop, branches multiply what the verifier has to look at.
+#[inline(always)]
+fn smaller(a: u64, b: u64) -> u64 {
+    let difference = opaque(a.wrapping_sub(b));
+    b.wrapping_add(difference & ((difference as i64 >> 63) as u64))
 }
 
 /// Locates the first bytes of a segment of `len` bytes.
@@ -69,7 +78,7 @@ unsafe fn read_user(to: *mut u8, len: u64, max: u64, from: u64) -> i64 {
     if len > max {
         len = max;
     }
-    // SAFETY: bounded above.
+    // SAFETY: bounded above; the helper checks the source.
     unsafe { bpf_probe_read_user(to.cast(), len as u32, from as *const core::ffi::c_void) }
 }
 
@@ -77,99 +86,131 @@ unsafe fn read_user(to: *mut u8, len: u64, max: u64, from: u64) -> i64 {
 #[inline(always)]
 pub(crate) fn emit(head: &DataHeader, segment: Option<&Segment>, want: u64) {
     let want = if want > MAX_CAPTURE as u64 { MAX_CAPTURE as u64 } else { want };
-    // Scattered buffers are gathered into the lower half of the payload: see `limits::MAX_CAPTURE`.
-    let scattered = segment.is_some_and(|segment| segment.first_len < want);
-    let room = if scattered { want * 2 } else { want };
-    if room <= CLASSES[0] as u64 {
-        emit_class::<{ CLASSES[0] }>(head, segment, want, scattered);
-    } else if room <= CLASSES[1] as u64 {
-        emit_class::<{ CLASSES[1] }>(head, segment, want, scattered);
-    } else if room <= CLASSES[2] as u64 {
-        emit_class::<{ CLASSES[2] }>(head, segment, want, scattered);
-    } else if room <= CLASSES[3] as u64 {
-        emit_class::<{ CLASSES[3] }>(head, segment, want, scattered);
+    if let Some(Segment { first_len, buffers: Buffers::Many { array, count }, .. }) = segment
+        && *first_len < want
+    {
+        // Scattered buffers are gathered into the lower half of the payload: see `limits::MAX_CAPTURE`.
+        if want <= CLASSES[3] as u64 / 2 {
+            emit_gathered_2048(head, *array, *count, want);
+        } else {
+            emit_gathered_8192(head, *array, *count, want);
+        }
+        return;
+    }
+    let first = segment.map_or(0, |segment| segment.first);
+    // The end of the segment is known where one buffer holds it all.
+    let end = match segment {
+        Some(segment) if segment.first_len >= u64::from(head.len) && head.len >= TAIL as u32 => {
+            first.wrapping_add(u64::from(head.len) - TAIL as u64)
+        }
+        _ => 0,
+    };
+    let want = if segment.is_some() { want } else { 0 };
+    if want <= CLASSES[0] as u64 {
+        emit_one_128(head, first, want, end);
+    } else if want <= CLASSES[1] as u64 {
+        emit_one_512(head, first, want, end);
+    } else if want <= CLASSES[2] as u64 {
+        emit_one_1024(head, first, want, end);
     } else {
-        emit_class::<{ CLASSES[4] }>(head, segment, want, scattered);
+        emit_one_8192(head, first, want, end);
     }
 }
 
-#[inline(never)]
-fn emit_class<const N: usize>(head: &DataHeader, segment: Option<&Segment>, want: u64, scattered: bool) {
+/// Global functions: the verifier checks each once by itself, not again for every state that a caller may be in. That is
+/// what keeps loading fast and far from the verifier's limit.
+macro_rules! global {
+    ($($name:ident: $inner:ident<$class:literal>($a:ident, $b:ident, $c:ident);)*) => {$(
+        #[unsafe(no_mangle)]
+        #[inline(never)]
+        extern "C" fn $name(head: *const DataHeader, $a: u64, $b: u64, $c: u64) -> i32 {
+            // SAFETY: the verifier checks pointers that are handed to global functions; null is possible for it.
+            if let Some(head) = unsafe { head.as_ref() } {
+                $inner::<{ CLASSES[$class] }>(head, $a, $b, $c);
+            }
+            0
+        }
+    )*};
+}
+global! {
+    emit_one_128: emit_one<0>(first, want, end);
+    emit_one_512: emit_one<1>(first, want, end);
+    emit_one_1024: emit_one<2>(first, want, end);
+    emit_one_8192: emit_one<4>(first, want, end);
+    emit_gathered_2048: emit_gathered<3>(array, count, want);
+    emit_gathered_8192: emit_gathered<4>(array, count, want);
+}
+
+/// A record of the first `want` bytes at `first`, with the segment's last bytes at `end` (0: not known).
+#[inline(always)]
+fn emit_one<const N: usize>(head: &DataHeader, first: u64, want: u64, end: u64) {
     emit::record::<Data<N>>(Urgency::Timer, |slot| {
         // SAFETY: `slot` is a reserved `Data<N>`.
         unsafe {
             (*slot).head = *head;
-            (*slot).head.captured = 0;
-            let Some(segment) = segment else { return };
-            let payload = (&raw mut (*slot).payload).cast::<u8>();
-            let captured = if scattered {
-                gather::<N>(payload, segment, want)
-            } else if read_user(payload, want, N as u64, segment.first) == 0 {
-                want
+            if want == 0 {
+                // Nothing is copied but, perhaps, the end.
+            } else if read_user((&raw mut (*slot).payload).cast(), want, N as u64, first) == 0 {
+                (*slot).head.captured = want as u32;
             } else {
                 emit::count(KernelDrop::UnreadableBuffer);
-                0
-            };
-            (*slot).head.captured = captured as u32;
-            if captured < u64::from(head.len)
-                && let Some(end) = end_of(segment, u64::from(head.len))
-                && read_user((&raw mut (*slot).head.tail).cast(), TAIL as u64, TAIL as u64, end) == 0
-            {
-                (*slot).head.header.flags |= flags::HAS_TAIL;
+            }
+            if want < u64::from(head.len) {
+                tail(slot, end);
             }
         }
     });
 }
 
-/// Address of the last [`TAIL`] bytes, where they lie in one buffer that is easy to find.
+/// As [`emit_one`], from iovecs whose first bytes are copied one behind the other.
 #[inline(always)]
-fn end_of(segment: &Segment, len: u64) -> Option<u64> {
-    if len < TAIL as u64 {
-        return None;
-    }
-    match segment.buffers {
-        Buffers::One(base) => Some(base.wrapping_add(len - TAIL as u64)),
-        Buffers::Many { array, count } => {
-            let mut left = len;
+fn emit_gathered<const N: usize>(head: &DataHeader, array: u64, count: u64, want: u64) {
+    emit::record::<Data<N>>(Urgency::Timer, |slot| {
+        // SAFETY: `slot` is a reserved `Data<N>`.
+        unsafe {
+            (*slot).head = *head;
+            let payload = (&raw mut (*slot).payload).cast::<u8>();
+            let half = N as u64 / 2;
+            let len = u64::from(head.len);
+            let mut passed = 0u64;
+            let mut filled = 0u64;
+            let mut end = 0u64;
             for index in 0..MAX_IOVECS as u64 {
-                if index >= count {
-                    return None;
+                if index >= count || passed >= len {
+                    break;
                 }
-                let [base, size] = read_user_pair(array.wrapping_add(index * 16))?;
-                if size >= left {
-                    return (left >= TAIL as u64).then(|| base.wrapping_add(left - TAIL as u64));
+                let Some([base, size]) = read_user_pair(array.wrapping_add(index * 16)) else { break };
+                let size = smaller(size, len - passed);
+                passed += size;
+                end = base.wrapping_add(size);
+                // Once enough is copied, this copies nothing, which is cheaper to verify than not to copy.
+                let size = smaller(size, want - filled);
+                let at = opaque(filled) & (half - 1);
+                // `at` is below N/2 and at most N/2 bytes are copied.
+                if read_user(payload.add(at as usize), size, half, base) != 0 {
+                    emit::count(KernelDrop::UnreadableBuffer);
+                    break;
                 }
-                left -= size;
+                filled += size;
             }
-            None
+            (*slot).head.captured = filled as u32;
+            if filled < len && passed == len && len >= TAIL as u64 {
+                tail(slot, end.wrapping_sub(TAIL as u64));
+            }
         }
-        Buffers::Unseen => None,
-    }
+    });
 }
 
-/// Copies the iovecs' first `want` bytes to `payload` one behind the other; returns how many.
+/// Copies the last bytes of the segment, at `end` (0: not known).
 ///
 /// # Safety
-/// `payload` must have room for `N` bytes, a power of two.
+/// `slot` must be a reserved record.
 #[inline(always)]
-unsafe fn gather<const N: usize>(payload: *mut u8, segment: &Segment, want: u64) -> u64 {
-    let Buffers::Many { array, count } = segment.buffers else { return 0 };
-    let half = N as u64 / 2;
-    let mut filled = 0u64;
-    for index in 0..MAX_IOVECS as u64 {
-        if index >= count || filled >= want {
-            break;
+unsafe fn tail<const N: usize>(slot: *mut Data<N>, end: u64) {
+    // SAFETY: the destination has exactly that size.
+    unsafe {
+        if end != 0 && read_user((&raw mut (*slot).head.tail).cast(), TAIL as u64, TAIL as u64, end) == 0 {
+            (*slot).head.header.flags |= flags::HAS_TAIL;
         }
-        let Some([base, size]) = read_user_pair(array.wrapping_add(index * 16)) else { break };
-        let left = want - filled;
-        let size = if size < left { size } else { left };
-        let at = opaque(filled) & (half - 1);
-        // SAFETY: `at` is below N/2 and at most N/2 bytes are copied.
-        if unsafe { read_user(payload.add(at as usize), size, half, base) } != 0 {
-            emit::count(KernelDrop::UnreadableBuffer);
-            break;
-        }
-        filled += size;
     }
-    filled
 }

@@ -57,9 +57,14 @@ pub(crate) unsafe fn of_socket(sk: *const u8, create: bool) -> Option<&'static m
     let flags = if create { u64::from(BPF_SK_STORAGE_GET_F_CREATE) } else { 0 };
     // SAFETY: the helper returns null or the socket's value, which lives as long as the socket, which the tracepoint holds.
     unsafe {
-        bpf_sk_storage_get((&raw const CONNS).cast_mut().cast(), sk.cast_mut().cast(), core::ptr::null_mut(), flags)
-            .cast::<Conn>()
-            .as_mut()
+        bpf_sk_storage_get(
+            (&raw const CONNS).cast_mut().cast(),
+            sk.cast_mut().cast(),
+            core::ptr::null_mut(),
+            flags,
+        )
+        .cast::<Conn>()
+        .as_mut()
     }
 }
 

@@ -19,13 +19,17 @@ pub(crate) unsafe fn field<T: Copy>(base: *const u8, offset: u32) -> T {
 #[inline(always)]
 pub(crate) fn probe<T: Copy + Default>(base: u64, offset: u32) -> Option<T> {
     let mut value = T::default();
-    // SAFETY: the destination is a local of exactly that size; the helper checks the source.
-    let failed = unsafe {
-        bpf_probe_read_kernel(
-            (&raw mut value).cast(),
-            size_of::<T>() as u32,
-            base.wrapping_add(u64::from(offset)) as *const core::ffi::c_void,
-        )
-    };
-    (failed == 0).then_some(value)
+    // SAFETY: a local of exactly that type.
+    unsafe { probe_into(&raw mut value, base, offset) }.then_some(value)
+}
+
+/// As [`probe`], to where the value belongs; false on a fault.
+///
+/// # Safety
+/// `to` must be valid for writes.
+#[inline(always)]
+pub(crate) unsafe fn probe_into<T>(to: *mut T, base: u64, offset: u32) -> bool {
+    let from = base.wrapping_add(u64::from(offset)) as *const core::ffi::c_void;
+    // SAFETY: the caller's promise; the helper checks the source.
+    unsafe { bpf_probe_read_kernel(to.cast(), size_of::<T>() as u32, from) == 0 }
 }

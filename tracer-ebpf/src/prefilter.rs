@@ -2,6 +2,7 @@
 //! whether a segment is worth copying.
 
 /// What a segment starts like.
+#[repr(u32)]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Start {
     /// A request line of HTTP/1.
@@ -74,11 +75,23 @@ pub(crate) fn classify(prefix: u64, len: u32) -> Start {
             return Start::Other;
         }
     }
-    classify_slow(prefix, len)
+    match classify_slow(prefix, len) {
+        0 => Start::Request,
+        1 => Start::Response,
+        2 => Start::Partial,
+        _ => Start::Other,
+    }
 }
 
+/// A global function: see `capture`. Returns the index of a [`Start`].
+#[unsafe(no_mangle)]
 #[inline(never)]
-fn classify_slow(prefix: u64, len: u32) -> Start {
+extern "C" fn classify_slow(prefix: u64, len: u32) -> u32 {
+    compare(prefix, len) as u32
+}
+
+#[inline(always)]
+fn compare(prefix: u64, len: u32) -> Start {
     let matches = |(value, size): (u64, u32)| {
         let seen = if len < size { len } else { size };
         (prefix ^ value) & mask(seen) == 0

@@ -117,8 +117,10 @@ fn message(header: u64) -> Buffers {
     }
 }
 
+/// Index of the message that is passing. A global function: see `capture`.
+#[unsafe(no_mangle)]
 #[inline(never)]
-fn batch_index(tid: u32, array: u64) -> u64 {
+extern "C" fn batch_index(tid: u32, array: u64) -> u64 {
     if let Some(known) = BATCHES.get_ptr_mut(tid) {
         // SAFETY: a live map value, only touched by this thread.
         let known = unsafe { &mut *known };
@@ -150,7 +152,11 @@ pub(crate) fn read_user_pair(address: u64) -> Option<[u64; 2]> {
     let mut pair = [0u64; 2];
     // SAFETY: the destination is a local of exactly that size; the helper checks the source.
     let failed = unsafe {
-        bpf_probe_read_user((&raw mut pair).cast(), size_of::<[u64; 2]>() as u32, address as *const core::ffi::c_void)
+        bpf_probe_read_user(
+            (&raw mut pair).cast(),
+            size_of::<[u64; 2]>() as u32,
+            address as *const core::ffi::c_void,
+        )
     };
     (failed == 0).then_some(pair)
 }

@@ -3,10 +3,7 @@
 use std::{
     io::{self, IsTerminal},
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::AtomicBool,
-    },
+    sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
@@ -116,10 +113,13 @@ impl Agent {
         if let Some(settings) = settings {
             tracing::info!(endpoint = ?settings.endpoint, protocol = ?settings.protocol, "traces are exported by OTLP");
             let stats = Arc::new(Stats::default());
-            let exporter = Exporter::start(settings, stats.clone()).context("The OTLP exporter cannot be started")?;
+            let exporter =
+                Exporter::start(settings, stats.clone()).context("The OTLP exporter cannot be started")?;
             output.export(Otlp::new(exporter, stats, config.export.batch_spans, config.export.batch_delay));
         }
-        if config.export.print == Print::Always || (config.export.print == Print::Auto && !exporting && options.export) {
+        if config.export.print == Print::Always
+            || (config.export.print == Print::Auto && !exporting && options.export)
+        {
             output.print(Box::new(io::stdout()), Show::Trees(terminal_style(&io::stdout())));
             if !exporting {
                 tracing::info!("no OTLP endpoint is set (OTEL_EXPORTER_OTLP_ENDPOINT): traces are printed");
@@ -191,7 +191,11 @@ impl Agent {
         let kernel = &self.capture.kernel;
         let costs = kernel.costs();
         let programs = kernel.programs.iter().map(|state| {
-            let cost = costs.iter().find(|(name, _)| *name == state.spec.name).map(|&(_, cost)| cost).unwrap_or_default();
+            let cost = costs
+                .iter()
+                .find(|(name, _)| *name == state.spec.name)
+                .map(|&(_, cost)| cost)
+                .unwrap_or_default();
             Program {
                 name: state.spec.name.into(),
                 tracepoint: state.spec.tracepoint.into(),
@@ -206,7 +210,12 @@ impl Agent {
             drops.push(drop_count("kernel", reason.name(), count, reason.intentional()));
         }
         for reason in DropKind::ALL {
-            drops.push(drop_count(reason.stage(), reason.name(), census.drops.get(reason), reason.intentional()));
+            drops.push(drop_count(
+                reason.stage(),
+                reason.name(),
+                census.drops.get(reason),
+                reason.intentional(),
+            ));
         }
         drops.push(drop_count("watchers", "slow_watcher", self.output.watcher_drops(), true));
         if let Some(otlp) = &otlp {
@@ -263,8 +272,10 @@ impl Agent {
         if let Some((_, otlp)) = self.output.finish(deadline.saturating_duration_since(Instant::now())) {
             status.spans.exported = otlp.exported_spans;
             for reason in DropReason::ALL {
-                if let Some(drop) =
-                    status.drops.iter_mut().find(|drop| drop.stage == "export" && drop.reason == reason.name())
+                if let Some(drop) = status
+                    .drops
+                    .iter_mut()
+                    .find(|drop| drop.stage == "export" && drop.reason == reason.name())
                 {
                     drop.count = otlp.dropped(reason);
                 }

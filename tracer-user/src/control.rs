@@ -72,9 +72,13 @@ impl Tail {
             None => None,
             Some("error") => Some(StatusFilter::Error),
             Some("ok") => Some(StatusFilter::Ok),
-            Some(code) => Some(StatusFilter::Code(code.parse().ok().filter(|code| (100..=999).contains(code)).ok_or_else(
-                || format!("The status '{code}' is neither 'error' nor 'ok' nor an HTTP status code such as 404."),
-            )?)),
+            Some(code) => Some(StatusFilter::Code(
+                code.parse().ok().filter(|code| (100..=999).contains(code)).ok_or_else(|| {
+                    format!(
+                        "The status '{code}' is neither 'error' nor 'ok' nor an HTTP status code such as 404."
+                    )
+                })?,
+            )),
         };
         Ok(Filter { service: self.service.clone(), status, min_duration_ns: self.min_duration_ns })
     }
@@ -84,7 +88,12 @@ impl Tail {
         if self.json {
             Show::JsonLines
         } else {
-            Show::Trees(Style { width: self.width, color: self.color, evidence: self.evidence, ..Style::default() })
+            Show::Trees(Style {
+                width: self.width,
+                color: self.color,
+                evidence: self.evidence,
+                ..Style::default()
+            })
         }
     }
 }

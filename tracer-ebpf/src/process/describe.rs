@@ -22,8 +22,15 @@ use crate::{
 };
 
 /// Describes the current process to the daemon and remembers that. `known` are its flags so far.
-#[inline(never)]
+#[inline(always)]
 pub(crate) fn describe(tgid: u32, known: u32) {
+    describe_process(tgid, known);
+}
+
+/// A global function: see `capture`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn describe_process(tgid: u32, known: u32) -> i32 {
     if PROCESSES.insert(tgid, known | ANNOUNCED, u64::from(BPF_ANY)).is_err() {
         emit::count(KernelDrop::ProcessesFull);
     }
@@ -53,6 +60,7 @@ pub(crate) fn describe(tgid: u32, known: u32) {
             (*slot).environ_len = copy::<MAX_ENVIRON>((&raw mut (*slot).environ).cast(), env, env_end);
         }
     });
+    0
 }
 
 /// Copies at most `N` bytes of `[from, end)`; returns how many.

@@ -1,7 +1,8 @@
 //! Exec, fork and exit of processes that the map `PROCESSES` knows.
 
 use aya_ebpf::{
-    bindings::BPF_ANY, helpers::bpf_get_current_pid_tgid, macros::btf_tracepoint, programs::BtfTracePointContext,
+    bindings::BPF_ANY, helpers::bpf_get_current_pid_tgid, macros::btf_tracepoint,
+    programs::BtfTracePointContext,
 };
 use tracer_common::{
     event::{Exit, Kind},

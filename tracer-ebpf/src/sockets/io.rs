@@ -21,7 +21,7 @@ use crate::{
     kernel_read::field,
     maps::PROCESSES,
     prefilter::{Start, classify},
-    process::describe as describe_process,
+    process::describe,
     syscall,
 };
 
@@ -90,8 +90,7 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
     if tgid == config!(self_tgid) {
         if conn.mode != mode::OWN {
             conn.mode = mode::OWN;
-            // SAFETY: as above.
-            unsafe { super::describe::own(sk, family, tgid, conn) };
+            super::describe::own(sk, tgid, conn);
         }
         return;
     }
@@ -113,15 +112,15 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
     if conn.opened == 0 {
         conn.opened = 1;
         conn.id = conn::next_id();
-        // SAFETY: as above.
-        unsafe { super::describe::open(sk, family, tgid, conn) };
+        super::describe::open(sk, tgid, conn);
     }
     if segment.is_none() {
         emit::count(KernelDrop::UnseenBuffer);
     }
     // SAFETY: as above; the helper returns null or the same socket with its full type.
     let (position, tcp) = unsafe {
-        let stream = if protocol == TCP { bpf_skc_to_tcp_sock(sk.cast_mut().cast()) } else { core::ptr::null_mut() };
+        let stream =
+            if protocol == TCP { bpf_skc_to_tcp_sock(sk.cast_mut().cast()) } else { core::ptr::null_mut() };
         if stream.is_null() {
             (start_count, 0)
         } else {
@@ -140,7 +139,8 @@ fn allowed<const WAY: usize>(conn: &mut Conn, tgid: u32) -> bool {
         // SAFETY: a copy is taken at once.
         let known = unsafe { PROCESSES.get(tgid) }.copied().unwrap_or(0);
         conn.tgid = tgid;
-        conn.excluded = u8::from(known & EXCLUDED != 0 || (config!(only_selected) != 0 && known & SELECTED == 0));
+        conn.excluded =
+            u8::from(known & EXCLUDED != 0 || (config!(only_selected) != 0 && known & SELECTED == 0));
     }
     conn.excluded == 0
 }
@@ -148,58 +148,103 @@ fn allowed<const WAY: usize>(conn: &mut Conn, tgid: u32) -> bool {
 /// How many bytes of the segment are worth copying; `None`: it is no event at all. Updates the protocol state.
 #[inline(always)]
 fn wanted<const WAY: usize>(conn: &mut Conn, segment: Option<&Segment>, len: u32) -> Option<u32> {
-    let Some((mut value, mut seen)) = segment.and_then(capture::prefix) else {
+    let Some((prefix, seen)) = segment.and_then(capture::prefix) else {
         // Unseen or unreadable: it counts only where HTTP is known to run.
         return (conn.mode == mode::HTTP).then_some(0);
     };
+    let want = if WAY == SENT {
+        decide_sent(conn, prefix, seen, len)
+    } else {
+        decide_received(conn, prefix, seen, len)
+    };
+    (want != NO_EVENT).then_some(want)
+}
+
+/// What [`decide`] returns for a segment that is no event.
+const NO_EVENT: u32 = u32::MAX;
+
+/// A global function: see `capture`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn decide_sent(conn: *mut Conn, prefix: u64, seen: u32, len: u32) -> u32 {
+    // SAFETY: the verifier checks pointers that are handed to global functions; null is possible for it.
+    unsafe { conn.as_mut() }.map_or(NO_EVENT, |conn| decide::<SENT>(conn, prefix, seen, len))
+}
+
+/// A global function: see `capture`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn decide_received(conn: *mut Conn, prefix: u64, seen: u32, len: u32) -> u32 {
+    // SAFETY: as above.
+    unsafe { conn.as_mut() }.map_or(NO_EVENT, |conn| decide::<RECEIVED>(conn, prefix, seen, len))
+}
+
+/// `prefix` are the first `seen` (at most eight) of `len` bytes, little endian.
+#[inline(always)]
+fn decide<const WAY: usize>(conn: &mut Conn, mut prefix: u64, mut seen: u32, len: u32) -> u32 {
     if conn.mode == mode::MAYBE && conn.partial_len[WAY] != 0 {
         let known = u32::from(conn.partial_len[WAY]) & 7;
-        value = conn.partial[WAY] | (value << (8 * known));
-        seen = if seen + known > 8 { 8 } else { seen + known };
+        prefix = conn.partial[WAY] | (prefix << (8 * known));
+        seen = smaller(seen + known, 8);
     }
-    match classify(value, seen) {
+    match classify(prefix, seen) {
         Start::Request => {
             conn.mode = mode::HTTP;
             conn.budget[WAY] = config!(message_budget);
             conn.budget[1 - WAY] = config!(response_head) * RESPONSE_BUDGET;
+            take::<WAY>(conn, smaller(len, config!(request_head)))
         }
         Start::Response => {
             conn.mode = mode::HTTP;
             conn.budget[WAY] = config!(response_head) * RESPONSE_BUDGET;
-            let want = take::<WAY>(conn, if len < config!(response_head) { len } else { config!(response_head) });
-            return Some(want);
+            take::<WAY>(conn, smaller(len, config!(response_head)))
         }
-        Start::Partial if conn.mode != mode::HTTP => {
+        Start::Partial | Start::Other if conn.mode == mode::HTTP => {
+            take::<WAY>(conn, smaller(len, config!(request_head)))
+        }
+        Start::Partial => {
             conn.mode = mode::MAYBE;
-            conn.partial[WAY] = value;
+            conn.partial[WAY] = prefix;
             conn.partial_len[WAY] = seen as u8;
-            return Some(len);
+            len
         }
-        Start::Other if conn.mode == mode::MAYBE && conn.partial_len[WAY] != 0 => {
-            conn.mode = mode::UNKNOWN;
-            conn.partial_len = [0; 2];
-            return None;
+        Start::Other => {
+            if conn.mode == mode::MAYBE && conn.partial_len[WAY] != 0 {
+                conn.mode = mode::UNKNOWN;
+                conn.partial_len = [0; 2];
+            }
+            NO_EVENT
         }
-        Start::Partial | Start::Other if conn.mode == mode::HTTP => {}
-        Start::Partial | Start::Other => return None,
     }
-    Some(take::<WAY>(conn, if len < config!(request_head) { len } else { config!(request_head) }))
 }
 
 #[inline(always)]
+const fn smaller(a: u32, b: u32) -> u32 {
+    if a < b { a } else { b }
+}
+
+/// Takes at most `want` bytes of the message's budget.
+#[inline(always)]
 fn take<const WAY: usize>(conn: &mut Conn, want: u32) -> u32 {
-    let got = if want < conn.budget[WAY] { want } else { conn.budget[WAY] };
+    let got = smaller(want, conn.budget[WAY]);
     conn.budget[WAY] -= got;
     got
 }
 
 #[inline(always)]
-fn data_header<const WAY: usize>(conn: &mut Conn, tgid: u32, tid: u32, position: u32, len: u32, extra: u16) -> DataHeader {
+fn data_header<const WAY: usize>(
+    conn: &mut Conn,
+    tgid: u32,
+    tid: u32,
+    position: u32,
+    len: u32,
+    extra: u16,
+) -> DataHeader {
     if conn.number[WAY] == 0 {
         // SAFETY: a copy is taken at once.
         let known = unsafe { PROCESSES.get(tgid) }.copied().unwrap_or(0);
         if known & ANNOUNCED == 0 {
-            describe_process(tgid, known);
+            describe(tgid, known);
         }
     }
     let number = conn.number[WAY];

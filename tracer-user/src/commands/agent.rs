@@ -28,7 +28,8 @@ pub fn agent(args: AgentArgs) -> anyhow::Result<ExitCode> {
     let environment = Environment::of_this_process();
     let config = configure(&args.flags, &environment)?;
     let stop = stop_flag()?;
-    let options = Options { config, environment, only_selected: false, socket: Some(args.socket), export: true };
+    let options =
+        Options { config, environment, only_selected: false, socket: Some(args.socket), export: true };
     let mut agent = Agent::start(options)?;
     eprintln!("tracer is attached: {}", agent.attached().join(", "));
     agent.run(|| stop.load(Ordering::Relaxed));

@@ -13,8 +13,10 @@ use crate::config::{self, Config, Environment, Flags};
 pub(crate) fn configure(flags: &Flags, environment: &Environment) -> Result<Config, config::ConfigError> {
     let loaded = config::load(flags, environment)?;
     // Whoever sets RUST_LOG knows the modules; everybody else has [log] level.
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(loaded.config.log.level.name()));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(loaded.config.log.level.name()));
+    let subscriber =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     // A second command in one process (tests) keeps the first one's log.
     let _ = subscriber.try_init();
     if let Some(file) = &loaded.file {

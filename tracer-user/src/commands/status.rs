@@ -29,15 +29,21 @@ pub struct StatusArgs {
 /// Asks the daemon and prints its answer.
 pub fn status(args: &StatusArgs) -> anyhow::Result<ExitCode> {
     let stream = ask(&args.socket, &Request::Status).with_context(|| {
-        format!("No tracer answers at {}. Start one with `tracer agent`, or name its socket with --socket", args.socket.display())
+        format!(
+            "No tracer answers at {}. Start one with `tracer agent`, or name its socket with --socket",
+            args.socket.display()
+        )
     })?;
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line)?;
     if line.is_empty() {
-        bail!("The tracer at {} closed the connection without an answer; it may be stopping", args.socket.display());
+        bail!(
+            "The tracer at {} closed the connection without an answer; it may be stopping",
+            args.socket.display()
+        );
     }
-    let snapshot: Snapshot =
-        serde_json::from_str(&line).with_context(|| format!("The tracer answered with something else: {}", line.trim_end()))?;
+    let snapshot: Snapshot = serde_json::from_str(&line)
+        .with_context(|| format!("The tracer answered with something else: {}", line.trim_end()))?;
     super::print(if args.json { line } else { snapshot.to_text() })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -190,7 +190,11 @@ mod tests {
 
     impl Consumer for Lines {
         fn run(&mut self, bytes: &[u8], follows: Follows, at: &At) -> usize {
-            let end = if follows == Follows::Gap { bytes.len() } else { bytes.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1) };
+            let end = if follows == Follows::Gap {
+                bytes.len()
+            } else {
+                bytes.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1)
+            };
             if end > 0 {
                 self.0.push(format!("{}@{}", String::from_utf8_lossy(&bytes[..end]), at.position));
             }
@@ -207,7 +211,15 @@ mod tests {
         }
     }
 
-    fn feed(stream: &mut Stream, lines: &mut Lines, number: u32, position: u32, len: u32, bytes: &[u8], tail: Option<&[u8; 8]>) {
+    fn feed(
+        stream: &mut Stream,
+        lines: &mut Lines,
+        number: u32,
+        position: u32,
+        len: u32,
+        bytes: &[u8],
+        tail: Option<&[u8; 8]>,
+    ) {
         let header = Header {
             kind: 1,
             detail: 0,

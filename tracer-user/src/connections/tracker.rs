@@ -10,11 +10,7 @@ use super::{
     connection::{Connection, Way},
     ends::Ends,
 };
-use crate::{
-    ingest::Segment,
-    spans::exchange::ExchangeSink,
-    telemetry::drops::Drop,
-};
+use crate::{ingest::Segment, spans::exchange::ExchangeSink, telemetry::drops::Drop};
 
 /// Bounds of a tracker.
 #[derive(Clone, Copy, Debug)]
@@ -77,11 +73,7 @@ impl Tracker {
     }
 
     /// Bytes went through a connection.
-    pub fn segment<S: ExchangeSink>(
-        &mut self,
-        segment: &Segment<'_>,
-        sink: &mut S,
-    ) {
+    pub fn segment<S: ExchangeSink>(&mut self, segment: &Segment<'_>, sink: &mut S) {
         let header = &segment.head.header;
         if !self.connections.contains(&header.conn) {
             // Its description was lost.
@@ -158,13 +150,7 @@ impl Tracker {
         }
     }
 
-    fn insert<S: ExchangeSink>(
-        &mut self,
-        id: u64,
-        connection: Connection,
-        now_ns: u64,
-        sink: &mut S,
-    ) {
+    fn insert<S: ExchangeSink>(&mut self, id: u64, connection: Connection, now_ns: u64, sink: &mut S) {
         self.connections.put(id, connection);
         if self.connections.len() > self.limits.connections
             && let Some((_, mut oldest)) = self.connections.pop_lru()

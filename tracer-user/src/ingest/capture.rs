@@ -35,7 +35,9 @@ impl Capture {
         // Edge-triggered: a ring with data in it is not news, only a wake-up of the kernel side is.
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(LoadError::Epoll)?;
         for ring in &kernel.rings {
-            epoll.add(ring, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, 0)).map_err(LoadError::Epoll)?;
+            epoll
+                .add(ring, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, 0))
+                .map_err(LoadError::Epoll)?;
         }
         kernel.attach()?;
         Ok(Self { kernel, merge: Merge::default(), epoll, busy: true })

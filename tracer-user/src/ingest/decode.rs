@@ -92,7 +92,8 @@ pub fn decode(record: &[u8]) -> Result<Event<'_>, DecodeError> {
     if kind == Kind::Data as u8 {
         let head = *view::<DataHeader>(record)?;
         let rest = &record[size_of::<DataHeader>()..];
-        let bytes = rest.get(..head.captured as usize).ok_or(DecodeError::Short { kind, len: record.len() })?;
+        let bytes =
+            rest.get(..head.captured as usize).ok_or(DecodeError::Short { kind, len: record.len() })?;
         Ok(Event::Segment(Segment { head, bytes }))
     } else if kind == Kind::Open as u8 {
         Ok(Event::Open(*view(record)?))

@@ -54,7 +54,8 @@ impl Merge {
                 pass.records += 1;
             };
             if pass.records == limit {
-                pass.horizon_ns = self.heads.iter().flatten().min().map_or(settled_ns, |&time| time.min(settled_ns));
+                pass.horizon_ns =
+                    self.heads.iter().flatten().min().map_or(settled_ns, |&time| time.min(settled_ns));
                 break;
             }
         }
@@ -64,10 +65,19 @@ impl Merge {
 
     /// The ring with the earliest record, and the time up to which it may be drained before another one is due.
     fn next_ring(&self, settled_ns: u64) -> Option<(usize, u64)> {
-        let (index, time) =
-            self.heads.iter().enumerate().filter_map(|(index, time)| Some((index, (*time)?))).min_by_key(|&(_, time)| time)?;
-        let others =
-            self.heads.iter().enumerate().filter(|&(other, _)| other != index).filter_map(|(_, time)| *time).min();
+        let (index, time) = self
+            .heads
+            .iter()
+            .enumerate()
+            .filter_map(|(index, time)| Some((index, (*time)?)))
+            .min_by_key(|&(_, time)| time)?;
+        let others = self
+            .heads
+            .iter()
+            .enumerate()
+            .filter(|&(other, _)| other != index)
+            .filter_map(|(_, time)| *time)
+            .min();
         (time <= settled_ns).then(|| (index, others.map_or(settled_ns, |other| other.min(settled_ns))))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use btf_rs::{Btf, BtfType, Type};
+use btf_rs::{Backend, Btf, BtfType, Type};
 use tracer_common::offsets::KernelOffsets;
 
 /// Where the kernel publishes its type information (CONFIG_DEBUG_INFO_BTF, kernel 5.4).
@@ -12,7 +12,9 @@ pub const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
 #[derive(Debug, thiserror::Error)]
 pub enum BtfError {
     /// The file cannot be read or parsed.
-    #[error("the kernel's type information {path} cannot be read ({source}); a kernel built with CONFIG_DEBUG_INFO_BTF is needed")]
+    #[error(
+        "the kernel's type information {path} cannot be read ({source}); a kernel built with CONFIG_DEBUG_INFO_BTF is needed"
+    )]
     Unreadable {
         /// The file.
         path: String,
@@ -26,7 +28,9 @@ pub enum BtfError {
 
 /// Resolves every field of [`KernelOffsets`].
 pub fn offsets(path: &Path) -> Result<KernelOffsets, BtfError> {
-    let btf = Btf::from_file(path)
+    // Mapped, a handful of look-ups costs a millisecond; reading and indexing it all costs a hundred. Older kernels cannot map it.
+    let btf = Btf::from_file_with_backend(path, Backend::Mmap)
+        .or_else(|_| Btf::from_file(path))
         .map_err(|source| BtfError::Unreadable { path: path.display().to_string(), source })?;
     let mut offsets = KernelOffsets::UNKNOWN;
     let mut missing = Vec::new();

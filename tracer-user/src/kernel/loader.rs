@@ -25,7 +25,9 @@ static OBJECT: &[u8] = &[];
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// This binary was built without kernel programs.
-    #[error("this binary was built with TRACER_EBPF_STUB=1 and holds no kernel programs; build it with `cargo xtask build`")]
+    #[error(
+        "this binary was built with TRACER_EBPF_STUB=1 and holds no kernel programs; build it with `cargo xtask build`"
+    )]
     Stub,
     /// No usable type information.
     #[error(transparent)]
@@ -155,7 +157,8 @@ impl Kernel {
                 continue;
             }
             let spec = state.spec;
-            if let Err(source) = program(&mut self.ebpf, spec).and_then(|program| program.attach().map(drop)) {
+            if let Err(source) = program(&mut self.ebpf, spec).and_then(|program| program.attach().map(drop))
+            {
                 if spec.need == Need::Required {
                     return Err(LoadError::Program {
                         name: spec.name,
@@ -194,7 +197,8 @@ impl Kernel {
             .iter()
             .filter_map(|state| {
                 let info = self.ebpf.program(state.spec.name)?.info().ok()?;
-                let cost = ProgramCost { runs: info.run_count(), nanoseconds: info.run_time().as_nanos() as u64 };
+                let cost =
+                    ProgramCost { runs: info.run_count(), nanoseconds: info.run_time().as_nanos() as u64 };
                 Some((state.spec.name, cost))
             })
             .collect()

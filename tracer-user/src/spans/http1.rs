@@ -78,7 +78,13 @@ impl Http1 {
     }
 
     /// Every request in flight ends without a whole response.
-    pub(crate) fn abort<S: ExchangeSink>(&mut self, failure: Failure, now_ns: u64, ends: &Ends, sink: &mut S) {
+    pub(crate) fn abort<S: ExchangeSink>(
+        &mut self,
+        failure: Failure,
+        now_ns: u64,
+        ends: &Ends,
+        sink: &mut S,
+    ) {
         while let Some(mut exchange) = self.queue.pop_front() {
             exchange.failure = Some(failure);
             exchange.last_ns = exchange.last_ns.max(now_ns);
@@ -134,12 +140,14 @@ impl<S: ExchangeSink> Drive<'_, S> {
             self.sink.drops().count(Drop::TooManyInFlight);
             return;
         }
-        let context = if head.context.ambiguous { None } else { head.context.traceparent.and_then(parse_traceparent) };
-        let trace_state = context.and(head.context.tracestate).filter(|_| context.is_some()).and_then(|first| {
-            let joined = join_tracestate(head, first);
-            parse_tracestate(&joined).filter(|state| !state.as_str().is_empty())?;
-            Some(joined.into())
-        });
+        let context =
+            if head.context.ambiguous { None } else { head.context.traceparent.and_then(parse_traceparent) };
+        let trace_state =
+            context.and(head.context.tracestate).filter(|_| context.is_some()).and_then(|first| {
+                let joined = join_tracestate(head, first);
+                parse_tracestate(&joined).filter(|state| !state.as_str().is_empty())?;
+                Some(joined.into())
+            });
         let exchange = Exchange {
             id: self.sink.ids().exchange(),
             span_id: self.sink.ids().span(),
@@ -187,7 +195,9 @@ impl<S: ExchangeSink> Drive<'_, S> {
     fn end(&mut self, end: End, at: &At) {
         if self.http.side(self.way) == Some(Side::Request) {
             let reading = self.http.reading.take();
-            if let Some(exchange) = self.http.queue.iter_mut().rev().find(|exchange| Some(exchange.id) == reading) {
+            if let Some(exchange) =
+                self.http.queue.iter_mut().rev().find(|exchange| Some(exchange.id) == reading)
+            {
                 exchange.request.body_bytes = end.body_bytes;
             }
         } else if self.http.queue.front().is_some_and(|exchange| exchange.response.is_some()) {

@@ -38,7 +38,13 @@ impl Renderer {
     }
 
     /// The span of a finished exchange. Trace id and parent are filled in by stage 6.
-    pub fn span(&mut self, exchange: &Exchange, ends: &Ends, resource: Arc<Resource>, clock: WallClock) -> Span {
+    pub fn span(
+        &mut self,
+        exchange: &Exchange,
+        ends: &Ends,
+        resource: Arc<Resource>,
+        clock: WallClock,
+    ) -> Span {
         let request = &exchange.request;
         let target = Target::parse(&request.target);
         let server = exchange.kind == SpanKind::Server;
@@ -97,7 +103,11 @@ impl Renderer {
     }
 
     fn values(&self) -> QueryValues<'_> {
-        if self.redact_query { QueryValues::HideAllBut(&self.keep_query_keys) } else { QueryValues::ShowAllBut(&[]) }
+        if self.redact_query {
+            QueryValues::HideAllBut(&self.keep_query_keys)
+        } else {
+            QueryValues::ShowAllBut(&[])
+        }
     }
 
     fn query(&mut self, query: &str) -> Box<str> {
@@ -112,7 +122,9 @@ impl Renderer {
     fn full_url(&mut self, target: &Target<'_>, authority: Option<&str>, ends: &Ends) -> Box<str> {
         let authority = match (authority, ends) {
             (Some(authority), _) => Cow::Borrowed(authority),
-            (None, Ends::Inet { peer, .. }) if peer.address.is_ipv6() => format!("[{}]:{}", peer.text, peer.port).into(),
+            (None, Ends::Inet { peer, .. }) if peer.address.is_ipv6() => {
+                format!("[{}]:{}", peer.text, peer.port).into()
+            }
             (None, Ends::Inet { peer, .. }) => format!("{}:{}", peer.text, peer.port).into(),
             (None, Ends::Unix { .. } | Ends::Unknown) => Cow::Borrowed("localhost"),
         };
@@ -170,7 +182,8 @@ fn peers(attributes: &mut Attributes, ends: &Ends, server: bool, host: Option<&s
     match ends {
         Ends::Inet { local, peer, .. } => {
             let here = if server { local } else { peer };
-            let address = host.map_or_else(|| Value::Shared(here.text.clone()), |host| text(host, &here.text));
+            let address =
+                host.map_or_else(|| Value::Shared(here.text.clone()), |host| text(host, &here.text));
             attributes.put("server.address", address);
             attributes.put("server.port", Value::Int(port.unwrap_or(here.port).into()));
             if server {

@@ -60,7 +60,9 @@ impl Routes {
             let patterns = compile(&self.config, service).unwrap_or_default();
             self.services.insert(service.clone(), Service { patterns, known: HashMap::default() });
         }
-        let Some(known) = self.services.get_mut(service) else { return Named { name: bare(method), route: None } };
+        let Some(known) = self.services.get_mut(service) else {
+            return Named { name: bare(method), route: None };
+        };
         let route = match known.patterns.find(path) {
             Some(pattern) => pattern,
             None if self.config.route_guess => {
@@ -76,7 +78,9 @@ impl Routes {
             }
             known.known.insert(route.into(), Route { route: route.into(), names: Vec::new() });
         }
-        let Some(known) = known.known.get_mut(route) else { return Named { name: bare(method), route: None } };
+        let Some(known) = known.known.get_mut(route) else {
+            return Named { name: bare(method), route: None };
+        };
         let name = match known.names.iter().find(|(named, _)| *named == method) {
             Some((_, name)) => name.clone(),
             None => {

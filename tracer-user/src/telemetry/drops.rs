@@ -65,7 +65,9 @@ impl Drop {
             Self::MalformedRecord | Self::LostRecord => "ingest",
             Self::ConnectionEvicted | Self::HeadOverflow => "connections",
             Self::NotHttp => "protocol",
-            Self::TooManyInFlight | Self::ResponseWithoutRequest | Self::Excluded | Self::OwnExport => "spans",
+            Self::TooManyInFlight | Self::ResponseWithoutRequest | Self::Excluded | Self::OwnExport => {
+                "spans"
+            }
             Self::TooManyOpen => "traces",
         }
     }

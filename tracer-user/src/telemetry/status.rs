@@ -112,10 +112,19 @@ impl Snapshot {
         let _ = writeln!(
             text,
             "{} processes, {} connections, {} requests in flight; {} records taken, {} spans made, {} exported.",
-            self.processes, self.connections, self.open_requests, self.records, self.spans.finished, self.spans.exported
+            self.processes,
+            self.connections,
+            self.open_requests,
+            self.records,
+            self.spans.finished,
+            self.spans.exported
         );
         if let Some(export) = &self.export {
-            let state = if export.failing { "the backend is not available" } else { "the backend takes what it gets" };
+            let state = if export.failing {
+                "the backend is not available"
+            } else {
+                "the backend takes what it gets"
+            };
             let _ = writeln!(
                 text,
                 "Export: {state}; {} batches ({} KiB) wait, {} attempts were repeated.",

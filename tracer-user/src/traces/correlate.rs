@@ -144,8 +144,10 @@ impl Correlator {
 
     /// The request in hand that caused this call.
     fn find_cause(&mut self, call: &Exchange) {
-        let by_thread =
-            self.threads.handling(call.tid, call.start_ns).filter(|id| self.open.get(id).is_some_and(|open| open.tgid == call.tgid));
+        let by_thread = self
+            .threads
+            .handling(call.tid, call.start_ns)
+            .filter(|id| self.open.get(id).is_some_and(|open| open.tgid == call.tgid));
         if let Some(context) = call.request.context {
             // The application passed on the very header that it received: that request is the cause. A header of its own
             // making names a span of its own making, which is then the parent; by_thread only keeps the two together.
@@ -166,11 +168,15 @@ impl Correlator {
             self.follow_ghost(exchange.id, ghost, joined.evidence);
             return;
         }
-        let (client, server) =
-            if exchange.kind == SpanKind::Client { (exchange.id, joined.other) } else { (joined.other, exchange.id) };
+        let (client, server) = if exchange.kind == SpanKind::Client {
+            (exchange.id, joined.other)
+        } else {
+            (joined.other, exchange.id)
+        };
         let Some(server_open) = self.open.get_mut(&server) else { return };
         server_open.joined = Some(client);
-        let server_start_ns = if server == exchange.id { exchange.start_ns } else { server_open.start_bound_ns };
+        let server_start_ns =
+            if server == exchange.id { exchange.start_ns } else { server_open.start_bound_ns };
         if let Some(client_open) = self.open.get_mut(&client) {
             client_open.joined = Some(server);
             client_open.start_bound_ns = server_start_ns;

@@ -72,7 +72,8 @@ impl Groups {
         if a == b {
             return (a, Vec::new());
         }
-        let size = |id| self.groups.get(&id).map_or(0, |group: &Group| group.open.len() + group.finished.len());
+        let size =
+            |id| self.groups.get(&id).map_or(0, |group: &Group| group.open.len() + group.finished.len());
         let (stays, goes) = if size(a) >= size(b) { (a, b) } else { (b, a) };
         let Some(gone) = self.groups.remove(&goes) else { return (stays, Vec::new()) };
         if let Some(group) = self.groups.get_mut(&stays) {
@@ -89,7 +90,13 @@ impl Groups {
     }
 
     /// An exchange of the group became a span.
-    pub(super) fn finish(&mut self, id: GroupId, exchange: ExchangeId, span: Option<Span>, now_ns: u64) -> Option<&mut Group> {
+    pub(super) fn finish(
+        &mut self,
+        id: GroupId,
+        exchange: ExchangeId,
+        span: Option<Span>,
+        now_ns: u64,
+    ) -> Option<&mut Group> {
         let group = self.groups.get_mut(&id)?;
         group.open.retain(|&open| open != exchange);
         if let Some(span) = span {

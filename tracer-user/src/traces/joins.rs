@@ -62,8 +62,11 @@ impl Joins {
         {
             let other = *other;
             self.waiting.remove(&key);
-            let (client, server) =
-                if exchange.kind == SpanKind::Client { (exchange.start_ns, other.start_ns) } else { (other.start_ns, exchange.start_ns) };
+            let (client, server) = if exchange.kind == SpanKind::Client {
+                (exchange.start_ns, other.start_ns)
+            } else {
+                (other.start_ns, exchange.start_ns)
+            };
             let evidence = match key {
                 Key::Tcp { .. } => Evidence::TcpSeq,
                 Key::Unix { .. } if server < client && server < self.started_ns + SUSPECT_NS => return None,

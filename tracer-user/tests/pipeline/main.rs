@@ -1,0 +1,9 @@
+//! Stages 2 to 6 on records built by hand: what a host does, and the traces that come of it. No root, no kernel.
+
+mod http;
+mod joins;
+mod losses;
+mod records;
+mod scene;
+mod selection;
+mod threads;

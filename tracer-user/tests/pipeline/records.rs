@@ -1,0 +1,153 @@
+//! Records as the kernel side writes them, built field by field.
+
+use tracer_common::{
+    event::{Close, CloseKind, DataHeader, Exit, Family, Kind, Open, Process, flags},
+    limits::{MAX_ARGS, MAX_ENVIRON, MAX_UNIX_PATH, TAIL},
+};
+
+/// A record at an address that is a multiple of eight, as in a ring buffer.
+#[derive(Clone, Debug)]
+pub struct Record {
+    buffer: Vec<u8>,
+    start: usize,
+    len: usize,
+}
+
+impl Record {
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.buffer[self.start..self.start + self.len]
+    }
+}
+
+/// Bytes of a record in the making.
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn new(kind: Kind, detail: u8, flags: u16, tgid: u32, time_ns: u64, conn: u64) -> Self {
+        let mut writer = Self(vec![kind as u8, detail]);
+        writer.u16(flags);
+        writer.u32(tgid);
+        writer.u64(time_ns);
+        writer.u64(conn);
+        writer
+    }
+
+    fn u16(&mut self, value: u16) {
+        self.0.extend(value.to_ne_bytes());
+    }
+
+    fn u32(&mut self, value: u32) {
+        self.0.extend(value.to_ne_bytes());
+    }
+
+    fn u64(&mut self, value: u64) {
+        self.0.extend(value.to_ne_bytes());
+    }
+
+    /// The bytes, filled up with zeros to `len`.
+    fn block(&mut self, bytes: &[u8], len: usize) {
+        assert!(bytes.len() <= len, "{} bytes do not fit into {len}", bytes.len());
+        self.0.extend(bytes);
+        self.0.resize(self.0.len() + len - bytes.len(), 0);
+    }
+
+    fn done(self, size: usize) -> Record {
+        assert!(self.0.len() >= size, "a record of {} bytes lacks fields of its {size}", self.0.len());
+        let mut buffer = vec![0; self.0.len() + 8];
+        let start = buffer.as_ptr().align_offset(8);
+        buffer[start..start + self.0.len()].copy_from_slice(&self.0);
+        Record { len: self.0.len(), buffer, start }
+    }
+}
+
+/// What goes into a data record.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Segment<'a> {
+    pub sent: bool,
+    pub tcp: bool,
+    pub eof: bool,
+    pub tgid: u32,
+    pub tid: u32,
+    pub time_ns: u64,
+    pub conn: u64,
+    pub number: u32,
+    pub position: u32,
+    pub len: u32,
+    pub front: &'a [u8],
+    pub tail: Option<[u8; TAIL]>,
+}
+
+/// A data record.
+pub fn data(segment: &Segment<'_>) -> Record {
+    let bits = [
+        (segment.sent, flags::SENT),
+        (segment.tail.is_some(), flags::HAS_TAIL),
+        (segment.tcp, flags::TCP),
+        (segment.eof, flags::EOF),
+    ];
+    let bits = bits.iter().filter(|(set, _)| *set).fold(0, |all, (_, bit)| all | bit);
+    let mut writer = Writer::new(Kind::Data, 0, bits, segment.tgid, segment.time_ns, segment.conn);
+    for value in [segment.tid, segment.number, segment.position, segment.len, segment.front.len() as u32, 0] {
+        writer.u32(value);
+    }
+    writer.block(&segment.tail.unwrap_or_default(), TAIL);
+    writer.block(segment.front, segment.front.len().next_multiple_of(8));
+    writer.done(size_of::<DataHeader>())
+}
+
+/// The two ends as one socket sees them.
+#[derive(Clone, Debug)]
+pub enum Ends {
+    V4 { local: ([u8; 4], u16), peer: ([u8; 4], u16) },
+    Unix { local: u64, peer: u64, path: &'static [u8] },
+}
+
+/// An `Open` record.
+pub fn open(ends: &Ends, bits: u16, tgid: u32, time_ns: u64, conn: u64) -> Record {
+    let mut writer = Writer::new(Kind::Open, 0, bits, tgid, time_ns, conn);
+    let (sockets, family, ports, addresses, path): (_, _, _, [&[u8]; 2], &[u8]) = match ends {
+        Ends::V4 { local, peer } => ((0xaa, 0), Family::V4, (local.1, peer.1), [&local.0, &peer.0], &[]),
+        Ends::Unix { local, peer, path } => ((*local, *peer), Family::Unix, (0, 0), [&[], &[]], path),
+    };
+    writer.u64(sockets.0);
+    writer.u64(sockets.1);
+    writer.u32(4_026_531_840);
+    writer.u16(family as u16);
+    writer.u16(ports.0);
+    writer.u16(ports.1);
+    writer.u16(path.len() as u16);
+    for address in addresses {
+        writer.block(address, 16);
+    }
+    writer.block(path, MAX_UNIX_PATH);
+    writer.done(size_of::<Open>())
+}
+
+/// A `Close` record. `numbers`: records sent, records received.
+pub fn close(kind: CloseKind, error: u32, numbers: (u32, u32), time_ns: u64, conn: u64) -> Record {
+    let mut writer = Writer::new(Kind::Close, kind as u8, 0, 0, time_ns, conn);
+    for value in [error, numbers.0, numbers.1, 0] {
+        writer.u32(value);
+    }
+    writer.done(size_of::<Close>())
+}
+
+/// A `Process` record.
+pub fn process(tgid: u32, comm: &str, args: &[u8], environ: &[u8], time_ns: u64) -> Record {
+    let mut writer = Writer::new(Kind::Process, 0, 0, tgid, time_ns, 0);
+    writer.u64(u64::from(tgid) * 10_000_000);
+    writer.u64(1);
+    for value in [1, args.len() as u32, environ.len() as u32, 0] {
+        writer.u32(value);
+    }
+    writer.block(comm.as_bytes(), 16);
+    writer.block(args, MAX_ARGS);
+    writer.block(environ, MAX_ENVIRON);
+    writer.done(size_of::<Process>())
+}
+
+/// An `Exit` record.
+pub fn exit(tgid: u32, time_ns: u64) -> Record {
+    Writer::new(Kind::Exit, 0, 0, tgid, time_ns, 0).done(size_of::<Exit>())
+}

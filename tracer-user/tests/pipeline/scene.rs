@@ -1,0 +1,387 @@
+//! A host in miniature: processes and sockets that make records, and the traces that the pipeline makes of them.
+
+use std::{collections::HashMap, fmt::Write};
+
+use tracer_common::event::{CloseKind, open_flags};
+use tracer_user::{
+    clock::WallClock,
+    config::Config,
+    identity::Host,
+    pipeline::{Census, Pipeline},
+    processes::Processes,
+    spans::span::{Span, SpanKind, Status, Value},
+    telemetry::drops::Drop,
+    traces::ids::Ids,
+};
+
+use crate::records::{self, Ends, Record, Segment};
+
+/// Between two records of a scene.
+pub const STEP_NS: u64 = 1_000_000;
+/// When a scene starts, CLOCK_MONOTONIC.
+const START_NS: u64 = 1_000_000_000_000;
+/// The wall clock at monotonic zero.
+const WALL: WallClock = WallClock { offset_ns: 1_790_000_000_000_000_000 };
+/// The sequence number at which TCP directions start: they wrap within the first response.
+const FIRST_POSITION: u32 = u32::MAX - 100;
+
+/// Who makes a call.
+#[derive(Clone, Copy, Debug)]
+pub struct Thread {
+    pub pid: u32,
+    pub tid: u32,
+}
+
+impl Thread {
+    /// Another thread of the same process.
+    pub fn sibling(self, number: u32) -> Self {
+        Self { tid: self.pid + number, ..self }
+    }
+}
+
+/// A connection with both ends on this host.
+#[derive(Clone, Copy, Debug)]
+pub struct Link {
+    pub client: usize,
+    pub server: usize,
+}
+
+/// How much of a segment the kernel side caught.
+#[derive(Clone, Copy, Debug)]
+pub enum Seen {
+    /// Every byte.
+    All,
+    /// So many bytes at the front, and the last eight.
+    Front(usize),
+    /// Its length (sendfile).
+    Length,
+    /// The record was lost.
+    Lost,
+}
+
+/// Bytes to put on a connection.
+struct Call<'a> {
+    sent: bool,
+    by: Thread,
+    bytes: &'a [u8],
+    seen: Seen,
+}
+
+/// One socket.
+struct Socket {
+    id: u64,
+    ends: Ends,
+    opened: bool,
+    own: bool,
+    numbers: [u32; 2],
+    positions: [u32; 2],
+}
+
+/// See the module.
+pub struct Scene {
+    pub pipeline: Pipeline,
+    pub now_ns: u64,
+    processes: HashMap<u32, Record>,
+    sockets: Vec<Socket>,
+    spans: Vec<Span>,
+    /// How many traces were handed out, each hand-out counted.
+    pub handed_out: usize,
+}
+
+impl Scene {
+    pub fn new() -> Self {
+        Self::with(&Config::default())
+    }
+
+    pub fn with(config: &Config) -> Self {
+        let processes = Processes::new(config, Host::default(), None);
+        Self {
+            pipeline: Pipeline::new(config, processes, Ids::seeded(1), WALL),
+            now_ns: START_NS,
+            processes: HashMap::new(),
+            sockets: Vec::new(),
+            spans: Vec::new(),
+            handed_out: 0,
+        }
+    }
+
+    /// A process that exists; it is described just before its first data record.
+    pub fn process(&mut self, pid: u32, name: &str) -> Thread {
+        self.processes
+            .insert(pid, records::process(pid, name, format!("/usr/bin/{name}\0").as_bytes(), b"", START_NS));
+        Thread { pid, tid: pid }
+    }
+
+    /// A TCP connection to `port` of this host.
+    pub fn tcp(&mut self, port: u16) -> Link {
+        let (client, server) = (([127, 0, 0, 1], 40_000 + self.sockets.len() as u16), ([127, 0, 0, 1], port));
+        Link {
+            client: self.socket(Ends::V4 { local: client, peer: server }, FIRST_POSITION),
+            server: self.socket(Ends::V4 { local: server, peer: client }, FIRST_POSITION),
+        }
+    }
+
+    /// A TCP connection to elsewhere.
+    pub fn remote(&mut self, port: u16) -> usize {
+        let local = ([192, 0, 2, 1], 40_000 + self.sockets.len() as u16);
+        self.socket(Ends::V4 { local, peer: ([198, 51, 100, 7], port) }, FIRST_POSITION)
+    }
+
+    /// A unix connection.
+    pub fn unix(&mut self, path: &'static [u8]) -> Link {
+        let (client, server) = (0xc000 + self.sockets.len() as u64, 0x5000 + self.sockets.len() as u64);
+        Link {
+            client: self.socket(Ends::Unix { local: client, peer: server, path }, 0),
+            server: self.socket(Ends::Unix { local: server, peer: client, path }, 0),
+        }
+    }
+
+    fn socket(&mut self, ends: Ends, position: u32) -> usize {
+        let id = self.sockets.len() as u64 + 1;
+        self.sockets.push(Socket {
+            id,
+            ends,
+            opened: false,
+            own: false,
+            numbers: [0; 2],
+            positions: [position; 2],
+        });
+        self.sockets.len() - 1
+    }
+
+    /// The tracer itself uses this socket.
+    pub fn own(&mut self, socket: usize) {
+        let socket = &mut self.sockets[socket];
+        (socket.opened, socket.own) = (true, true);
+        let record = records::open(&socket.ends, open_flags::OWN, 1, self.now_ns, socket.id);
+        self.emit(&record);
+    }
+
+    /// Sends and receives a request.
+    pub fn request(&mut self, link: Link, from: Thread, to: Thread, text: &str) {
+        self.send(link.client, from, text.as_bytes());
+        self.receive(link.server, to, text.as_bytes());
+    }
+
+    /// Sends and receives a response.
+    pub fn response(&mut self, link: Link, from: Thread, to: Thread, text: &str) {
+        self.send(link.server, from, text.as_bytes());
+        self.receive(link.client, to, text.as_bytes());
+    }
+
+    /// A request and its response.
+    pub fn exchange(&mut self, link: Link, client: Thread, server: Thread, target: &str) {
+        self.request(link, client, server, &get(target));
+        self.response(link, server, client, OK);
+    }
+
+    pub fn send(&mut self, socket: usize, by: Thread, bytes: &[u8]) {
+        self.send_seen(socket, by, bytes, Seen::All);
+    }
+
+    pub fn receive(&mut self, socket: usize, by: Thread, bytes: &[u8]) {
+        self.receive_seen(socket, by, bytes, Seen::All);
+    }
+
+    pub fn send_seen(&mut self, socket: usize, by: Thread, bytes: &[u8], seen: Seen) {
+        self.call(socket, &Call { sent: true, by, bytes, seen });
+    }
+
+    pub fn receive_seen(&mut self, socket: usize, by: Thread, bytes: &[u8], seen: Seen) {
+        self.call(socket, &Call { sent: false, by, bytes, seen });
+    }
+
+    fn call(&mut self, socket: usize, call: &Call<'_>) {
+        if let Some(described) = self.processes.remove(&call.by.pid) {
+            self.emit(&described);
+        }
+        let now_ns = self.now_ns;
+        let at = &mut self.sockets[socket];
+        let opening = (!at.opened).then(|| records::open(&at.ends, 0, call.by.pid, now_ns, at.id));
+        at.opened = true;
+        let way = usize::from(call.sent);
+        let len = call.bytes.len();
+        let captured = match call.seen {
+            Seen::All => len,
+            Seen::Front(count) => count.min(len),
+            Seen::Length | Seen::Lost => 0,
+        };
+        let tail = match call.seen {
+            Seen::Front(_) if captured < len && len >= 8 => call.bytes[len - 8..].try_into().ok(),
+            _ => None,
+        };
+        let segment = records::data(&Segment {
+            sent: call.sent,
+            tcp: matches!(at.ends, Ends::V4 { .. }),
+            eof: false,
+            tgid: call.by.pid,
+            tid: call.by.tid,
+            time_ns: now_ns,
+            conn: at.id,
+            number: at.numbers[way],
+            position: at.positions[way],
+            len: len as u32,
+            front: &call.bytes[..captured],
+            tail,
+        });
+        at.numbers[way] += 1;
+        at.positions[way] = at.positions[way].wrapping_add(len as u32);
+        if let Some(opening) = opening {
+            self.emit(&opening);
+        }
+        if !matches!(call.seen, Seen::Lost) {
+            self.emit(&segment);
+        }
+        self.wait(STEP_NS);
+    }
+
+    /// `recv` returned 0.
+    pub fn end_of_stream(&mut self, socket: usize, by: Thread) {
+        let at = &mut self.sockets[socket];
+        let record = records::data(&Segment {
+            eof: true,
+            tgid: by.pid,
+            tid: by.tid,
+            time_ns: self.now_ns,
+            conn: at.id,
+            number: at.numbers[0],
+            ..Segment::default()
+        });
+        at.numbers[0] += 1;
+        self.emit(&record);
+        self.wait(STEP_NS);
+    }
+
+    /// Bytes went through a direction in a record that the scene did not make.
+    pub fn skip(&mut self, socket: usize, bytes: u32) {
+        let at = &mut self.sockets[socket];
+        at.numbers[0] += 1;
+        at.positions[0] = at.positions[0].wrapping_add(bytes);
+    }
+
+    /// A step of a TCP connection's end at one of its sockets; `error` is an errno.
+    pub fn close(&mut self, socket: usize, kind: CloseKind, error: u32) {
+        let at = &self.sockets[socket];
+        let record = records::close(kind, error, (at.numbers[1], at.numbers[0]), self.now_ns, at.id);
+        self.emit(&record);
+        self.wait(STEP_NS);
+    }
+
+    pub fn exit(&mut self, process: Thread) {
+        self.emit(&records::exit(process.pid, self.now_ns));
+        self.wait(STEP_NS);
+    }
+
+    pub fn emit(&mut self, record: &Record) {
+        self.pipeline.record(record.bytes());
+    }
+
+    /// Time goes by.
+    pub fn wait(&mut self, ns: u64) {
+        self.now_ns += ns;
+        let (spans, handed_out) = (&mut self.spans, &mut self.handed_out);
+        self.pipeline.advance(self.now_ns, WALL, |trace| {
+            assert!(!trace.is_empty(), "an empty trace was handed out");
+            *handed_out += 1;
+            spans.extend(trace);
+        });
+    }
+
+    pub fn drops(&self, reason: Drop) -> u64 {
+        self.pipeline.census().drops.get(reason)
+    }
+
+    /// What is left after everything had time to end.
+    pub fn settled(&mut self) -> Census {
+        self.wait(60_000_000_000);
+        self.pipeline.census()
+    }
+
+    /// All spans so far, those that wait for their trace included.
+    pub fn spans(&mut self) -> &[Span] {
+        self.wait(10_000_000_000);
+        let (spans, handed_out) = (&mut self.spans, &mut self.handed_out);
+        self.pipeline.finish(|trace| {
+            *handed_out += 1;
+            spans.extend(trace);
+        });
+        let ids: std::collections::HashSet<_> = self.spans.iter().map(|span| span.span_id).collect();
+        assert_eq!(ids.len(), self.spans.len(), "a span was handed out twice");
+        &self.spans
+    }
+
+    /// The traces as text: see [`outline`].
+    pub fn outline(&mut self) -> String {
+        outline(self.spans())
+    }
+
+    /// The only span of this service and kind.
+    pub fn span(&mut self, service: &str, kind: SpanKind) -> &Span {
+        let found: Vec<_> = self
+            .spans()
+            .iter()
+            .filter(|span| *span.resource.service_name == *service && span.kind == kind)
+            .collect();
+        assert_eq!(found.len(), 1, "spans of {service} {kind:?}: {found:#?}");
+        found[0]
+    }
+}
+
+/// A GET request.
+pub fn get(target: &str) -> String {
+    format!("GET {target} HTTP/1.1\r\nHost: a.example\r\n\r\n")
+}
+
+/// A response with two bytes of body.
+pub const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// Traces as text, ordered by start: a line for each span, indented below its parent:
+/// service, `<` (server) or `>` (client), name, status code or error, evidence for the parent, `~` where it is incomplete.
+pub fn outline(spans: &[Span]) -> String {
+    let mut spans: Vec<&Span> = spans.iter().collect();
+    spans.sort_by_key(|span| (span.start_ns, span.kind == SpanKind::Server));
+    let mut text = String::new();
+    for root in &spans {
+        let parent = root.parent.and_then(|parent| spans.iter().find(|span| span.span_id == parent.span_id));
+        match parent {
+            Some(parent) => {
+                assert_eq!(
+                    parent.trace_id, root.trace_id,
+                    "parent and child are in different traces: {spans:#?}"
+                );
+                assert!(parent.start_ns <= root.start_ns, "a child starts before its parent: {spans:#?}");
+            }
+            None => write(&mut text, root, &spans, 0),
+        }
+    }
+    text
+}
+
+fn write(text: &mut String, span: &Span, spans: &[&Span], depth: usize) {
+    let arrow = if span.kind == SpanKind::Server { '<' } else { '>' };
+    let _ = write!(
+        text,
+        "{:indent$}{} {arrow} {}",
+        "",
+        span.resource.service_name,
+        span.name,
+        indent = depth * 2
+    );
+    if let Some(Value::Int(status)) = span.attribute("http.response.status_code") {
+        let _ = write!(text, " {status}");
+    }
+    if let Some(error) = span.attribute("error.type").and_then(Value::as_str) {
+        let _ = write!(text, " !{error}");
+        assert_eq!(span.status, Status::Error);
+    }
+    if let Some(parent) = span.parent {
+        let known = spans.iter().any(|other| other.span_id == parent.span_id);
+        let _ = write!(text, " [{}{}]", parent.evidence.name(), if known { "" } else { ", elsewhere" });
+    }
+    text.push_str(if span.incomplete { " ~\n" } else { "\n" });
+    for child in
+        spans.iter().filter(|child| child.parent.is_some_and(|parent| parent.span_id == span.span_id))
+    {
+        write(text, child, spans, depth + 1);
+    }
+}
