@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use ebpf_build::{Job, Toolchain, Verb};
 
-use crate::shell::{cargo, is_ci, run as run_command, say};
+use crate::shell::{cargo, is_ci, run as run_command, say, sentences};
 use crate::tidy;
 use crate::tools::CARGO_DENY;
 use crate::workspace::Workspace;
@@ -25,7 +25,7 @@ pub(crate) fn run() -> Result<()> {
     for (name, part) in parts {
         say(format!("checking {name}."));
         if let Err(error) = part(&workspace) {
-            say(format!("{name}: {error:#}"));
+            say(format!("{name}: {}", sentences(&error)));
             failed.push(name);
         }
     }

@@ -54,7 +54,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            shell::say(format!("{error:#}"));
+            shell::say(shell::sentences(&error));
             ExitCode::FAILURE
         }
     }

@@ -78,6 +78,11 @@ fn effective_uid(status: &str) -> Option<u32> {
     status.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_whitespace().nth(1)?.parse().ok()
 }
 
+/// An error and its causes, one sentence after the other.
+pub(crate) fn sentences(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
 /// The command as one would type it.
 fn line(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
@@ -94,6 +99,12 @@ mod tests {
         assert_eq!(effective_uid("Name:\tx\nUid:\t1000\t0\t1000\t1000\n"), Some(0));
         assert_eq!(effective_uid("Uid:\t0\t1000\t0\t0\n"), Some(1000));
         assert_eq!(effective_uid("Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn causes_follow_as_sentences() {
+        let error = anyhow::anyhow!("It is not there.").context("It could not be read.");
+        assert_eq!(sentences(&error), "It could not be read. It is not there.");
     }
 
     #[test]

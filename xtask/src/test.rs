@@ -14,7 +14,7 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 
 use crate::build;
-use crate::shell::{cargo, is_ci, is_root, run as run_command, say, succeeds};
+use crate::shell::{cargo, is_ci, is_root, run as run_command, say, sentences, succeeds};
 use crate::test_env;
 use crate::workspace::{Profile, Workspace};
 
@@ -66,9 +66,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         match outcome {
             Ok(Outcome::Ran) => {}
             Ok(Outcome::LeftOut(reason)) => {
-                left_out.push(format!("{suite:?} tests were left out: {reason}."));
+                left_out.push(format!("{suite:?} tests were left out: {}.", reason.trim_end_matches('.')));
             }
-            Err(error) => failures.push(format!("{suite:?} tests failed: {error:#}")),
+            Err(error) => failures.push(format!("{suite:?} tests failed: {}", sentences(&error))),
         }
     }
     verdict(&failures, &left_out, is_ci())
@@ -142,7 +142,7 @@ fn scenarios(workspace: &Workspace, runner: Runner, filter: Option<&str>) -> Res
     }
     let venv = match test_env::prepare(workspace.root()) {
         Ok(venv) => venv,
-        Err(error) => return Ok(Outcome::LeftOut(format!("{error:#}"))),
+        Err(error) => return Ok(Outcome::LeftOut(sentences(&error))),
     };
 
     let mut command = runner.command(workspace);
