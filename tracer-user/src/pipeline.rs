@@ -103,7 +103,7 @@ impl Pipeline {
             }
             Event::Exit(exit) => {
                 self.tracker.process_exit(exit.header.tgid, exit.header.time_ns, &mut self.stage);
-                self.stage.processes.exit(exit.header.tgid);
+                self.stage.processes.exit(exit.header.tgid, exit.header.time_ns);
             }
         }
     }
@@ -119,6 +119,7 @@ impl Pipeline {
             self.tracker.expire(before_ns, now_ns, &mut self.stage);
             let Stage { correlator, ids, .. } = &mut self.stage;
             correlator.sweep(now_ns, ids, &mut out);
+            self.stage.processes.sweep(now_ns);
         }
     }
 
@@ -164,13 +165,14 @@ impl ExchangeSink for Stage {
 
     fn opened(&mut self, exchange: &Exchange, ends: &Ends) {
         // An exchange that is left out is followed all the same: it may be the link between two that are not.
-        self.correlator.opened(exchange, ends, &mut self.drops);
+        let port = ends.server_port(exchange.kind == SpanKind::Server);
+        let shown = self.processes.selected(exchange.tgid, port);
+        self.correlator.opened(exchange, ends, shown, &mut self.drops);
     }
 
     fn closed(&mut self, mut exchange: Exchange, ends: &Ends) {
         let Some(closed) = self.correlator.closed(&mut exchange, ends) else { return };
-        let port = ends.server_port(exchange.kind == SpanKind::Server);
-        let span = if self.processes.selected(exchange.tgid, port) {
+        let span = if closed.is_shown() {
             let resource = self.processes.resource(exchange.tgid);
             self.finished += 1;
             Some(self.renderer.span(&exchange, ends, resource, self.clock))
@@ -179,5 +181,10 @@ impl ExchangeSink for Stage {
             None
         };
         self.correlator.finished(&exchange, closed, span, &mut self.ids);
+    }
+
+    fn retracted(&mut self, mut exchange: Exchange, ends: &Ends) {
+        let Some(closed) = self.correlator.closed(&mut exchange, ends) else { return };
+        self.correlator.finished(&exchange, closed, None, &mut self.ids);
     }
 }

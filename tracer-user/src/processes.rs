@@ -14,11 +14,17 @@ use crate::{
 /// Processes known at a time; as many as the kernel side knows.
 const MAX_PROCESSES: usize = tracer_common::limits::MAX_PROCESSES as usize;
 
+/// How long a process is remembered after its exit, nanoseconds: the kernel tells of the exit before it closes the files, and the
+/// requests in flight end with those.
+const GRACE_NS: u64 = 5_000_000_000;
+
 /// The processes that were described.
 #[derive(Debug)]
 pub struct Processes {
     directory: Directory,
     verdicts: HashMap<u32, Verdict, RandomState>,
+    /// Processes that ended, with when they did.
+    ended: HashMap<u32, u64, RandomState>,
     select: Select,
     /// Where to read more about a process, `None` when events are replayed.
     proc: Option<PathBuf>,
@@ -31,6 +37,7 @@ impl Processes {
         Self {
             directory: Directory::new(capacity, host, config.resource.attributes.clone()),
             verdicts: HashMap::default(),
+            ended: HashMap::default(),
             select: config.select.clone(),
             proc,
         }
@@ -56,15 +63,30 @@ impl Processes {
         }
         self.directory.insert(&facts);
         let verdict = self.select.verdict(&facts);
+        self.ended.remove(&facts.pid);
         let skipped = matches!(verdict, Verdict::Skip(_));
         self.verdicts.insert(facts.pid, verdict);
         skipped
     }
 
     /// A process ended.
-    pub fn exit(&mut self, pid: u32) {
-        self.directory.remove(pid, 0);
-        self.verdicts.remove(&pid);
+    pub fn exit(&mut self, pid: u32, now_ns: u64) {
+        if self.verdicts.contains_key(&pid) {
+            self.ended.insert(pid, now_ns);
+        }
+    }
+
+    /// Forgets processes that ended some seconds ago.
+    pub fn sweep(&mut self, now_ns: u64) {
+        let Self { directory, verdicts, ended, .. } = self;
+        ended.retain(|&pid, &mut since_ns| {
+            let stays = since_ns + GRACE_NS > now_ns;
+            if !stays {
+                directory.remove(pid, 0);
+                verdicts.remove(&pid);
+            }
+            stays
+        });
     }
 
     /// The resource of a process. One whose description was lost is looked up by its id alone.

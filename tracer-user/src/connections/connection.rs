@@ -108,6 +108,12 @@ impl Connection {
         self.http.expire(before_ns, now_ns, &self.ends, sink);
     }
 
+    /// The other end turned out to belong to the tracer itself.
+    pub(crate) fn disown<S: ExchangeSink>(&mut self, sink: &mut S) {
+        self.own = true;
+        self.http.retract(&self.ends, sink);
+    }
+
     fn check<S: ExchangeSink>(&mut self, way: Way, number: u32, sink: &mut S) {
         let mut drive = Drive { http: &mut self.http, way, ends: &self.ends, sink };
         self.streams[way as usize].check_end(number, &mut drive);

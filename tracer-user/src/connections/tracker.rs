@@ -69,7 +69,11 @@ impl Tracker {
             self.remember_own(open.header.conn, &ends);
             return;
         }
-        self.insert(open.header.conn, Connection::new(ends), open.header.time_ns, sink);
+        // Another thread's data, on another CPU, may have overtaken the description.
+        match self.connections.get_mut(&open.header.conn) {
+            Some(connection) => connection.ends = ends,
+            None => self.insert(open.header.conn, Connection::new(ends), open.header.time_ns, sink),
+        }
     }
 
     /// Bytes went through a connection.
@@ -82,7 +86,9 @@ impl Tracker {
         let Some(connection) = self.connections.get_mut(&header.conn) else { return };
         connection.tgid = header.tgid;
         if connection.own || is_own(&self.own_mirrored, &connection.ends) {
-            connection.own = true;
+            if !connection.own {
+                connection.disown(sink);
+            }
             sink.drops().count(Drop::OwnExport);
             return;
         }

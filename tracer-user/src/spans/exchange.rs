@@ -119,4 +119,6 @@ pub trait ExchangeSink {
     fn opened(&mut self, exchange: &Exchange, ends: &Ends);
     /// The exchange is over.
     fn closed(&mut self, exchange: Exchange, ends: &Ends);
+    /// The exchange is not to be shown after all.
+    fn retracted(&mut self, exchange: Exchange, ends: &Ends);
 }

@@ -1,6 +1,6 @@
 //! Stages 4 and 5 for HTTP/1: runs of bytes of both directions become exchanges.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
 
 use tracer_protocols::{
     context::{parse_traceparent, parse_tracestate},
@@ -9,7 +9,8 @@ use tracer_protocols::{
 };
 
 use super::{
-    exchange::{Exchange, ExchangeSink, Failure, Request, Response},
+    exchange::{Exchange, ExchangeSink, Failure, Request},
+    flight::{InFlight, Order},
     span::SpanKind,
 };
 use crate::{
@@ -17,17 +18,15 @@ use crate::{
     telemetry::drops::Drop,
 };
 
-/// Most requests in flight on one connection; no client pipelines more.
-const MAX_IN_FLIGHT: usize = 1024;
-
 /// Both directions of a connection that speaks HTTP/1.
 #[derive(Debug, Default)]
 pub struct Http1 {
     /// The direction that carries requests, once known.
     requests: Option<Way>,
     parsers: [Option<Parser>; 2],
-    /// Requests without a whole response, oldest first.
-    queue: VecDeque<Exchange>,
+    in_flight: InFlight,
+    /// Which answer belongs to which request cannot be told any more.
+    abandoned: bool,
     /// The exchange whose request is being read.
     reading: Option<u64>,
     /// Header values repeat on a connection.
@@ -46,12 +45,7 @@ pub(crate) struct Drive<'a, S> {
 impl Http1 {
     /// Whether no request waits for its response.
     pub fn is_idle(&self) -> bool {
-        self.queue.is_empty()
-    }
-
-    /// Start of the oldest request in flight.
-    pub fn oldest_ns(&self) -> Option<u64> {
-        self.queue.front().map(|exchange| exchange.start_ns)
+        self.in_flight.is_empty()
     }
 
     fn side(&self, way: Way) -> Option<Side> {
@@ -69,9 +63,9 @@ impl Http1 {
         let end = self.parsers[way as usize].as_mut().and_then(Parser::connection_end);
         if side == Some(Side::Response) {
             if let Some(end) = end
-                && self.queue.front().is_some_and(|exchange| exchange.response.is_some())
+                && let Some(exchange) = self.in_flight.finished(end, now_ns)
             {
-                self.finish(end, now_ns, ends, sink);
+                sink.closed(exchange, ends);
             }
             self.abort(Failure::ConnectionClosed, now_ns, ends, sink);
         }
@@ -85,42 +79,22 @@ impl Http1 {
         ends: &Ends,
         sink: &mut S,
     ) {
-        while let Some(mut exchange) = self.queue.pop_front() {
-            exchange.failure = Some(failure);
-            exchange.last_ns = exchange.last_ns.max(now_ns);
+        while let Some(exchange) = self.in_flight.aborted(failure, now_ns) {
             sink.closed(exchange, ends);
         }
     }
 
     /// Requests that began before `before_ns` end as unanswered.
     pub(crate) fn expire<S: ExchangeSink>(&mut self, before_ns: u64, now_ns: u64, ends: &Ends, sink: &mut S) {
-        while self.oldest_ns().is_some_and(|start| start < before_ns) {
-            let Some(mut exchange) = self.queue.pop_front() else { return };
-            exchange.failure = Some(Failure::NoResponse);
-            exchange.last_ns = now_ns;
+        while let Some(exchange) = self.in_flight.expired(before_ns, now_ns) {
             sink.closed(exchange, ends);
         }
     }
 
-    fn finish<S: ExchangeSink>(&mut self, end: End, now_ns: u64, ends: &Ends, sink: &mut S) {
-        let Some(mut exchange) = self.queue.pop_front() else { return };
-        if end.certain {
-            exchange.last_ns = now_ns;
-        }
-        if let Some(response) = &mut exchange.response {
-            response.body_bytes = end.body_bytes;
-        }
-        sink.closed(exchange, ends);
-    }
-
-    /// The oldest request that has no response head yet.
-    fn unanswered(&mut self) -> Option<&mut Exchange> {
-        self.queue.iter_mut().find(|exchange| exchange.response.is_none())
-    }
-
-    fn mark_incomplete(&mut self) {
-        for exchange in &mut self.queue {
-            exchange.incomplete = true;
+    /// Nothing of this connection is to be shown after all.
+    pub(crate) fn retract<S: ExchangeSink>(&mut self, ends: &Ends, sink: &mut S) {
+        while let Some(exchange) = self.in_flight.given_up() {
+            sink.retracted(exchange, ends);
         }
     }
 }
@@ -136,10 +110,6 @@ impl<S: ExchangeSink> Drive<'_, S> {
     }
 
     fn request(&mut self, head: &RequestHead<'_>, at: &At, position: u32) {
-        if self.http.queue.len() >= MAX_IN_FLIGHT {
-            self.sink.drops().count(Drop::TooManyInFlight);
-            return;
-        }
         let context =
             if head.context.ambiguous { None } else { head.context.traceparent.and_then(parse_traceparent) };
         let trace_state =
@@ -174,7 +144,19 @@ impl<S: ExchangeSink> Drive<'_, S> {
         };
         self.http.reading = Some(exchange.id);
         self.sink.opened(&exchange, self.ends);
-        self.http.queue.push_back(exchange);
+        if let Some(exchange) = self.http.in_flight.push(exchange) {
+            self.sink.retracted(exchange, self.ends);
+            self.abandon(Drop::TooManyInFlight);
+        }
+    }
+
+    /// What is in flight ends without its response, and what comes is not looked at.
+    fn abandon(&mut self, reason: Drop) {
+        self.sink.drops().count(reason);
+        self.http.abandoned = true;
+        while let Some(exchange) = self.http.in_flight.given_up() {
+            self.sink.closed(exchange, self.ends);
+        }
     }
 
     fn response(&mut self, head: &ResponseHead<'_>, at: &At) {
@@ -183,34 +165,25 @@ impl<S: ExchangeSink> Drive<'_, S> {
         {
             parser.tunnel();
         }
-        match self.http.unanswered() {
-            Some(exchange) => {
-                exchange.response = Some(Response { status: head.status, body_bytes: None });
-                exchange.last_ns = at.last_ns;
-            }
-            None => self.sink.drops().count(Drop::ResponseWithoutRequest),
+        if !self.http.in_flight.answered(head.status, at.last_ns) {
+            self.sink.drops().count(Drop::ResponseWithoutRequest);
         }
     }
 
     fn end(&mut self, end: End, at: &At) {
         if self.http.side(self.way) == Some(Side::Request) {
-            let reading = self.http.reading.take();
-            if let Some(exchange) =
-                self.http.queue.iter_mut().rev().find(|exchange| Some(exchange.id) == reading)
-            {
-                exchange.request.body_bytes = end.body_bytes;
+            if let Some(id) = self.http.reading.take() {
+                self.http.in_flight.request_over(id, end.body_bytes);
             }
-        } else if self.http.queue.front().is_some_and(|exchange| exchange.response.is_some()) {
-            self.http.finish(end, at.last_ns, self.ends, self.sink);
+        } else if let Some(exchange) = self.http.in_flight.finished(end, at.last_ns) {
+            self.sink.closed(exchange, self.ends);
         }
     }
 
     /// Bytes of the response at hand went through.
     fn touch(&mut self, now_ns: u64) {
-        if self.http.side(self.way) == Some(Side::Response)
-            && let Some(exchange) = self.http.queue.front_mut()
-        {
-            exchange.last_ns = now_ns;
+        if self.http.side(self.way) == Some(Side::Response) {
+            self.http.in_flight.touch(now_ns);
         }
     }
 
@@ -235,6 +208,9 @@ impl<S: ExchangeSink> Drive<'_, S> {
 
 impl<S: ExchangeSink> Consumer for Drive<'_, S> {
     fn run(&mut self, bytes: &[u8], follows: Follows, at: &At) -> usize {
+        if self.http.abandoned {
+            return bytes.len();
+        }
         let side = match self.detect(bytes) {
             Ok(side) => side,
             Err(Detection::NeedMore) if follows == Follows::Maybe => return 0,
@@ -248,7 +224,7 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
             let rest = &bytes[used..];
             let answering = match side {
                 Side::Request => None,
-                Side::Response => self.http.unanswered().map(|exchange| exchange.request.method),
+                Side::Response => self.http.in_flight.answering(),
             };
             let parser = self.http.parsers[self.way as usize].get_or_insert_with(|| Parser::new(side));
             match parser.step(rest, follows, answering) {
@@ -288,7 +264,17 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
 
     fn lost(&mut self, records: u32) {
         self.sink.drops().add(Drop::LostRecord, u64::from(records));
-        self.http.mark_incomplete();
+        let (http, sink, ends) = (&mut *self.http, &mut *self.sink, self.ends);
+        let order = match http.side(self.way) {
+            Some(Side::Response) => {
+                http.in_flight.answers_lost(records, |exchange| sink.closed(exchange, ends))
+            }
+            Some(Side::Request) => http.in_flight.requests_lost(),
+            None => Order::Kept,
+        };
+        if order == Order::Lost {
+            self.abandon(Drop::OrderLost);
+        }
     }
 
     fn overflow(&mut self) {

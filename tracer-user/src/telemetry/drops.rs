@@ -12,8 +12,10 @@ pub enum Drop {
     ConnectionEvicted,
     /// Bytes of a message head beyond what is kept.
     HeadOverflow,
-    /// Requests beyond what one connection may have in flight.
+    /// A connection with more requests in flight than one may have: it is left alone.
     TooManyInFlight,
+    /// A connection that pipelines lost records: which answer belongs to which request cannot be told any more, so it is left alone.
+    OrderLost,
     /// Requests beyond what may be in flight in all.
     TooManyOpen,
     /// A response whose request was sent before the tracer looked at the connection.
@@ -28,7 +30,7 @@ pub enum Drop {
 
 impl Drop {
     /// Number of reasons.
-    pub const COUNT: usize = 10;
+    pub const COUNT: usize = 11;
     /// All of them, in index order.
     pub const ALL: [Self; Self::COUNT] = [
         Self::MalformedRecord,
@@ -36,6 +38,7 @@ impl Drop {
         Self::ConnectionEvicted,
         Self::HeadOverflow,
         Self::TooManyInFlight,
+        Self::OrderLost,
         Self::TooManyOpen,
         Self::ResponseWithoutRequest,
         Self::NotHttp,
@@ -51,6 +54,7 @@ impl Drop {
             Self::ConnectionEvicted => "connection_evicted",
             Self::HeadOverflow => "head_overflow",
             Self::TooManyInFlight => "too_many_in_flight",
+            Self::OrderLost => "order_lost",
             Self::TooManyOpen => "too_many_open",
             Self::ResponseWithoutRequest => "response_without_request",
             Self::NotHttp => "not_http",
@@ -65,9 +69,11 @@ impl Drop {
             Self::MalformedRecord | Self::LostRecord => "ingest",
             Self::ConnectionEvicted | Self::HeadOverflow => "connections",
             Self::NotHttp => "protocol",
-            Self::TooManyInFlight | Self::ResponseWithoutRequest | Self::Excluded | Self::OwnExport => {
-                "spans"
-            }
+            Self::TooManyInFlight
+            | Self::OrderLost
+            | Self::ResponseWithoutRequest
+            | Self::Excluded
+            | Self::OwnExport => "spans",
             Self::TooManyOpen => "traces",
         }
     }

@@ -47,10 +47,15 @@ const MAX_GHOSTS: usize = 16_384;
 /// How long they are remembered, nanoseconds.
 const GHOST_NS: u64 = 5_000_000_000;
 
+/// Exchanges one above the other that are not shown; a longer chain is cut.
+const MAX_HIDDEN_CHAIN: usize = 64;
+
 #[derive(Debug)]
 struct Open {
     group: GroupId,
     span_id: SpanId,
+    /// Whether it becomes a span; if not, it is but a link between others.
+    shown: bool,
     kind: SpanKind,
     tgid: u32,
     tid: u32,
@@ -58,6 +63,7 @@ struct Open {
     parent: Option<Parent>,
     /// The other end of the same socket.
     joined: Option<ExchangeId>,
+    start_ns: u64,
     /// It began no later than this: the other end saw it then.
     start_bound_ns: u64,
     /// It ended no later than this.
@@ -84,6 +90,8 @@ pub struct Correlator {
     /// Requests in hand that came with a header, by process and context: an application may pass it on unchanged.
     forwarded: HashMap<(u32, TraceId, SpanId), Vec<ExchangeId>, RandomState>,
     ghosts: HashMap<ExchangeId, Ghost, RandomState>,
+    /// Open exchanges that are not shown, by the id that their spans would have.
+    hidden: HashMap<SpanId, ExchangeId, RandomState>,
     /// Groups with nothing open, in the order of `touched_ns`.
     complete: VecDeque<(u64, GroupId)>,
 }
@@ -105,7 +113,9 @@ impl Correlator {
     }
 
     /// A request was seen.
-    pub fn opened(&mut self, exchange: &Exchange, ends: &Ends, drops: &mut Drops) {
+    ///
+    /// `shown`: it will be a span. If not, it is followed all the same, as a link between others.
+    pub fn opened(&mut self, exchange: &Exchange, ends: &Ends, shown: bool, drops: &mut Drops) {
         if self.open.len() >= self.limits.open {
             drops.count(Drop::TooManyOpen);
             return;
@@ -119,16 +129,21 @@ impl Correlator {
         let open = Open {
             group,
             span_id: exchange.span_id,
+            shown,
             kind: exchange.kind,
             tgid: exchange.tgid,
             tid: exchange.tid,
             context,
             parent: context.map(|context| Parent { span_id: context.span_id, evidence: Evidence::Header }),
             joined: None,
+            start_ns: exchange.start_ns,
             start_bound_ns: u64::MAX,
             end_bound_ns: u64::MAX,
         };
         self.open.insert(exchange.id, open);
+        if !shown {
+            self.hidden.insert(exchange.span_id, exchange.id);
+        }
         match exchange.kind {
             SpanKind::Server => {
                 self.threads.begin(exchange.tid, exchange.id, exchange.start_ns);
@@ -175,8 +190,7 @@ impl Correlator {
         };
         let Some(server_open) = self.open.get_mut(&server) else { return };
         server_open.joined = Some(client);
-        let server_start_ns =
-            if server == exchange.id { exchange.start_ns } else { server_open.start_bound_ns };
+        let server_start_ns = server_open.start_ns;
         if let Some(client_open) = self.open.get_mut(&client) {
             client_open.joined = Some(server);
             client_open.start_bound_ns = server_start_ns;
@@ -248,6 +262,9 @@ impl Correlator {
                 {
                     server.end_bound_ns = exchange.last_ns;
                 }
+                if open.joined.is_none() && !may_be_read_later(exchange) {
+                    self.joins.forget(exchange, ends);
+                }
             }
         }
         Some(Closed(open))
@@ -257,12 +274,23 @@ impl Correlator {
     pub fn finished(&mut self, exchange: &Exchange, closed: Closed, span: Option<Span>, ids: &mut Ids) {
         let open = closed.0;
         let shown = span.is_some();
+        if !open.shown {
+            self.hidden.remove(&open.span_id);
+        }
+        if !shown {
+            self.step_aside(&open);
+        }
         let span = span.map(|mut span| {
             span.parent = open.parent;
             span
         });
         let Some(group) = self.groups.finish(open.group, exchange.id, span, exchange.last_ns) else { return };
-        if open.kind == SpanKind::Client && open.joined.is_none() && shown && self.ghosts.len() < MAX_GHOSTS {
+        if open.kind == SpanKind::Client
+            && open.joined.is_none()
+            && shown
+            && may_be_read_later(exchange)
+            && self.ghosts.len() < MAX_GHOSTS
+        {
             let ghost = Ghost {
                 trace_id: *group.trace_id.get_or_insert_with(|| ids.trace()),
                 flags: group.flags,
@@ -274,6 +302,33 @@ impl Correlator {
         if group.open.is_empty() && !group.queued {
             group.queued = true;
             self.complete.push_back((exchange.last_ns + self.limits.grace_ns, open.group));
+        }
+    }
+
+    /// An exchange that is not shown leaves its place to its parent.
+    fn step_aside(&mut self, gone: &Open) {
+        let Some(group) = self.groups.get_mut(gone.group) else { return };
+        for id in &group.open {
+            if let Some(open) = self.open.get_mut(id) {
+                replace_parent(&mut open.parent, gone.span_id, gone.parent);
+            }
+        }
+        for span in &mut group.finished {
+            replace_parent(&mut span.parent, gone.span_id, gone.parent);
+        }
+    }
+
+    /// As [`Self::step_aside`], for spans that are handed out while an exchange above them is still open.
+    fn look_past_hidden(&self, spans: &mut [Span]) {
+        if self.hidden.is_empty() {
+            return;
+        }
+        for span in spans {
+            for _ in 0..MAX_HIDDEN_CHAIN {
+                let above = span.parent.and_then(|parent| self.hidden.get(&parent.span_id));
+                let Some(gone) = above.and_then(|id| self.open.get(id)) else { break };
+                replace_parent(&mut span.parent, gone.span_id, gone.parent);
+            }
         }
     }
 
@@ -298,15 +353,18 @@ impl Correlator {
     /// Regular duties, once a second: hands out spans that waited for too long for the rest of their trace.
     pub fn sweep(&mut self, now_ns: u64, ids: &mut Ids, mut out: impl FnMut(Vec<Span>)) {
         self.threads.sweep(now_ns);
-        self.joins.sweep(now_ns);
         self.ghosts.retain(|_, ghost| ghost.until_ns > now_ns);
+        let Self { joins, open, ghosts, .. } = self;
+        joins.sweep(|exchange| open.contains_key(&exchange) || ghosts.contains_key(&exchange));
         let crowded = self.groups.waiting_spans() > self.limits.waiting_spans;
         for id in self.groups.ids() {
             let waited = self.groups.get_mut(id).is_some_and(|group| {
                 group.waiting_since_ns.is_some_and(|since| crowded || since + self.limits.hold_ns <= now_ns)
             });
             if waited {
-                out(self.groups.take(id, ids));
+                let mut spans = self.groups.take(id, ids);
+                self.look_past_hidden(&mut spans);
+                out(spans);
             }
         }
     }
@@ -314,7 +372,8 @@ impl Correlator {
     /// Hands out everything: the daemon stops.
     pub fn finish(&mut self, ids: &mut Ids, mut out: impl FnMut(Vec<Span>)) {
         for id in self.groups.ids() {
-            let spans = self.groups.take(id, ids);
+            let mut spans = self.groups.take(id, ids);
+            self.look_past_hidden(&mut spans);
             if !spans.is_empty() {
                 out(spans);
             }
@@ -322,6 +381,27 @@ impl Correlator {
     }
 }
 
+/// Whether the server may get to read a request whose client has given up. One that was answered was read before.
+fn may_be_read_later(exchange: &Exchange) -> bool {
+    exchange.failure.is_some() || exchange.incomplete
+}
+
+/// Puts `above` in the place of the parent `gone`. A chain is as good as its weakest link.
+fn replace_parent(parent: &mut Option<Parent>, gone: SpanId, above: Option<Parent>) {
+    if let Some(known) = *parent
+        && known.span_id == gone
+    {
+        *parent = above.map(|above| Parent { evidence: above.evidence.max(known.evidence), ..above });
+    }
+}
+
 /// An exchange between [`Correlator::closed`] and [`Correlator::finished`].
 #[derive(Debug)]
 pub struct Closed(Open);
+
+impl Closed {
+    /// Whether it is to become a span.
+    pub fn is_shown(&self) -> bool {
+        self.0.shown
+    }
+}

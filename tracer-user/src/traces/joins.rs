@@ -12,10 +12,8 @@ use crate::{
     },
 };
 
-/// How long one end waits for the other. Both see the request within microseconds; a reader may be slow to read, though.
-const WAIT_NS: u64 = 30_000_000_000;
-/// Requests that wait at a time, at most.
-const MAX_WAITING: usize = 65_536;
+/// Requests that wait at a time, at most: as many as may be open or remembered, see `correlate`.
+const MAX_WAITING: usize = 160_000;
 /// A unix connection that was in use before the tracer started may have its byte counts shifted. For this long after the
 /// start an end that was read before it was written is taken for such a one and left alone.
 const SUSPECT_NS: u64 = 5_000_000_000;
@@ -90,9 +88,9 @@ impl Joins {
         }
     }
 
-    /// Forgets ends that waited for too long.
-    pub(super) fn sweep(&mut self, now_ns: u64) {
-        self.waiting.retain(|_, waiting| waiting.start_ns + WAIT_NS > now_ns);
+    /// Forgets ends of which `known` says that nothing is left.
+    pub(super) fn sweep(&mut self, known: impl Fn(ExchangeId) -> bool) {
+        self.waiting.retain(|_, waiting| known(waiting.exchange));
     }
 }
 

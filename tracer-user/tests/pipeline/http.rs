@@ -2,7 +2,7 @@
 
 use tracer_common::event::CloseKind;
 use tracer_user::{
-    spans::span::{Span, SpanKind, Value},
+    spans::span::{Span, SpanKind, Status, Value},
     telemetry::drops::Drop,
 };
 
@@ -150,7 +150,7 @@ fn a_large_chunked_body_costs_only_its_head_and_its_end() {
     scene.request(link, curl, web, &get("/a"));
     let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
     let mut chunk = b"10000\r\n".to_vec();
-    chunk.extend([b'x'; 0x10000]);
+    chunk.resize(chunk.len() + 0x10000, b'x');
     chunk.extend(b"\r\n");
     scene.response(link, web, curl, head);
     for _ in 0..20 {
@@ -256,6 +256,30 @@ fn a_request_without_an_answer_ends_at_its_age() {
     scene.wait(200_000_000_000);
     assert_eq!(scene.pipeline.census().open_requests, 0);
     assert_eq!(scene.outline(), "curl > GET !timeout\n  web < GET /a !timeout [tcp-seq]\n");
+}
+
+#[test]
+fn an_answer_that_takes_long_is_no_error() {
+    let (mut scene, link, curl, web) = pair();
+    scene.request(link, curl, web, &get("/a"));
+    scene.response(link, web, curl, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n");
+    scene.wait(1_000_000_000_000);
+    scene.response(link, web, curl, "0\r\n\r\n");
+    assert_eq!(scene.outline(), BOTH);
+    assert_eq!(scene.span("web", SpanKind::Server).duration_ns() / 1_000_000_000, 1000);
+}
+
+#[test]
+fn a_connection_with_too_many_requests_in_flight_is_left_alone() {
+    let (mut scene, link, _, web) = pair();
+    for _ in 0..1025 {
+        scene.receive(link.server, web, get("/a").as_bytes());
+        scene.now_ns -= 999_000;
+    }
+    assert_eq!(scene.drops(Drop::TooManyInFlight), 1);
+    scene.send(link.server, web, OK.as_bytes());
+    assert_eq!(scene.pipeline.census().open_requests, 0);
+    assert!(scene.spans().iter().all(|span| span.incomplete && span.status == Status::Unset));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use tracer_common::{
 
 /// A record at an address that is a multiple of eight, as in a ring buffer.
 #[derive(Clone, Debug)]
-pub struct Record {
+pub(crate) struct Record {
     buffer: Vec<u8>,
     start: usize,
     len: usize,
@@ -15,7 +15,7 @@ pub struct Record {
 
 impl Record {
     /// The bytes.
-    pub fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.buffer[self.start..self.start + self.len]
     }
 }
@@ -63,23 +63,23 @@ impl Writer {
 
 /// What goes into a data record.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Segment<'a> {
-    pub sent: bool,
-    pub tcp: bool,
-    pub eof: bool,
-    pub tgid: u32,
-    pub tid: u32,
-    pub time_ns: u64,
-    pub conn: u64,
-    pub number: u32,
-    pub position: u32,
-    pub len: u32,
-    pub front: &'a [u8],
-    pub tail: Option<[u8; TAIL]>,
+pub(crate) struct Segment<'a> {
+    pub(crate) sent: bool,
+    pub(crate) tcp: bool,
+    pub(crate) eof: bool,
+    pub(crate) tgid: u32,
+    pub(crate) tid: u32,
+    pub(crate) time_ns: u64,
+    pub(crate) conn: u64,
+    pub(crate) number: u32,
+    pub(crate) position: u32,
+    pub(crate) len: u32,
+    pub(crate) front: &'a [u8],
+    pub(crate) tail: Option<[u8; TAIL]>,
 }
 
 /// A data record.
-pub fn data(segment: &Segment<'_>) -> Record {
+pub(crate) fn data(segment: &Segment<'_>) -> Record {
     let bits = [
         (segment.sent, flags::SENT),
         (segment.tail.is_some(), flags::HAS_TAIL),
@@ -98,13 +98,13 @@ pub fn data(segment: &Segment<'_>) -> Record {
 
 /// The two ends as one socket sees them.
 #[derive(Clone, Debug)]
-pub enum Ends {
+pub(crate) enum Ends {
     V4 { local: ([u8; 4], u16), peer: ([u8; 4], u16) },
     Unix { local: u64, peer: u64, path: &'static [u8] },
 }
 
 /// An `Open` record.
-pub fn open(ends: &Ends, bits: u16, tgid: u32, time_ns: u64, conn: u64) -> Record {
+pub(crate) fn open(ends: &Ends, bits: u16, tgid: u32, time_ns: u64, conn: u64) -> Record {
     let mut writer = Writer::new(Kind::Open, 0, bits, tgid, time_ns, conn);
     let (sockets, family, ports, addresses, path): (_, _, _, [&[u8]; 2], &[u8]) = match ends {
         Ends::V4 { local, peer } => ((0xaa, 0), Family::V4, (local.1, peer.1), [&local.0, &peer.0], &[]),
@@ -125,7 +125,7 @@ pub fn open(ends: &Ends, bits: u16, tgid: u32, time_ns: u64, conn: u64) -> Recor
 }
 
 /// A `Close` record. `numbers`: records sent, records received.
-pub fn close(kind: CloseKind, error: u32, numbers: (u32, u32), time_ns: u64, conn: u64) -> Record {
+pub(crate) fn close(kind: CloseKind, error: u32, numbers: (u32, u32), time_ns: u64, conn: u64) -> Record {
     let mut writer = Writer::new(Kind::Close, kind as u8, 0, 0, time_ns, conn);
     for value in [error, numbers.0, numbers.1, 0] {
         writer.u32(value);
@@ -134,7 +134,7 @@ pub fn close(kind: CloseKind, error: u32, numbers: (u32, u32), time_ns: u64, con
 }
 
 /// A `Process` record.
-pub fn process(tgid: u32, comm: &str, args: &[u8], environ: &[u8], time_ns: u64) -> Record {
+pub(crate) fn process(tgid: u32, comm: &str, args: &[u8], environ: &[u8], time_ns: u64) -> Record {
     let mut writer = Writer::new(Kind::Process, 0, 0, tgid, time_ns, 0);
     writer.u64(u64::from(tgid) * 10_000_000);
     writer.u64(1);
@@ -148,6 +148,6 @@ pub fn process(tgid: u32, comm: &str, args: &[u8], environ: &[u8], time_ns: u64)
 }
 
 /// An `Exit` record.
-pub fn exit(tgid: u32, time_ns: u64) -> Record {
+pub(crate) fn exit(tgid: u32, time_ns: u64) -> Record {
     Writer::new(Kind::Exit, 0, 0, tgid, time_ns, 0).done(size_of::<Exit>())
 }

@@ -17,7 +17,7 @@ use tracer_user::{
 use crate::records::{self, Ends, Record, Segment};
 
 /// Between two records of a scene.
-pub const STEP_NS: u64 = 1_000_000;
+pub(crate) const STEP_NS: u64 = 1_000_000;
 /// When a scene starts, CLOCK_MONOTONIC.
 const START_NS: u64 = 1_000_000_000_000;
 /// The wall clock at monotonic zero.
@@ -27,28 +27,28 @@ const FIRST_POSITION: u32 = u32::MAX - 100;
 
 /// Who makes a call.
 #[derive(Clone, Copy, Debug)]
-pub struct Thread {
-    pub pid: u32,
-    pub tid: u32,
+pub(crate) struct Thread {
+    pub(crate) pid: u32,
+    pub(crate) tid: u32,
 }
 
 impl Thread {
     /// Another thread of the same process.
-    pub fn sibling(self, number: u32) -> Self {
+    pub(crate) fn sibling(self, number: u32) -> Self {
         Self { tid: self.pid + number, ..self }
     }
 }
 
 /// A connection with both ends on this host.
 #[derive(Clone, Copy, Debug)]
-pub struct Link {
-    pub client: usize,
-    pub server: usize,
+pub(crate) struct Link {
+    pub(crate) client: usize,
+    pub(crate) server: usize,
 }
 
 /// How much of a segment the kernel side caught.
 #[derive(Clone, Copy, Debug)]
-pub enum Seen {
+pub(crate) enum Seen {
     /// Every byte.
     All,
     /// So many bytes at the front, and the last eight.
@@ -78,22 +78,22 @@ struct Socket {
 }
 
 /// See the module.
-pub struct Scene {
-    pub pipeline: Pipeline,
-    pub now_ns: u64,
+pub(crate) struct Scene {
+    pub(crate) pipeline: Pipeline,
+    pub(crate) now_ns: u64,
     processes: HashMap<u32, Record>,
     sockets: Vec<Socket>,
     spans: Vec<Span>,
     /// How many traces were handed out, each hand-out counted.
-    pub handed_out: usize,
+    pub(crate) handed_out: usize,
 }
 
 impl Scene {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(&Config::default())
     }
 
-    pub fn with(config: &Config) -> Self {
+    pub(crate) fn with(config: &Config) -> Self {
         let processes = Processes::new(config, Host::default(), None);
         Self {
             pipeline: Pipeline::new(config, processes, Ids::seeded(1), WALL),
@@ -106,14 +106,14 @@ impl Scene {
     }
 
     /// A process that exists; it is described just before its first data record.
-    pub fn process(&mut self, pid: u32, name: &str) -> Thread {
+    pub(crate) fn process(&mut self, pid: u32, name: &str) -> Thread {
         self.processes
             .insert(pid, records::process(pid, name, format!("/usr/bin/{name}\0").as_bytes(), b"", START_NS));
         Thread { pid, tid: pid }
     }
 
     /// A TCP connection to `port` of this host.
-    pub fn tcp(&mut self, port: u16) -> Link {
+    pub(crate) fn tcp(&mut self, port: u16) -> Link {
         let (client, server) = (([127, 0, 0, 1], 40_000 + self.sockets.len() as u16), ([127, 0, 0, 1], port));
         Link {
             client: self.socket(Ends::V4 { local: client, peer: server }, FIRST_POSITION),
@@ -122,13 +122,14 @@ impl Scene {
     }
 
     /// A TCP connection to elsewhere.
-    pub fn remote(&mut self, port: u16) -> usize {
-        let local = ([192, 0, 2, 1], 40_000 + self.sockets.len() as u16);
+    pub(crate) fn remote(&mut self, port: u16) -> usize {
+        let number = self.sockets.len() as u32;
+        let local = ([192, 0, (number >> 15) as u8, 1], 30_000 + (number & 0x7fff) as u16);
         self.socket(Ends::V4 { local, peer: ([198, 51, 100, 7], port) }, FIRST_POSITION)
     }
 
     /// A unix connection.
-    pub fn unix(&mut self, path: &'static [u8]) -> Link {
+    pub(crate) fn unix(&mut self, path: &'static [u8]) -> Link {
         let (client, server) = (0xc000 + self.sockets.len() as u64, 0x5000 + self.sockets.len() as u64);
         Link {
             client: self.socket(Ends::Unix { local: client, peer: server, path }, 0),
@@ -150,7 +151,7 @@ impl Scene {
     }
 
     /// The tracer itself uses this socket.
-    pub fn own(&mut self, socket: usize) {
+    pub(crate) fn own(&mut self, socket: usize) {
         let socket = &mut self.sockets[socket];
         (socket.opened, socket.own) = (true, true);
         let record = records::open(&socket.ends, open_flags::OWN, 1, self.now_ns, socket.id);
@@ -158,36 +159,36 @@ impl Scene {
     }
 
     /// Sends and receives a request.
-    pub fn request(&mut self, link: Link, from: Thread, to: Thread, text: &str) {
+    pub(crate) fn request(&mut self, link: Link, from: Thread, to: Thread, text: &str) {
         self.send(link.client, from, text.as_bytes());
         self.receive(link.server, to, text.as_bytes());
     }
 
     /// Sends and receives a response.
-    pub fn response(&mut self, link: Link, from: Thread, to: Thread, text: &str) {
+    pub(crate) fn response(&mut self, link: Link, from: Thread, to: Thread, text: &str) {
         self.send(link.server, from, text.as_bytes());
         self.receive(link.client, to, text.as_bytes());
     }
 
     /// A request and its response.
-    pub fn exchange(&mut self, link: Link, client: Thread, server: Thread, target: &str) {
+    pub(crate) fn exchange(&mut self, link: Link, client: Thread, server: Thread, target: &str) {
         self.request(link, client, server, &get(target));
         self.response(link, server, client, OK);
     }
 
-    pub fn send(&mut self, socket: usize, by: Thread, bytes: &[u8]) {
+    pub(crate) fn send(&mut self, socket: usize, by: Thread, bytes: &[u8]) {
         self.send_seen(socket, by, bytes, Seen::All);
     }
 
-    pub fn receive(&mut self, socket: usize, by: Thread, bytes: &[u8]) {
+    pub(crate) fn receive(&mut self, socket: usize, by: Thread, bytes: &[u8]) {
         self.receive_seen(socket, by, bytes, Seen::All);
     }
 
-    pub fn send_seen(&mut self, socket: usize, by: Thread, bytes: &[u8], seen: Seen) {
+    pub(crate) fn send_seen(&mut self, socket: usize, by: Thread, bytes: &[u8], seen: Seen) {
         self.call(socket, &Call { sent: true, by, bytes, seen });
     }
 
-    pub fn receive_seen(&mut self, socket: usize, by: Thread, bytes: &[u8], seen: Seen) {
+    pub(crate) fn receive_seen(&mut self, socket: usize, by: Thread, bytes: &[u8], seen: Seen) {
         self.call(socket, &Call { sent: false, by, bytes, seen });
     }
 
@@ -236,7 +237,7 @@ impl Scene {
     }
 
     /// `recv` returned 0.
-    pub fn end_of_stream(&mut self, socket: usize, by: Thread) {
+    pub(crate) fn end_of_stream(&mut self, socket: usize, by: Thread) {
         let at = &mut self.sockets[socket];
         let record = records::data(&Segment {
             eof: true,
@@ -253,31 +254,31 @@ impl Scene {
     }
 
     /// Bytes went through a direction in a record that the scene did not make.
-    pub fn skip(&mut self, socket: usize, bytes: u32) {
+    pub(crate) fn skip(&mut self, socket: usize, bytes: u32) {
         let at = &mut self.sockets[socket];
         at.numbers[0] += 1;
         at.positions[0] = at.positions[0].wrapping_add(bytes);
     }
 
     /// A step of a TCP connection's end at one of its sockets; `error` is an errno.
-    pub fn close(&mut self, socket: usize, kind: CloseKind, error: u32) {
+    pub(crate) fn close(&mut self, socket: usize, kind: CloseKind, error: u32) {
         let at = &self.sockets[socket];
         let record = records::close(kind, error, (at.numbers[1], at.numbers[0]), self.now_ns, at.id);
         self.emit(&record);
         self.wait(STEP_NS);
     }
 
-    pub fn exit(&mut self, process: Thread) {
+    pub(crate) fn exit(&mut self, process: Thread) {
         self.emit(&records::exit(process.pid, self.now_ns));
         self.wait(STEP_NS);
     }
 
-    pub fn emit(&mut self, record: &Record) {
+    pub(crate) fn emit(&mut self, record: &Record) {
         self.pipeline.record(record.bytes());
     }
 
     /// Time goes by.
-    pub fn wait(&mut self, ns: u64) {
+    pub(crate) fn wait(&mut self, ns: u64) {
         self.now_ns += ns;
         let (spans, handed_out) = (&mut self.spans, &mut self.handed_out);
         self.pipeline.advance(self.now_ns, WALL, |trace| {
@@ -287,18 +288,18 @@ impl Scene {
         });
     }
 
-    pub fn drops(&self, reason: Drop) -> u64 {
+    pub(crate) fn drops(&self, reason: Drop) -> u64 {
         self.pipeline.census().drops.get(reason)
     }
 
     /// What is left after everything had time to end.
-    pub fn settled(&mut self) -> Census {
+    pub(crate) fn settled(&mut self) -> Census {
         self.wait(60_000_000_000);
         self.pipeline.census()
     }
 
     /// All spans so far, those that wait for their trace included.
-    pub fn spans(&mut self) -> &[Span] {
+    pub(crate) fn spans(&mut self) -> &[Span] {
         self.wait(10_000_000_000);
         let (spans, handed_out) = (&mut self.spans, &mut self.handed_out);
         self.pipeline.finish(|trace| {
@@ -311,12 +312,12 @@ impl Scene {
     }
 
     /// The traces as text: see [`outline`].
-    pub fn outline(&mut self) -> String {
+    pub(crate) fn outline(&mut self) -> String {
         outline(self.spans())
     }
 
     /// The only span of this service and kind.
-    pub fn span(&mut self, service: &str, kind: SpanKind) -> &Span {
+    pub(crate) fn span(&mut self, service: &str, kind: SpanKind) -> &Span {
         let found: Vec<_> = self
             .spans()
             .iter()
@@ -328,16 +329,16 @@ impl Scene {
 }
 
 /// A GET request.
-pub fn get(target: &str) -> String {
+pub(crate) fn get(target: &str) -> String {
     format!("GET {target} HTTP/1.1\r\nHost: a.example\r\n\r\n")
 }
 
 /// A response with two bytes of body.
-pub const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+pub(crate) const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 /// Traces as text, ordered by start: a line for each span, indented below its parent:
 /// service, `<` (server) or `>` (client), name, status code or error, evidence for the parent, `~` where it is incomplete.
-pub fn outline(spans: &[Span]) -> String {
+pub(crate) fn outline(spans: &[Span]) -> String {
     let mut spans: Vec<&Span> = spans.iter().collect();
     spans.sort_by_key(|span| (span.start_ns, span.kind == SpanKind::Server));
     let mut text = String::new();

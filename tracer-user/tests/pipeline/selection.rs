@@ -16,7 +16,7 @@ fn config(exclude: &str) -> Config {
 
 #[test]
 fn an_excluded_process_is_no_span_but_still_a_link() {
-    let mut scene = Scene::with(&config("exe=proxy"));
+    let mut scene = Scene::with(&config("service=proxy"));
     let (curl, proxy, app) =
         (scene.process(100, "curl"), scene.process(200, "proxy"), scene.process(300, "app"));
     let (front, back) = (scene.tcp(80), scene.tcp(8000));
@@ -30,8 +30,23 @@ fn an_excluded_process_is_no_span_but_still_a_link() {
 }
 
 #[test]
+fn a_span_handed_out_early_looks_past_an_excluded_process_too() {
+    let mut scene = Scene::with(&config("service=proxy"));
+    let (curl, proxy, app) =
+        (scene.process(100, "curl"), scene.process(200, "proxy"), scene.process(300, "app"));
+    let (front, back) = (scene.tcp(80), scene.tcp(8000));
+    scene.request(front, curl, proxy, &get("/a"));
+    scene.exchange(back, proxy, app, "/a");
+    // The span of the application has waited for long enough, while all above it is still going on.
+    scene.wait(8_000_000_000);
+    assert_eq!(scene.handed_out, 1);
+    scene.response(front, proxy, curl, OK);
+    assert_eq!(scene.outline(), "curl > GET 200\n  app < GET /a 200 [thread]\n");
+}
+
+#[test]
 fn an_excluded_root_leaves_no_dangling_parent() {
-    let mut scene = Scene::with(&config("exe=curl"));
+    let mut scene = Scene::with(&config("service=curl"));
     let (curl, web) = (scene.process(100, "curl"), scene.process(200, "web"));
     let link = scene.tcp(80);
     scene.exchange(link, curl, web, "/a");

@@ -1,0 +1,169 @@
+//! Requests in flight on one connection, and which answer belongs to which: HTTP/1 answers in order (RFC 9112 section 9.3.2).
+//!
+//! Order alone tells, so a lost record must not shift it. On a connection that does not pipeline, a request is sent when
+//! the one before it is answered: a request that overtakes an unanswered one shows that the answer was lost. On one that
+//! pipelines nothing can be told after a loss.
+
+use std::collections::VecDeque;
+
+use tracer_protocols::http1::{End, Method};
+
+use super::exchange::{Exchange, Failure, Response};
+
+/// Most requests in flight on one connection; no client pipelines more.
+const MAX_IN_FLIGHT: usize = 1024;
+
+/// What lost records of the answering direction leave of the order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// It is known.
+    Kept,
+    /// It is not; the connection is to be left alone.
+    Lost,
+}
+
+/// Requests without a whole answer, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct InFlight {
+    queue: VecDeque<Exchange>,
+    /// Answers to come for requests that were closed without waiting any longer.
+    overdue: u32,
+    /// A request was sent before the one in front of it was answered.
+    pipelines: bool,
+}
+
+impl InFlight {
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Takes a request; gives it back where there are too many.
+    pub(super) fn push(&mut self, exchange: Exchange) -> Option<Exchange> {
+        if self.queue.len() >= MAX_IN_FLIGHT {
+            return Some(exchange);
+        }
+        self.queue.push_back(exchange);
+        None
+    }
+
+    /// The method that the next answer is for.
+    pub(super) fn answering(&self) -> Option<Method> {
+        let next = self.queue.iter().find(|exchange| exchange.response.is_none())?;
+        (self.overdue == 0).then_some(next.request.method)
+    }
+
+    /// An answer has begun. False where its request is not in flight.
+    pub(super) fn answered(&mut self, status: u16, now_ns: u64) -> bool {
+        if self.overdue > 0 {
+            self.overdue -= 1;
+            return false;
+        }
+        let mut unanswered = self.queue.iter_mut().filter(|exchange| exchange.response.is_none());
+        let Some(exchange) = unanswered.next() else { return false };
+        exchange.response = Some(Response { status, body_bytes: None });
+        exchange.last_ns = now_ns;
+        self.pipelines |= unanswered.next().is_some();
+        true
+    }
+
+    /// The answer at hand is over.
+    pub(super) fn finished(&mut self, end: End, now_ns: u64) -> Option<Exchange> {
+        self.queue.front()?.response?;
+        let mut exchange = self.queue.pop_front()?;
+        if end.certain {
+            exchange.last_ns = now_ns;
+        }
+        if let Some(response) = &mut exchange.response {
+            response.body_bytes = end.body_bytes;
+        }
+        Some(exchange)
+    }
+
+    /// Bytes of the answer at hand went through.
+    pub(super) fn touch(&mut self, now_ns: u64) {
+        if let Some(exchange) = self.queue.front_mut() {
+            exchange.last_ns = now_ns;
+        }
+    }
+
+    /// The request with this id was read to its end.
+    pub(super) fn request_over(&mut self, id: u64, body_bytes: Option<u64>) {
+        if let Some(exchange) = self.queue.iter_mut().rev().find(|exchange| exchange.id == id) {
+            exchange.request.body_bytes = body_bytes;
+        }
+    }
+
+    /// The next request that began before `before_ns` and has no answer yet. One that is being answered may take its time.
+    pub(super) fn expired(&mut self, before_ns: u64, now_ns: u64) -> Option<Exchange> {
+        let oldest = self.queue.front()?;
+        if oldest.start_ns >= before_ns || oldest.response.is_some() {
+            return None;
+        }
+        let mut exchange = self.queue.pop_front()?;
+        fail(&mut exchange, Failure::NoResponse);
+        exchange.last_ns = now_ns;
+        self.overdue += 1;
+        Some(exchange)
+    }
+
+    /// The next request, which ends without a whole answer.
+    pub(super) fn aborted(&mut self, failure: Failure, now_ns: u64) -> Option<Exchange> {
+        let mut exchange = self.queue.pop_front()?;
+        fail(&mut exchange, failure);
+        exchange.last_ns = exchange.last_ns.max(now_ns);
+        Some(exchange)
+    }
+
+    /// The next request, of whose answer nothing will be known.
+    pub(super) fn given_up(&mut self) -> Option<Exchange> {
+        let mut exchange = self.queue.pop_front()?;
+        exchange.incomplete = true;
+        Some(exchange)
+    }
+
+    /// Records of the requests were lost.
+    pub(super) fn requests_lost(&mut self) -> Order {
+        for exchange in &mut self.queue {
+            exchange.incomplete = true;
+        }
+        if self.pipelines && !self.queue.is_empty() { Order::Lost } else { Order::Kept }
+    }
+
+    /// `records` of the answers were lost. Requests whose answers were among them go to `close`.
+    pub(super) fn answers_lost(&mut self, records: u32, mut close: impl FnMut(Exchange)) -> Order {
+        self.overdue = self.overdue.saturating_sub(records);
+        if self.queue.is_empty() {
+            return Order::Kept;
+        }
+        if self.pipelines {
+            return Order::Lost;
+        }
+        // At most the oldest is being answered. If others stand behind it, the rest of its answer was lost too.
+        let begun = usize::from(self.queue.front().is_some_and(|exchange| exchange.response.is_some()));
+        let unanswered = self.queue.len() - begun;
+        if begun > 0
+            && let Some(exchange) = self.queue.front_mut()
+        {
+            exchange.incomplete = true;
+        }
+        // Each but the newest has lost one record at least. If that is all that was lost, the newest lost nothing.
+        let newest_is_whole = unanswered > 0 && records as usize == self.queue.len() - 1;
+        let keep = begun + usize::from(newest_is_whole);
+        while self.queue.len() > keep {
+            let Some(mut exchange) = self.queue.remove(begun) else { break };
+            // Its answer came before the next request was sent.
+            exchange.last_ns = self.queue.get(begun).map_or(exchange.last_ns, |next| next.start_ns);
+            exchange.incomplete = true;
+            close(exchange);
+        }
+        Order::Kept
+    }
+}
+
+/// An exchange of which records were lost may have had its answer: that is no failure of the service.
+fn fail(exchange: &mut Exchange, failure: Failure) {
+    let may_be_ours = matches!(failure, Failure::ConnectionClosed | Failure::NoResponse);
+    if !(exchange.incomplete && may_be_ours) {
+        exchange.failure = Some(failure);
+    }
+}
