@@ -12,7 +12,7 @@
 //! | `gated` | 200 once the file GATE exists |
 //! | `gated-download` | 10 MB by Content-Length, the second half once the file GATE exists |
 //! | `gated-chunks` | 10 MB in chunks, the second half once the file GATE exists |
-//! | `reset-mid-body` | a part of the body, then a reset |
+//! | `reset-mid-body` | a part of the body, and a reset once the file GATE exists |
 //! | `close-mid-body` | a part of the body, then the end of the connection |
 //! | `close-unanswered` | the end of the connection |
 //! | `silent` | nothing, for as long as the client waits |
@@ -106,6 +106,7 @@ fn serve(mut stream: TcpStream, gate: &Path) -> io::Result<()> {
             }
             "reset-mid-body" => {
                 stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nnot all of it")?;
+                wait_for(gate);
                 // No lingering: the close sends a reset.
                 return Ok(setsockopt(&stream, Linger, &linger { l_onoff: 1, l_linger: 0 })?);
             }

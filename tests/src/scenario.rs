@@ -107,7 +107,8 @@ pub fn assert_unique(spans: &[ReceivedSpan]) {
             span.pid(),
             span.attribute("network.peer.port"),
             span.attribute("server.port"),
-            span.start_ns,
+            span.path(),
+            (span.start_ns, span.end_ns),
         );
         assert!(exchanges.insert(exchange), "An exchange was reported twice: {}", shown());
         let mut keys = span.attributes.keys().chain(span.resource.keys());

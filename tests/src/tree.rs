@@ -19,26 +19,49 @@ use std::{
 
 use crate::span::ReceivedSpan;
 
+/// Trees as text, each with its number.
+type Counted = BTreeMap<String, usize>;
+
 /// The trees that `spans` make, equal ones counted, in text order.
 pub fn render(spans: &[ReceivedSpan]) -> String {
-    let mut counted: BTreeMap<String, usize> = BTreeMap::new();
-    for tree in trees(spans) {
-        *counted.entry(tree).or_default() += 1;
-    }
-    counted.into_iter().map(|(tree, count)| with_count(&tree, count)).collect()
+    show(&count(spans))
 }
 
 /// Compares the trees that `spans` make with `expected` (indentation common to all lines is ignored, as is the order of
 /// the trees).
 #[track_caller]
 pub fn assert_trees(spans: &[ReceivedSpan], expected: &str) {
-    let actual = render(spans);
-    let expected = normalise(expected);
+    let (actual, expected) = (count(spans), parse(expected));
     assert!(
         actual == expected,
-        "The traces differ.\n--- expected\n{expected}--- received\n{actual}--- spans\n{}",
+        "The traces differ.\n--- missing\n{}--- not expected\n{}--- spans\n{}",
+        show(&without(&expected, &actual)),
+        show(&without(&actual, &expected)),
         details(spans)
     );
+}
+
+/// What `some` has more of than `others`.
+fn without(some: &Counted, others: &Counted) -> Counted {
+    some.iter()
+        .map(|(tree, count)| (tree.clone(), count.saturating_sub(others.get(tree).copied().unwrap_or(0))))
+        .filter(|&(_, count)| count > 0)
+        .collect()
+}
+
+fn count(spans: &[ReceivedSpan]) -> Counted {
+    let mut counted = Counted::new();
+    for tree in trees(spans) {
+        *counted.entry(tree).or_default() += 1;
+    }
+    counted
+}
+
+fn show(trees: &Counted) -> String {
+    trees
+        .iter()
+        .map(|(tree, count)| if *count == 1 { tree.clone() } else { format!("{count} x {tree}") })
+        .collect()
 }
 
 /// Every span has the path of its parent: what a chain of services that pass the path on must show, also where requests
@@ -154,15 +177,11 @@ fn line(span: &ReceivedSpan, root: bool) -> String {
     text
 }
 
-fn with_count(tree: &str, count: usize) -> String {
-    if count == 1 { tree.to_owned() } else { format!("{count} x {tree}") }
-}
-
-/// `expected` without common indentation and blank lines, its trees in the order of [`render`].
-fn normalise(expected: &str) -> String {
-    let lines: Vec<&str> = expected.lines().filter(|line| !line.trim().is_empty()).collect();
+/// The trees of a text in the form of [`render`].
+fn parse(text: &str) -> Counted {
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let common = lines.iter().map(|line| line.len() - line.trim_start().len()).min().unwrap_or(0);
-    let mut trees: BTreeMap<String, usize> = BTreeMap::new();
+    let mut trees = Counted::new();
     let mut current = String::new();
     let mut keep = |tree: &str| {
         if let Some((count, rest)) = tree.split_once(" x ")
@@ -182,7 +201,7 @@ fn normalise(expected: &str) -> String {
         current.push('\n');
     }
     keep(&current);
-    trees.into_iter().map(|(tree, count)| with_count(&tree, count)).collect()
+    trees
 }
 
 #[cfg(test)]
