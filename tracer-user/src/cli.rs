@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{self, agent::AgentArgs, exec::ExecArgs, status::StatusArgs, tail::TailArgs},
+    commands::{
+        self, agent::AgentArgs, check::CheckArgs, exec::ExecArgs, status::StatusArgs, tail::TailArgs,
+    },
     config::ConfigError,
 };
 
@@ -26,6 +28,7 @@ enum Command {
     Tail(TailArgs),
     Exec(ExecArgs),
     Status(StatusArgs),
+    Check(CheckArgs),
 }
 
 /// Runs a command. The exit code is the command's, 2 for a configuration that makes no sense, 1 for any other failure.
@@ -35,6 +38,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Tail(args) => commands::tail::tail(args),
         Command::Exec(args) => commands::exec::exec(args),
         Command::Status(args) => commands::status::status(&args),
+        Command::Check(args) => commands::check::check(&args),
     };
     result.unwrap_or_else(|error| {
         eprintln!("tracer: {error:#}");

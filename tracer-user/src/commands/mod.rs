@@ -1,6 +1,7 @@
 //! The commands of the `tracer` binary, one file each.
 
 pub mod agent;
+pub mod check;
 pub mod exec;
 pub mod status;
 pub mod tail;

@@ -26,21 +26,49 @@ pub enum BtfError {
     Missing(String),
 }
 
+/// What this kernel lacks of what the kernel programs need.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lacking {
+    /// Fields of [`KernelOffsets`], as `struct.field`.
+    pub fields: Vec<String>,
+    /// Tracepoints.
+    pub tracepoints: Vec<&'static str>,
+}
+
 /// Resolves every field of [`KernelOffsets`].
 pub fn offsets(path: &Path) -> Result<KernelOffsets, BtfError> {
+    let (offsets, missing) = resolve(&open(path)?);
+    if missing.is_empty() { Ok(offsets) } else { Err(BtfError::Missing(missing.join(", "))) }
+}
+
+/// Says what is missing of the fields and of `tracepoints`.
+pub fn lacking(path: &Path, tracepoints: impl Iterator<Item = &'static str>) -> Result<Lacking, BtfError> {
+    let btf = open(path)?;
+    // include/trace/bpf_probe.h: every tracepoint has the typedef that raw tracepoint programs attach by.
+    let exists = |name: &str| {
+        let types = btf.resolve_types_by_name(&format!("btf_trace_{name}"));
+        types.is_ok_and(|types| types.iter().any(|found| matches!(found, Type::Typedef(_))))
+    };
+    Ok(Lacking { fields: resolve(&btf).1, tracepoints: tracepoints.filter(|name| !exists(name)).collect() })
+}
+
+fn open(path: &Path) -> Result<Btf, BtfError> {
     // Mapped, a handful of look-ups costs a millisecond; reading and indexing it all costs a hundred. Older kernels cannot map it.
-    let btf = Btf::from_file_with_backend(path, Backend::Mmap)
+    Btf::from_file_with_backend(path, Backend::Mmap)
         .or_else(|_| Btf::from_file(path))
-        .map_err(|source| BtfError::Unreadable { path: path.display().to_string(), source })?;
+        .map_err(|source| BtfError::Unreadable { path: path.display().to_string(), source })
+}
+
+fn resolve(btf: &Btf) -> (KernelOffsets, Vec<String>) {
     let mut offsets = KernelOffsets::UNKNOWN;
     let mut missing = Vec::new();
     for (index, (kind, field)) in KernelOffsets::FIELDS.iter().enumerate() {
-        match field_offset(&btf, kind, field) {
+        match field_offset(btf, kind, field) {
             Some(offset) => offsets.set(index, offset),
             None => missing.push(format!("{kind}.{field}")),
         }
     }
-    if missing.is_empty() { Ok(offsets) } else { Err(BtfError::Missing(missing.join(", "))) }
+    (offsets, missing)
 }
 
 /// Byte offset of the dotted `path` in `struct kind`.

@@ -37,7 +37,7 @@ pub enum LoadError {
     KernelBtf(#[from] aya::BtfError),
     /// The object was refused.
     #[error("the kernel refuses the tracer's programs or maps: {0}; `tracer check` says what is missing")]
-    Object(#[from] aya::EbpfError),
+    Object(#[source] Box<aya::EbpfError>),
     /// A map operation failed.
     #[error("a map of the kernel side failed: {0}")]
     Map(#[from] MapError),
@@ -60,8 +60,21 @@ pub enum LoadError {
         /// What that costs.
         loss: &'static str,
         /// The kernel's reason, with the verifier's log where there is one.
-        source: ProgramError,
+        source: Box<ProgramError>,
     },
+}
+
+impl From<aya::EbpfError> for LoadError {
+    fn from(error: aya::EbpfError) -> Self {
+        Self::Object(Box::new(error))
+    }
+}
+
+impl LoadError {
+    fn program(spec: &ProgramSpec, source: ProgramError) -> Self {
+        let ProgramSpec { name, tracepoint, loss, .. } = *spec;
+        Self::Program { name, tracepoint, loss, source: Box::new(source) }
+    }
 }
 
 /// Whether one program runs.
@@ -127,12 +140,7 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
         let reason = match load_program(&mut ebpf, spec, &kernel_btf) {
             Ok(()) => None,
             Err(source) if spec.need == Need::Required => {
-                return Err(LoadError::Program {
-                    name: spec.name,
-                    tracepoint: spec.tracepoint,
-                    loss: spec.loss,
-                    source,
-                });
+                return Err(LoadError::program(spec, source));
             }
             Err(error) => Some(format!("{error}; without it, {}", spec.loss)),
         };
@@ -160,12 +168,7 @@ impl Kernel {
             if let Err(source) = program(&mut self.ebpf, spec).and_then(|program| program.attach().map(drop))
             {
                 if spec.need == Need::Required {
-                    return Err(LoadError::Program {
-                        name: spec.name,
-                        tracepoint: spec.tracepoint,
-                        loss: spec.loss,
-                        source,
-                    });
+                    return Err(LoadError::program(spec, source));
                 }
                 state.reason = Some(format!("{source}; without it, {}", spec.loss));
             }

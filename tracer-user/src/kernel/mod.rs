@@ -2,5 +2,6 @@
 
 pub mod btf;
 pub mod loader;
+pub mod preflight;
 pub mod programs;
 pub mod rings;

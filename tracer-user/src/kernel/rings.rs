@@ -17,7 +17,7 @@ pub(super) fn create(ebpf: &mut Ebpf, cpus: u32, bytes: u32) -> Result<Vec<RingB
             let definition = aya_obj::Map::new_from_params(BPF_MAP_TYPE_RINGBUF as u32, 0, 0, bytes, 0);
             let ring = MapData::create(definition, "ring", None)?;
             outer.set(cpu, &ring, 0)?;
-            Ok(RingBuf::try_from(Map::RingBuf(ring))?)
+            RingBuf::try_from(Map::RingBuf(ring))
         })
         .collect::<Result<_, MapError>>()
         .map_err(LoadError::from)
