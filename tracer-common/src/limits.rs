@@ -20,6 +20,9 @@ pub const MAX_ARGS: usize = 1024;
 /// Bytes of a process's environment block taken at its first request; the rest is read from /proc if it still lives.
 pub const MAX_ENVIRON: usize = 4096;
 
+/// Bytes of the path that a process was executed by.
+pub const MAX_EXEC_PATH: usize = 256;
+
 /// Longest unix socket path (`sockaddr_un::sun_path`, unix(7)).
 pub const MAX_UNIX_PATH: usize = 108;
 

@@ -104,7 +104,7 @@ pub(crate) fn buffers(tid: u32) -> Buffers {
         abi::READ | abi::WRITE | abi::SENDTO | abi::RECVFROM => Buffers::One(second),
         abi::READV | abi::WRITEV => Buffers::Many { array: second, count: third },
         abi::SENDMSG | abi::RECVMSG => message(second),
-        abi::SENDMMSG | abi::RECVMMSG => batch(tid, second),
+        abi::SENDMMSG | abi::RECVMMSG => batch(tid, second, third),
         _ => Buffers::Unseen,
     }
 }
@@ -120,11 +120,12 @@ fn message(header: u64) -> Buffers {
 /// Index of the message that is passing. A global function: see `capture`.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn batch_index(tid: u32, array: u64) -> u64 {
+extern "C" fn batch_index(tid: u32, array: u64, messages: u64) -> u64 {
     if let Some(known) = BATCHES.get_ptr_mut(tid) {
         // SAFETY: a live map value, only touched by this thread.
         let known = unsafe { &mut *known };
-        if known.array == array {
+        // After its last message the call is over: the same array again is another call.
+        if known.array == array && known.done + 1 < messages {
             known.done += 1;
             return known.done;
         }
@@ -134,8 +135,8 @@ extern "C" fn batch_index(tid: u32, array: u64) -> u64 {
 }
 
 #[inline(always)]
-fn batch(tid: u32, array: u64) -> Buffers {
-    message(array.wrapping_add(batch_index(tid, array) * MMSGHDR))
+fn batch(tid: u32, array: u64, messages: u64) -> Buffers {
+    message(array.wrapping_add(batch_index(tid, array, messages) * MMSGHDR))
 }
 
 /// The current call failed: a batch call ends with that, so the thread's next one starts at its first message.

@@ -110,6 +110,7 @@ impl Pipeline {
 
     /// Hands out finished traces. Every record up to `now_ns` (CLOCK_MONOTONIC) was taken; `clock` is today's mapping.
     pub fn advance(&mut self, now_ns: u64, clock: WallClock, mut out: impl FnMut(Vec<Span>)) {
+        self.tracker.bury(now_ns, &mut self.stage);
         let Stage { correlator, ids, .. } = &mut self.stage;
         correlator.flush(now_ns, ids, &mut out);
         if now_ns >= self.swept_ns + SWEEP_NS {

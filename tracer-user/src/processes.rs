@@ -51,6 +51,7 @@ impl Processes {
             parent_pid: process.parent_tgid,
             start_ns: process.start_boottime_ns,
             comm: &process.comm,
+            exec_path: record.exec_path(),
             args: Block { bytes: record.args(), cut: process.cut & 1 != 0 },
             env: Block { bytes: record.environ(), cut: process.cut & 2 != 0 },
         });

@@ -26,8 +26,12 @@ pub struct Close {
     pub sent_number: u32,
     /// Records of the receiving direction so far, lost ones included.
     pub received_number: u32,
-    /// Keeps the struct a multiple of eight.
-    pub reserved: u32,
+    /// Position behind the last byte that was sent (plus one for a FIN), modulo 2^32.
+    pub sent_end: u32,
+    /// Position behind the last byte that was read (plus one for a FIN), modulo 2^32: also of bytes that were spliced.
+    pub received_end: u32,
+    /// 1: the two positions are valid.
+    pub has_ends: u32,
 }
 
-const _: () = assert!(size_of::<Close>() == 40);
+const _: () = assert!(size_of::<Close>() == 48);

@@ -1,7 +1,7 @@
 //! A process is described, once, just before its first data record: it may be gone when the daemon gets to read /proc.
 
 use super::Header;
-use crate::limits::{MAX_ARGS, MAX_ENVIRON};
+use crate::limits::{MAX_ARGS, MAX_ENVIRON, MAX_EXEC_PATH};
 
 /// Facts taken in the process's own context.
 #[repr(C)]
@@ -23,10 +23,13 @@ pub struct Process {
     pub cut: u32,
     /// `task_struct::comm` of the thread that made the call.
     pub comm: [u8; 16],
+    /// Path that the process was executed by, NUL-terminated; empty where it cannot be read. It follows the environment
+    /// block (`AT_EXECFN`, create_elf_tables() in fs/binfmt_elf.c); of a script it is the script's.
+    pub exec_path: [u8; MAX_EXEC_PATH],
     /// Argument block: NUL-separated.
     pub args: [u8; MAX_ARGS],
     /// Environment block: NUL-separated. Everything but `OTEL_*` is discarded on arrival.
     pub environ: [u8; MAX_ENVIRON],
 }
 
-const _: () = assert!(size_of::<Process>() == 24 + 8 + 8 + 16 + 16 + MAX_ARGS + MAX_ENVIRON);
+const _: () = assert!(size_of::<Process>() == 24 + 8 + 8 + 16 + 16 + MAX_EXEC_PATH + MAX_ARGS + MAX_ENVIRON);

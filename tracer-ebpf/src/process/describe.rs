@@ -4,13 +4,15 @@ use aya_ebpf::{
     bindings::BPF_ANY,
     helpers::{
         bpf_get_current_comm,
-        generated::{bpf_get_current_cgroup_id, bpf_get_current_task_btf, bpf_probe_read_user},
+        generated::{
+            bpf_get_current_cgroup_id, bpf_get_current_task_btf, bpf_probe_read_user, bpf_probe_read_user_str,
+        },
     },
 };
 use tracer_common::{
     drops::KernelDrop,
     event::{Kind, Process},
-    limits::{MAX_ARGS, MAX_ENVIRON},
+    limits::{MAX_ARGS, MAX_ENVIRON, MAX_EXEC_PATH},
     process::ANNOUNCED,
 };
 
@@ -48,6 +50,13 @@ extern "C" fn describe_process(tgid: u32, known: u32) -> i32 {
             let mm: *const u8 = field(task, offset!(mm));
             let (args, args_end) = (field::<u64>(mm, offset!(arg_start)), field::<u64>(mm, offset!(arg_end)));
             let (env, env_end) = (field::<u64>(mm, offset!(env_start)), field::<u64>(mm, offset!(env_end)));
+            // A path that cannot be read is empty.
+            (*slot).exec_path[0] = 0;
+            bpf_probe_read_user_str(
+                (&raw mut (*slot).exec_path).cast(),
+                MAX_EXEC_PATH as u32,
+                env_end as *const core::ffi::c_void,
+            );
             let mut cut = 0;
             if args_end.wrapping_sub(args) > MAX_ARGS as u64 {
                 cut |= 1;

@@ -1,6 +1,8 @@
 //! How TCP connections end.
 
-use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
+use aya_ebpf::{
+    helpers::generated::bpf_skc_to_tcp_sock, macros::btf_tracepoint, programs::BtfTracePointContext,
+};
 use tracer_common::event::{Close, CloseKind, Kind};
 
 use crate::{
@@ -33,6 +35,15 @@ pub(crate) fn sock_state(ctx: BtfTracePointContext) -> i32 {
     }
     // SAFETY: as above; the offset is that of sk_err.
     let error = unsafe { field::<u32>(sk, offset!(error)) };
+    // SAFETY: as above; the helper returns null or the same socket with its full type.
+    let (sent_end, received_end, has_ends) = unsafe {
+        let stream = bpf_skc_to_tcp_sock(sk.cast_mut().cast()).cast::<u8>().cast_const();
+        if stream.is_null() {
+            (0, 0, 0)
+        } else {
+            (field::<u32>(stream, offset!(write_seq)), field::<u32>(stream, offset!(copied_seq)), 1)
+        }
+    };
     let mut header = emit::header(Kind::Close, 0, conn.id);
     header.detail = kind as u8;
     let close = Close {
@@ -40,7 +51,9 @@ pub(crate) fn sock_state(ctx: BtfTracePointContext) -> i32 {
         error,
         sent_number: conn.number[SENT],
         received_number: conn.number[RECEIVED],
-        reserved: 0,
+        sent_end,
+        received_end,
+        has_ends,
     };
     // SAFETY: `slot` is a reserved `Close`.
     emit::record::<Close>(Urgency::Timer, |slot| unsafe { *slot = close });

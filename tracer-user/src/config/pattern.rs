@@ -94,7 +94,7 @@ impl FromStr for PathPattern {
     type Err = PatternError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self { text: text.into(), matcher: glob(text, true)? })
+        Ok(Self { text: text.into(), matcher: glob(text, false)? })
     }
 }
 

@@ -33,6 +33,7 @@ fn a_rule_matches_where_every_field_does() {
         "exe=/usr/bin/py*",
         "exe=python3*",
         "exe=/usr/**/python*",
+        "exe=*/python3*",
         "exe=/{usr,opt}/bin/python3.[0-9]*",
         "command=python3 /srv/*runserver",
         "pid=4711",
@@ -48,7 +49,7 @@ fn a_rule_matches_where_every_field_does() {
     let other = [
         "exe=/usr/py*",
         "exe=python",
-        "exe=/usr/*",
+        "exe=/opt/*",
         "command=manage.py",
         "pid=471",
         "container=4f5a",

@@ -1,6 +1,6 @@
 //! One end of a connection.
 
-use tracer_common::event::CloseKind;
+use tracer_common::event::{Close, CloseKind};
 
 use super::{ends::Ends, stream::Stream};
 use crate::{
@@ -40,6 +40,8 @@ pub struct Connection {
     pub own: bool,
     /// The process that used it last.
     pub tgid: u32,
+    /// How and when it went, CLOCK_MONOTONIC nanoseconds.
+    gone: Option<(Failure, u64)>,
     streams: [Stream; 2],
     http: Http1,
 }
@@ -47,7 +49,7 @@ pub struct Connection {
 impl Connection {
     /// A connection of which nothing was seen yet.
     pub fn new(ends: Ends) -> Self {
-        Self { ends, own: false, tgid: 0, streams: Default::default(), http: Http1::default() }
+        Self { ends, own: false, tgid: 0, gone: None, streams: Default::default(), http: Http1::default() }
     }
 
     /// Whether no request waits for its response.
@@ -69,32 +71,34 @@ impl Connection {
         self.http.ended(Way::Received, now_ns, &self.ends, sink);
     }
 
-    /// A step of the connection's end. Returns whether the connection is gone.
-    pub(crate) fn close<S: ExchangeSink>(
-        &mut self,
-        kind: CloseKind,
-        error: u32,
-        numbers: [u32; 2],
-        now_ns: u64,
-        sink: &mut S,
-    ) -> bool {
+    /// A step of the connection's end. Returns whether the connection is gone. Bytes that had arrived before a reset may
+    /// still be read after it: the caller keeps a gone connection for a moment, then calls [`Self::leave`].
+    pub(crate) fn close<S: ExchangeSink>(&mut self, kind: CloseKind, close: &Close, sink: &mut S) -> bool {
+        let now_ns = close.header.time_ns;
         match kind {
             CloseKind::Sent => {
-                self.check(Way::Sent, numbers[Way::Sent as usize], sink);
+                self.check_close(Way::Sent, close, sink);
                 self.http.ended(Way::Sent, now_ns, &self.ends, sink);
                 false
             }
             CloseKind::Received => false,
             CloseKind::Gone => {
-                self.check(Way::Sent, numbers[Way::Sent as usize], sink);
-                self.check(Way::Received, numbers[Way::Received as usize], sink);
-                if error == 0 {
+                self.check_close(Way::Sent, close, sink);
+                self.check_close(Way::Received, close, sink);
+                if close.error == 0 {
                     self.http.ended(Way::Sent, now_ns, &self.ends, sink);
                     self.http.ended(Way::Received, now_ns, &self.ends, sink);
                 }
-                self.http.abort(Failure::from_errno(error), now_ns, &self.ends, sink);
+                self.gone = Some((Failure::from_errno(close.error), now_ns));
                 true
             }
+        }
+    }
+
+    /// A gone connection is forgotten: what is still open ended when it went.
+    pub(crate) fn leave<S: ExchangeSink>(&mut self, sink: &mut S) {
+        if let Some((failure, at_ns)) = self.gone {
+            self.http.abort(failure, at_ns, &self.ends, sink);
         }
     }
 
@@ -117,5 +121,18 @@ impl Connection {
     fn check<S: ExchangeSink>(&mut self, way: Way, number: u32, sink: &mut S) {
         let mut drive = Drive { http: &mut self.http, way, ends: &self.ends, sink };
         self.streams[way as usize].check_end(number, &mut drive);
+    }
+
+    fn check_close<S: ExchangeSink>(&mut self, way: Way, close: &Close, sink: &mut S) {
+        let (number, end) = match way {
+            Way::Sent => (close.sent_number, close.sent_end),
+            Way::Received => (close.received_number, close.received_end),
+        };
+        let mut drive = Drive { http: &mut self.http, way, ends: &self.ends, sink };
+        let stream = &mut self.streams[way as usize];
+        stream.check_end(number, &mut drive);
+        if close.has_ends != 0 {
+            stream.check_end_position(end, close.header.time_ns, &mut drive);
+        }
     }
 }

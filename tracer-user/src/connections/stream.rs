@@ -103,6 +103,24 @@ impl Stream {
         self.next_number = number;
     }
 
+    /// The stream ended at `end`, or one before it: a FIN takes a position too. Bytes in between went through unseen.
+    pub fn check_end_position(&mut self, end: u32, now_ns: u64, consumer: &mut impl Consumer) {
+        let unseen = end.wrapping_sub(self.next_position);
+        if self.started && unseen > 1 && unseen < MAX_GAP {
+            let at = At {
+                first_ns: now_ns,
+                last_ns: now_ns,
+                position: self.next_position,
+                tgid: 0,
+                tid: 0,
+                segment_start: false,
+            };
+            self.give_up_pending(consumer);
+            consumer.gap(u64::from(unseen), &at);
+            self.next_position = end;
+        }
+    }
+
     /// A record without bytes was taken.
     pub fn skip_number(&mut self) {
         self.next_number = self.next_number.wrapping_add(1);

@@ -1,6 +1,9 @@
 //! All connections, bounded.
 
-use std::{collections::HashSet, net::IpAddr};
+use std::{
+    collections::{HashSet, VecDeque},
+    net::IpAddr,
+};
 
 use foldhash::fast::RandomState;
 use lru::LruCache;
@@ -33,10 +36,15 @@ type Tuple = (IpAddr, u16, IpAddr, u16);
 pub struct Tracker {
     connections: LruCache<u64, Connection, RandomState>,
     limits: Limits,
+    /// Connections that are gone, with when: bytes that came before may be read after.
+    leaving: VecDeque<(u64, u64)>,
     /// The tracer's own connections, by id and as their other end sees them.
     own: LruCache<u64, Tuple, RandomState>,
     own_mirrored: HashSet<Tuple, RandomState>,
 }
+
+/// How long a connection is kept after it is gone, nanoseconds.
+const LINGER_NS: u64 = 500_000_000;
 
 /// The tracer's own connections: a handful of exporters.
 const MAX_OWN: usize = 1024;
@@ -47,6 +55,7 @@ impl Tracker {
         Self {
             connections: LruCache::unbounded_with_hasher(RandomState::default()),
             limits,
+            leaving: VecDeque::new(),
             own: LruCache::unbounded_with_hasher(RandomState::default()),
             own_mirrored: HashSet::default(),
         }
@@ -118,19 +127,21 @@ impl Tracker {
             self.own_mirrored.remove(&tuple);
         }
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        let gone = if connection.own {
-            kind == CloseKind::Gone
-        } else {
-            connection.close(
-                kind,
-                close.error,
-                [close.received_number, close.sent_number],
-                close.header.time_ns,
-                sink,
-            )
-        };
+        let gone = if connection.own { kind == CloseKind::Gone } else { connection.close(kind, close, sink) };
         if gone {
-            self.connections.pop(&id);
+            self.leaving.push_back((close.header.time_ns, id));
+        }
+    }
+
+    /// Forgets connections that went a while ago.
+    pub fn bury<S: ExchangeSink>(&mut self, now_ns: u64, sink: &mut S) {
+        while let Some(&(gone_ns, id)) = self.leaving.front()
+            && gone_ns + LINGER_NS <= now_ns
+        {
+            self.leaving.pop_front();
+            if let Some(mut connection) = self.connections.pop(&id) {
+                connection.leave(sink);
+            }
         }
     }
 

@@ -35,6 +35,9 @@ pub struct KernelProcess<'a> {
     pub start_ns: u64,
     /// `task_struct.comm`, NUL-padded.
     pub comm: &'a [u8],
+    /// The path that it was executed by (`AT_EXECFN`), empty where unknown. What `/proc` says is better: this may be relative,
+    /// a link or a script, but it is there for a process that is gone.
+    pub exec_path: &'a [u8],
     /// `mm_struct.arg_start..arg_end`.
     pub args: Block<'a>,
     /// `mm_struct.env_start..env_end`.
@@ -78,6 +81,7 @@ impl ProcessFacts {
             start_ns: process.start_ns,
             parent_pid: process.parent_pid,
             comm: text(process.comm.split(|&byte| byte == 0).next().unwrap_or_default()),
+            exe: process.exec_path.starts_with(b"/").then(|| text(process.exec_path).into()),
             ..Self::default()
         };
         facts.set_args(process.args);

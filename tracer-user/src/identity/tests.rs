@@ -341,12 +341,14 @@ fn the_kernels_view_is_taken_over() {
         pid: 9,
         parent_pid: 8,
         start_ns: 123_456_789,
+        exec_path: b"/usr/bin/python3.11",
         comm: b"python3\0\0garbage",
         args: Block { bytes: &args, cut: false },
         env: Block { bytes: &env, cut: false },
     });
     assert_eq!((found.pid, found.parent_pid, found.start_ticks()), (9, 8, 12));
     assert_eq!(found.comm, "python3");
+    assert_eq!(found.exe.as_deref(), Some(std::path::Path::new("/usr/bin/python3.11")));
     assert_eq!(found.args, ["python3", "app.py"]);
     assert_eq!(found.env.service_name.as_deref(), Some("shop"));
     assert_eq!(found.env.attribute("service.namespace"), Some("sé"));

@@ -41,6 +41,11 @@ impl std::fmt::Debug for ProcessRecord<'_> {
 }
 
 impl<'a> ProcessRecord<'a> {
+    /// The path that the process was executed by, empty where it is not known.
+    pub fn exec_path(&self) -> &'a [u8] {
+        self.process.exec_path.split(|&byte| byte == 0).next().unwrap_or_default()
+    }
+
     /// The argument block as far as it was copied.
     pub fn args(&self) -> &'a [u8] {
         let process = self.process;
