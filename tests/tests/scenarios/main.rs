@@ -16,4 +16,5 @@ mod recordings;
 mod selection;
 mod short_lived;
 mod system_calls;
+mod watching;
 mod wsgi;
