@@ -7,21 +7,24 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context;
+use aya::maps::MapError;
 use tracer_common::{config::KernelConfig, process};
-use tracer_otlp::{DropReason, Exporter, Settings, Stats};
+use tracer_otlp::{DropReason, Exporter, Settings, SettingsError, Stats};
 
 use crate::{
     clock::{WallClock, monotonic_ns},
     config::{Config, Environment, Print},
-    control::{Control, Pending},
+    control::{Control, ControlError, Pending},
     export::{
         output::{Otlp, Output, Show, VERSION},
         tree::Style,
     },
     identity::Host,
     ingest::Capture,
-    kernel::loader,
+    kernel::{
+        loader::{self, LoadError},
+        preflight::explain_start_failure,
+    },
     pipeline::Pipeline,
     processes::Processes,
     telemetry::{
@@ -34,6 +37,30 @@ use crate::{
 
 /// How long the end may take: what is not delivered by then is counted as lost.
 const SHUTDOWN: Duration = Duration::from_secs(4);
+
+/// A daemon cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A variable or key of the exporter makes no sense.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The exporter refuses what it is given.
+    #[error("the OTLP exporter cannot be started: {0}")]
+    Exporter(#[from] tracer_otlp::StartError),
+    /// The control socket cannot be opened.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The kernel side cannot be brought up.
+    #[error("{}", explain_start_failure(.0))]
+    Kernel(#[from] LoadError),
+}
+
+impl StartError {
+    /// Whether the configuration, and not the host, is the reason.
+    pub fn is_configuration(&self) -> bool {
+        matches!(self, Self::Settings(_) | Self::Exporter(_))
+    }
+}
 
 /// How a daemon is started.
 pub struct Options {
@@ -103,7 +130,7 @@ pub fn terminal_style(terminal: &impl IsTerminal) -> Style {
 
 impl Agent {
     /// Loads, connects and attaches everything. From its return on, traces are made.
-    pub fn start(options: Options) -> anyhow::Result<Self> {
+    pub fn start(options: &Options) -> Result<Self, StartError> {
         let config = &options.config;
         let mut output = Output::new();
         let settings = if options.export { otlp_settings(config, &options.environment)? } else { None };
@@ -113,8 +140,7 @@ impl Agent {
         if let Some(settings) = settings {
             tracing::info!(endpoint = ?settings.endpoint, protocol = ?settings.protocol, "traces are exported by OTLP");
             let stats = Arc::new(Stats::default());
-            let exporter =
-                Exporter::start(settings, stats.clone()).context("The OTLP exporter cannot be started")?;
+            let exporter = Exporter::start(settings, stats.clone())?;
             output.export(Otlp::new(exporter, stats, config.export.batch_spans, config.export.batch_delay));
         }
         if config.export.print == Print::Always
@@ -147,8 +173,8 @@ impl Agent {
     }
 
     /// Marks a process, so that it and its children are traced where only selected ones are.
-    pub fn select(&mut self, pid: u32) -> anyhow::Result<()> {
-        self.capture.kernel.mark_process(pid, process::SELECTED).context("The process cannot be selected")
+    pub fn select(&mut self, pid: u32) -> Result<(), MapError> {
+        self.capture.kernel.mark_process(pid, process::SELECTED)
     }
 
     /// Runs until `stop` says so.
@@ -290,7 +316,7 @@ fn drop_count(stage: &str, reason: &str, count: u64, intentional: bool) -> DropC
 }
 
 /// The exporter's settings, from flags, environment and file.
-fn otlp_settings(config: &Config, environment: &Environment) -> anyhow::Result<Option<Settings>> {
+fn otlp_settings(config: &Config, environment: &Environment) -> Result<Option<Settings>, SettingsError> {
     let variable = |name: &str| config.export.otlp.variable(environment, name);
     let Some(mut settings) = Settings::from_env(&variable)? else { return Ok(None) };
     settings.queue.bytes = config.export.queue_bytes as usize;

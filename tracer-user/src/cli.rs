@@ -5,8 +5,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::{
+    agent::StartError,
     commands::{
-        self, agent::AgentArgs, check::CheckArgs, exec::ExecArgs, status::StatusArgs, tail::TailArgs,
+        self, agent::AgentArgs, check::CheckArgs, exec::ExecArgs, record::RecordArgs, replay::ReplayArgs,
+        status::StatusArgs, tail::TailArgs,
     },
     config::ConfigError,
 };
@@ -29,6 +31,8 @@ enum Command {
     Exec(ExecArgs),
     Status(StatusArgs),
     Check(CheckArgs),
+    Record(RecordArgs),
+    Replay(ReplayArgs),
 }
 
 /// Runs a command. The exit code is the command's, 2 for a configuration that makes no sense, 1 for any other failure.
@@ -36,13 +40,16 @@ pub fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
         Command::Agent(args) => commands::agent::agent(args),
         Command::Tail(args) => commands::tail::tail(args),
-        Command::Exec(args) => commands::exec::exec(args),
+        Command::Exec(args) => commands::exec::exec(&args),
         Command::Status(args) => commands::status::status(&args),
         Command::Check(args) => commands::check::check(&args),
+        Command::Record(args) => commands::record::record(&args),
+        Command::Replay(args) => commands::replay::replay(&args),
     };
     result.unwrap_or_else(|error| {
-        eprintln!("tracer: {error:#}");
-        let misconfigured = error.is::<ConfigError>() || error.is::<tracer_otlp::SettingsError>();
+        commands::say(format_args!("tracer: {error:#}"));
+        let misconfigured = error.is::<ConfigError>()
+            || error.downcast_ref::<StartError>().is_some_and(StartError::is_configuration);
         ExitCode::from(if misconfigured { ConfigError::EXIT_CODE } else { 1 })
     })
 }

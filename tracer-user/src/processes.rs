@@ -108,6 +108,11 @@ impl Processes {
         }
     }
 
+    /// Whether a process is left out as a whole.
+    pub fn is_left_out(&self, pid: u32) -> bool {
+        matches!(self.verdicts.get(&pid), Some(Verdict::Skip(_)))
+    }
+
     /// Processes at hand.
     pub fn len(&self) -> usize {
         self.directory.len()

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode, sync::atomic::Ordering};
 
-use super::configure;
+use super::{configure, say};
 use crate::{
     agent::{Agent, Options, stop_flag},
     config::{Environment, Flags},
@@ -30,8 +30,8 @@ pub fn agent(args: AgentArgs) -> anyhow::Result<ExitCode> {
     let stop = stop_flag()?;
     let options =
         Options { config, environment, only_selected: false, socket: Some(args.socket), export: true };
-    let mut agent = Agent::start(options)?;
-    eprintln!("tracer is attached: {}", agent.attached().join(", "));
+    let mut agent = Agent::start(&options)?;
+    say(format_args!("tracer is attached: {}", agent.attached().join(", ")));
     agent.run(|| stop.load(Ordering::Relaxed));
     summarise(&agent.finish());
     Ok(ExitCode::SUCCESS)
@@ -39,8 +39,8 @@ pub fn agent(args: AgentArgs) -> anyhow::Result<ExitCode> {
 
 /// Says at the end what was made and what was lost.
 pub(crate) fn summarise(status: &Snapshot) {
-    eprintln!("tracer made {} spans and exported {}.", status.spans.finished, status.spans.exported);
+    say(format_args!("tracer made {} spans and exported {}.", status.spans.finished, status.spans.exported));
     for drop in status.losses() {
-        eprintln!("Lost: {} {} ({}).", drop.count, drop.reason, drop.stage);
+        say(format_args!("Lost: {} {} ({}).", drop.count, drop.reason, drop.stage));
     }
 }

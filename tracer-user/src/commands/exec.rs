@@ -40,14 +40,14 @@ pub struct ExecArgs {
 }
 
 /// Runs the command to its end.
-pub fn exec(args: ExecArgs) -> anyhow::Result<ExitCode> {
+pub fn exec(args: &ExecArgs) -> anyhow::Result<ExitCode> {
     let environment = Environment::of_this_process();
     let mut config = configure(&args.flags, &environment)?;
     // Printing is this command's own matter.
     config.export.print = crate::config::Print::Never;
     let stop = stop_flag()?;
     let mut agent =
-        Agent::start(Options { config, environment, only_selected: true, socket: None, export: true })?;
+        Agent::start(&Options { config, environment, only_selected: true, socket: None, export: true })?;
     let mut style = terminal_style(&std::io::stderr());
     style.evidence = args.evidence;
     let show = if args.json { Show::JsonLines } else { Show::Trees(style) };

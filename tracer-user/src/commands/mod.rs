@@ -3,6 +3,8 @@
 pub mod agent;
 pub mod check;
 pub mod exec;
+pub mod record;
+pub mod replay;
 pub mod status;
 pub mod tail;
 
@@ -27,6 +29,12 @@ pub(crate) fn configure(flags: &Flags, environment: &Environment) -> Result<Conf
         tracing::warn!("{warning}");
     }
     Ok(loaded.config)
+}
+
+/// Says something to the person at the terminal, on standard error. One that is closed has nobody to tell.
+pub(crate) fn say(sentence: impl std::fmt::Display) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr().lock(), "{sentence}");
 }
 
 /// Writes text to standard output. Unlike `print!`, a closed pipe is an error and no panic.

@@ -7,7 +7,7 @@ use std::{
     sync::atomic::Ordering,
 };
 
-use super::configure;
+use super::{configure, say};
 use crate::{
     agent::{Agent, Options, stop_flag, terminal_style},
     config::{Environment, Flags},
@@ -59,13 +59,13 @@ pub fn tail(args: TailArgs) -> anyhow::Result<ExitCode> {
         return copy(stream);
     }
     if io::stderr().is_terminal() {
-        eprintln!("No tracer is running: tracing from here until interrupted.");
+        say("No tracer is running: tracing from here until interrupted.");
     }
     let environment = Environment::of_this_process();
     let config = configure(&args.flags, &environment)?;
     let stop = stop_flag()?;
     let mut agent =
-        Agent::start(Options { config, environment, only_selected: false, socket: None, export: false })?;
+        Agent::start(&Options { config, environment, only_selected: false, socket: None, export: false })?;
     let (sender, traces) = std::sync::mpsc::sync_channel(1024);
     agent.output().watch(Watcher { filter, show: tail.show(), sender });
     let printer = std::thread::spawn(move || {
@@ -87,7 +87,7 @@ fn copy(mut stream: impl Read) -> anyhow::Result<ExitCode> {
     loop {
         let count = stream.read(&mut block)?;
         if count == 0 {
-            eprintln!("The tracer has stopped.");
+            say("The tracer has stopped.");
             return Ok(ExitCode::SUCCESS);
         }
         if super::print_bytes(&block[..count]).is_err() {

@@ -23,6 +23,7 @@ pub enum Way {
 
 impl Way {
     /// The opposite direction.
+    #[must_use]
     pub const fn other(self) -> Self {
         match self {
             Self::Received => Self::Sent,

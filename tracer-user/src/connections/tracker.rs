@@ -89,6 +89,10 @@ impl Tracker {
     pub fn segment<S: ExchangeSink>(&mut self, segment: &Segment<'_>, sink: &mut S) {
         let header = &segment.head.header;
         if !self.connections.contains(&header.conn) {
+            if header.flags & flags::EOF != 0 {
+                // Read after its connection was forgotten: it says nothing new.
+                return;
+            }
             // Its description was lost.
             self.insert(header.conn, Connection::new(Ends::Unknown), header.time_ns, sink);
         }

@@ -51,7 +51,10 @@ pub fn resource(facts: &ProcessFacts, host: &Host, configured: &[(Key, Value)]) 
     if let Some(id) = &host.id {
         put(&mut attributes, "host.id", Value::Shared(id.clone()));
     }
-    put(&mut attributes, "host.arch", Value::Static(host.arch));
+    // Nothing is known of the host of a replayed recording.
+    if !host.arch.is_empty() {
+        put(&mut attributes, "host.arch", Value::Static(host.arch));
+    }
     put(&mut attributes, "os.type", Value::Static("linux"));
     put(&mut attributes, "telemetry.sdk.name", Value::Static("tracer"));
     put(&mut attributes, "telemetry.sdk.version", Value::Static(env!("CARGO_PKG_VERSION")));

@@ -3,7 +3,9 @@
 mod capture;
 mod decode;
 mod merge;
+mod recording;
 
 pub use capture::Capture;
 pub use decode::{DecodeError, Event, ProcessRecord, Segment, decode};
 pub use merge::{Merge, Pass};
+pub use recording::{Recorded, Recorder, Recording, RecordingError};

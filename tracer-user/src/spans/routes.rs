@@ -81,14 +81,8 @@ impl Routes {
         let Some(known) = known.known.get_mut(route) else {
             return Named { name: bare(method), route: None };
         };
-        let name = match known.names.iter().find(|(named, _)| *named == method) {
-            Some((_, name)) => name.clone(),
-            None => {
-                let name: Arc<str> = format!("{} {}", method_name(method), known.route).into();
-                known.names.push((method, name.clone()));
-                name
-            }
-        };
+        let name =
+            remembered(&mut known.names, method, || format!("{} {}", method_name(method), known.route));
         Named { name, route: Some(known.route.clone()) }
     }
 }
@@ -108,14 +102,21 @@ pub fn bare(method: Method) -> Arc<str> {
     thread_local! {
         static NAMES: std::cell::RefCell<Vec<(Method, Arc<str>)>> = const { std::cell::RefCell::new(Vec::new()) };
     }
-    NAMES.with_borrow_mut(|names| match names.iter().find(|(named, _)| *named == method) {
-        Some((_, name)) => name.clone(),
-        None => {
-            let name: Arc<str> = method_name(method).into();
-            names.push((method, name.clone()));
-            name
-        }
-    })
+    NAMES.with_borrow_mut(|names| remembered(names, method, || method_name(method).to_owned()))
+}
+
+/// The name for a method, made the first time.
+fn remembered(
+    names: &mut Vec<(Method, Arc<str>)>,
+    method: Method,
+    make: impl FnOnce() -> String,
+) -> Arc<str> {
+    if let Some((_, name)) = names.iter().find(|(named, _)| *named == method) {
+        return name.clone();
+    }
+    let name: Arc<str> = make().into();
+    names.push((method, name.clone()));
+    name
 }
 
 #[cfg(test)]

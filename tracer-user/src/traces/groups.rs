@@ -37,7 +37,7 @@ pub(super) struct Group {
 /// All groups.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
-    groups: HashMap<GroupId, Group, RandomState>,
+    by_id: HashMap<GroupId, Group, RandomState>,
     last: GroupId,
     waiting_spans: usize,
 }
@@ -47,13 +47,13 @@ impl Groups {
     pub(super) fn create(&mut self, exchange: ExchangeId) -> GroupId {
         self.last += 1;
         let group = Group { open: vec![exchange], ..Group::default() };
-        self.groups.insert(self.last, group);
+        self.by_id.insert(self.last, group);
         self.last
     }
 
     /// A group that exists.
     pub(super) fn get_mut(&mut self, id: GroupId) -> Option<&mut Group> {
-        self.groups.get_mut(&id)
+        self.by_id.get_mut(&id)
     }
 
     /// Finished spans that wait.
@@ -63,7 +63,7 @@ impl Groups {
 
     /// Whether two groups may be one: not if headers put them into different traces.
     pub(super) fn compatible(&self, a: GroupId, b: GroupId) -> bool {
-        let (Some(a), Some(b)) = (self.groups.get(&a), self.groups.get(&b)) else { return false };
+        let (Some(a), Some(b)) = (self.by_id.get(&a), self.by_id.get(&b)) else { return false };
         a.trace_id.is_none() || b.trace_id.is_none() || a.trace_id == b.trace_id
     }
 
@@ -73,10 +73,10 @@ impl Groups {
             return (a, Vec::new());
         }
         let size =
-            |id| self.groups.get(&id).map_or(0, |group: &Group| group.open.len() + group.finished.len());
+            |id| self.by_id.get(&id).map_or(0, |group: &Group| group.open.len() + group.finished.len());
         let (stays, goes) = if size(a) >= size(b) { (a, b) } else { (b, a) };
-        let Some(gone) = self.groups.remove(&goes) else { return (stays, Vec::new()) };
-        if let Some(group) = self.groups.get_mut(&stays) {
+        let Some(gone) = self.by_id.remove(&goes) else { return (stays, Vec::new()) };
+        if let Some(group) = self.by_id.get_mut(&stays) {
             group.trace_id = group.trace_id.or(gone.trace_id);
             group.flags = group.flags.or(gone.flags);
             group.open.extend_from_slice(&gone.open);
@@ -97,7 +97,7 @@ impl Groups {
         span: Option<Span>,
         now_ns: u64,
     ) -> Option<&mut Group> {
-        let group = self.groups.get_mut(&id)?;
+        let group = self.by_id.get_mut(&id)?;
         group.open.retain(|&open| open != exchange);
         if let Some(span) = span {
             group.finished.push(span);
@@ -109,13 +109,13 @@ impl Groups {
 
     /// Takes the finished spans of a group, ids filled in; drops the group if nothing is open.
     pub(super) fn take(&mut self, id: GroupId, ids: &mut Ids) -> Vec<Span> {
-        let Some(group) = self.groups.get_mut(&id) else { return Vec::new() };
+        let Some(group) = self.by_id.get_mut(&id) else { return Vec::new() };
         let mut spans = std::mem::take(&mut group.finished);
         group.waiting_since_ns = None;
         let trace_id = *group.trace_id.get_or_insert_with(|| ids.trace());
         let flags = group.flags.unwrap_or(SAMPLED | RANDOM);
         if group.open.is_empty() {
-            self.groups.remove(&id);
+            self.by_id.remove(&id);
         }
         self.waiting_spans -= spans.len();
         for span in &mut spans {
@@ -127,7 +127,7 @@ impl Groups {
 
     /// Every group.
     pub(super) fn ids(&self) -> Vec<GroupId> {
-        let mut ids: Vec<_> = self.groups.keys().copied().collect();
+        let mut ids: Vec<_> = self.by_id.keys().copied().collect();
         ids.sort_unstable();
         ids
     }

@@ -1,0 +1,149 @@
+//! `tracer record`: what the kernel side says, to a file.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, BufWriter},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use tracer_common::process::EXCLUDED;
+
+use super::configure;
+use crate::{
+    agent::{load_kernel, stop_flag},
+    clock::{WallClock, monotonic_ns},
+    config::{Config, Environment, Flags},
+    identity::Host,
+    ingest::{Capture, Event, Recorder, decode},
+    kernel::preflight::explain_start_failure,
+    processes::Processes,
+};
+
+/// Write what the kernel side sees to a file, for bug reports, tests and benchmarks; `tracer replay` makes traces of it.
+///
+/// The file holds the bytes of requests and responses as they were sent, as far as they are captured: cookies and
+/// credentials too. Of environments only the variables that name a service are kept. Only its owner can read the file.
+#[derive(Clone, Debug, clap::Args)]
+pub struct RecordArgs {
+    #[command(flatten)]
+    flags: Flags,
+    /// Stop after this long, e.g. 10s [default: when interrupted]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    duration: Option<Duration>,
+    /// The file to write; one that exists is replaced
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+/// How long records may take to settle at the end.
+const SETTLING: Duration = Duration::from_millis(500);
+
+/// Records until the time is over or the process is asked to end.
+pub fn record(args: &RecordArgs) -> anyhow::Result<ExitCode> {
+    let config = configure(&args.flags, &Environment::of_this_process())?;
+    let stop = stop_flag()?;
+    let mut session = Session::start(&config, &args.file)?;
+    eprintln!("tracer records to {}.", args.file.display());
+    let end = args.duration.map(|duration| Instant::now() + duration);
+    while !stop.load(Ordering::Relaxed)
+        && end.is_none_or(|end| Instant::now() < end)
+        && session.failure.is_none()
+    {
+        session.turn();
+    }
+    let (records, bytes) = session.finish()?;
+    eprintln!(
+        "{records} records, {bytes} bytes. They hold what was sent, credentials too: share them with care."
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+struct Session<'a> {
+    capture: Capture,
+    recorder: Recorder<BufWriter<File>>,
+    processes: Processes,
+    excluded: Vec<u32>,
+    file: &'a Path,
+    failure: Option<io::Error>,
+}
+
+impl<'a> Session<'a> {
+    fn start(config: &Config, file: &'a Path) -> anyhow::Result<Self> {
+        let kernel =
+            load_kernel(config, false).map_err(|error| anyhow::anyhow!(explain_start_failure(&error)))?;
+        // The traffic of strangers is for the eyes of whoever asked for it.
+        let out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file);
+        let recorder = out
+            .and_then(|out| Recorder::new(BufWriter::new(out), WallClock::now()))
+            .with_context(|| format!("The recording {} cannot be written", file.display()))?;
+        let processes = Processes::new(config, Host::default(), Some(PathBuf::from("/proc")));
+        let capture =
+            Capture::start(kernel).map_err(|error| anyhow::anyhow!(explain_start_failure(&error)))?;
+        Ok(Self { capture, recorder, processes, excluded: Vec::new(), file, failure: None })
+    }
+
+    fn turn(&mut self) {
+        let Self { capture, recorder, processes, excluded, failure, .. } = self;
+        capture.turn(false, |record| take(record, recorder, processes, excluded, failure));
+        for &pid in &*excluded {
+            if let Err(error) = capture.kernel.mark_process(pid, EXCLUDED) {
+                tracing::debug!(pid, %error, "a process that is left out still costs events");
+            }
+        }
+        excluded.clear();
+        processes.sweep(monotonic_ns());
+    }
+
+    /// Takes what is still in the rings. Returns how many records the file holds, and its size.
+    fn finish(mut self) -> anyhow::Result<(u64, u64)> {
+        let (until_ns, deadline) = (monotonic_ns(), Instant::now() + SETTLING);
+        while Instant::now() < deadline && self.failure.is_none() {
+            let Self { capture, recorder, processes, excluded, failure, .. } = &mut self;
+            if capture.drain(|record| take(record, recorder, processes, excluded, failure)).horizon_ns
+                >= until_ns
+            {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        for (reason, count) in self.capture.kernel.drops().unwrap_or_default() {
+            if count > 0 && !reason.intentional() {
+                eprintln!("Lost: {count} {} (kernel).", reason.name());
+            }
+        }
+        drop(self.capture);
+        let failed = || format!("The recording {} cannot be written", self.file.display());
+        if let Some(error) = self.failure {
+            return Err(error).with_context(failed);
+        }
+        let records = self.recorder.records();
+        let out = self.recorder.finish().with_context(failed)?;
+        Ok((records, out.get_ref().metadata()?.len()))
+    }
+}
+
+/// Writes a record unless its process is left out.
+fn take(
+    record: &[u8],
+    recorder: &mut Recorder<BufWriter<File>>,
+    processes: &mut Processes,
+    excluded: &mut Vec<u32>,
+    failure: &mut Option<io::Error>,
+) {
+    let Ok(event) = decode(record) else { return };
+    let tgid = event.header().tgid;
+    match &event {
+        Event::Process(process) if processes.describe(process) => excluded.push(tgid),
+        Event::Exit(exit) => processes.exit(tgid, exit.header.time_ns),
+        _ => {}
+    }
+    // Rules by port are applied when the recording is replayed: which end is the server is not known yet.
+    if failure.is_none() && !processes.is_left_out(tgid) {
+        *failure = recorder.write(record).err();
+    }
+}
