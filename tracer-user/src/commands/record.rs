@@ -13,14 +13,13 @@ use std::{
 use anyhow::Context;
 use tracer_common::process::EXCLUDED;
 
-use super::configure;
+use super::{configure, say};
 use crate::{
-    agent::{load_kernel, stop_flag},
+    agent::{StartError, load_kernel, stop_flag},
     clock::{WallClock, monotonic_ns},
     config::{Config, Environment, Flags},
     identity::Host,
     ingest::{Capture, Event, Recorder, decode},
-    kernel::preflight::explain_start_failure,
     processes::Processes,
 };
 
@@ -48,7 +47,7 @@ pub fn record(args: &RecordArgs) -> anyhow::Result<ExitCode> {
     let config = configure(&args.flags, &Environment::of_this_process())?;
     let stop = stop_flag()?;
     let mut session = Session::start(&config, &args.file)?;
-    eprintln!("tracer records to {}.", args.file.display());
+    say(format_args!("tracer records to {}.", args.file.display()));
     let end = args.duration.map(|duration| Instant::now() + duration);
     while !stop.load(Ordering::Relaxed)
         && end.is_none_or(|end| Instant::now() < end)
@@ -74,16 +73,14 @@ struct Session<'a> {
 
 impl<'a> Session<'a> {
     fn start(config: &Config, file: &'a Path) -> anyhow::Result<Self> {
-        let kernel =
-            load_kernel(config, false).map_err(|error| anyhow::anyhow!(explain_start_failure(&error)))?;
+        let kernel = load_kernel(config, false).map_err(StartError::Kernel)?;
         // The traffic of strangers is for the eyes of whoever asked for it.
         let out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file);
         let recorder = out
             .and_then(|out| Recorder::new(BufWriter::new(out), WallClock::now()))
             .with_context(|| format!("The recording {} cannot be written", file.display()))?;
         let processes = Processes::new(config, Host::default(), Some(PathBuf::from("/proc")));
-        let capture =
-            Capture::start(kernel).map_err(|error| anyhow::anyhow!(explain_start_failure(&error)))?;
+        let capture = Capture::start(kernel).map_err(StartError::Kernel)?;
         Ok(Self { capture, recorder, processes, excluded: Vec::new(), file, failure: None })
     }
 
@@ -113,7 +110,7 @@ impl<'a> Session<'a> {
         }
         for (reason, count) in self.capture.kernel.drops().unwrap_or_default() {
             if count > 0 && !reason.intentional() {
-                eprintln!("Lost: {count} {} (kernel).", reason.name());
+                say(format_args!("Lost: {count} {} (kernel).", reason.name()));
             }
         }
         drop(self.capture);

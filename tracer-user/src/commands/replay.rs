@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::Context;
 
-use super::configure;
+use super::{configure, say};
 use crate::{
     agent::terminal_style,
     config::{Config, Environment, Flags},
@@ -64,7 +64,7 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     .with_context(of_file)?;
     written.and_then(|()| out.flush()).context("The traces cannot be written")?;
 
-    eprintln!("{} records made {} spans.", recording.records(), census.finished_spans);
+    say(format_args!("{} records made {} spans.", recording.records(), census.finished_spans));
     if recording.is_cut() {
         eprintln!(
             "The recording ends within a record: whoever wrote it was stopped. What came before counts."
@@ -74,7 +74,7 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         let count = census.drops.get(reason);
         if count > 0 {
             let word = if reason.intentional() { "Left out" } else { "Lost" };
-            eprintln!("{word}: {count} {} ({}).", reason.name(), reason.stage());
+            say(format_args!("{word}: {count} {} ({}).", reason.name(), reason.stage()));
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -2,7 +2,7 @@
 
 use tracer_common::{
     event::{Close, CloseKind, DataHeader, Exit, Family, Kind, Open, Process, flags},
-    limits::{MAX_ARGS, MAX_ENVIRON, MAX_UNIX_PATH, TAIL},
+    limits::{MAX_ARGS, MAX_ENVIRON, MAX_EXEC_PATH, MAX_UNIX_PATH, TAIL},
 };
 
 /// A record at an address that is a multiple of eight, as in a ring buffer.
@@ -127,7 +127,8 @@ pub(crate) fn open(ends: &Ends, bits: u16, tgid: u32, time_ns: u64, conn: u64) -
 /// A `Close` record. `numbers`: records sent, records received.
 pub(crate) fn close(kind: CloseKind, error: u32, numbers: (u32, u32), time_ns: u64, conn: u64) -> Record {
     let mut writer = Writer::new(Kind::Close, kind as u8, 0, 0, time_ns, conn);
-    for value in [error, numbers.0, numbers.1, 0] {
+    // The positions of the ends are not given: `has_ends` is 0.
+    for value in [error, numbers.0, numbers.1, 0, 0, 0] {
         writer.u32(value);
     }
     writer.done(size_of::<Close>())
@@ -142,6 +143,7 @@ pub(crate) fn process(tgid: u32, comm: &str, args: &[u8], environ: &[u8], time_n
         writer.u32(value);
     }
     writer.block(comm.as_bytes(), 16);
+    writer.block(b"", MAX_EXEC_PATH);
     writer.block(args, MAX_ARGS);
     writer.block(environ, MAX_ENVIRON);
     writer.done(size_of::<Process>())
