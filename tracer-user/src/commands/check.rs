@@ -1,6 +1,6 @@
 //! `tracer check`: what this kernel and these privileges allow.
 
-use std::process::ExitCode;
+use std::{fmt::Write, process::ExitCode};
 
 use crate::{
     agent::{load_kernel, terminal_style},
@@ -53,15 +53,17 @@ fn to_text(facts: &Facts, findings: &[Finding], width: usize) -> String {
             State::Missing => "MISSING",
         };
         let head = format!("{state:<9}{:<1$}", finding.what, INDENT - 9);
-        let loses = finding.loses.iter().map(|sentence| format!("Lost: {sentence}"));
+        let word = if finding.state == State::Ok { "Limit" } else { "Lost" };
+        let loses = finding.loses.iter().map(|sentence| format!("{word}: {sentence}"));
         let advice = finding.advice.iter().map(|sentence| format!("To do: {sentence}"));
         let mut lines = std::iter::once(finding.means.clone())
             .chain(loses)
             .chain(advice)
             .flat_map(|sentence| wrap(&sentence, width - INDENT));
-        text += &format!("{head}{}\n", lines.next().unwrap_or_default());
+        // Writing to memory does not fail.
+        let _ = writeln!(text, "{head}{}", lines.next().unwrap_or_default());
         for line in lines {
-            text += &format!("{:INDENT$}{line}\n", "");
+            let _ = writeln!(text, "{:INDENT$}{line}", "");
         }
     }
     text += "\n";

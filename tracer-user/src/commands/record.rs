@@ -56,9 +56,9 @@ pub fn record(args: &RecordArgs) -> anyhow::Result<ExitCode> {
         session.turn();
     }
     let (records, bytes) = session.finish()?;
-    eprintln!(
+    say(format_args!(
         "{records} records, {bytes} bytes. They hold what was sent, credentials too: share them with care."
-    );
+    ));
     Ok(ExitCode::SUCCESS)
 }
 

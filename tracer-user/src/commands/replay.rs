@@ -66,9 +66,7 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
 
     say(format_args!("{} records made {} spans.", recording.records(), census.finished_spans));
     if recording.is_cut() {
-        eprintln!(
-            "The recording ends within a record: whoever wrote it was stopped. What came before counts."
-        );
+        say("The recording ends within a record: whoever wrote it was stopped. What came before counts.");
     }
     for reason in Drop::ALL {
         let count = census.drops.get(reason);
