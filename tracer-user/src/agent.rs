@@ -52,7 +52,14 @@ pub enum StartError {
     Control(#[from] ControlError),
     /// The kernel side cannot be brought up.
     #[error("{}", explain_start_failure(.0))]
-    Kernel(#[from] LoadError),
+    Kernel(LoadError),
+}
+
+impl From<LoadError> for StartError {
+    fn from(error: LoadError) -> Self {
+        // Not as a source: the explanation says what the error says.
+        Self::Kernel(error)
+    }
 }
 
 impl StartError {

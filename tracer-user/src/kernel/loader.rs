@@ -36,7 +36,7 @@ pub enum LoadError {
     #[error("the kernel's type information cannot be used: {0}")]
     KernelBtf(#[from] aya::BtfError),
     /// The object was refused.
-    #[error("the kernel refuses the tracer's programs or maps: {0}; `tracer check` says what is missing")]
+    #[error("the kernel refuses the tracer's programs or maps: {0}")]
     Object(#[source] Box<aya::EbpfError>),
     /// A map operation failed.
     #[error("a map of the kernel side failed: {0}")]

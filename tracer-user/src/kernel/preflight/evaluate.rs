@@ -163,10 +163,17 @@ fn maps(facts: &Facts) -> Finding {
     if facts.missing_maps.is_empty() {
         return Finding::ok(what, "Every kind of map that the tracer needs can be created.");
     }
-    let kinds: Vec<_> =
-        facts.missing_maps.iter().map(|(name, reason)| format!("{name} ({reason})")).collect();
-    let finding =
-        Finding::missing(what, format!("These kinds of maps cannot be created: {}.", kinds.join(", ")));
+    // One reason for all is the rule: it is said once.
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (kind, reason) in &facts.missing_maps {
+        match reasons.iter_mut().find(|(known, _)| known == reason) {
+            Some((_, kinds)) => kinds.push(kind),
+            None => reasons.push((reason, vec![kind])),
+        }
+    }
+    let reasons: Vec<_> =
+        reasons.iter().map(|(reason, kinds)| format!("{} ({reason})", kinds.join(", "))).collect();
+    let finding = Finding::missing(what, format!("These maps cannot be created: {}.", reasons.join("; ")));
     if may_load(facts) {
         finding.advice(
             "See whether the kernel is built with CONFIG_BPF_SYSCALL=y and whether a container's seccomp profile \
