@@ -7,6 +7,7 @@
 //! | `empty` | 204 |
 //! | `not-modified` | 304 with the Content-Length of the body that it does not send |
 //! | `dribble` | 200, each byte in a write of its own |
+//! | `last` | 200 with a short body, then the end of the connection |
 //! | `old` | HTTP/1.0 200, the body ends with the connection |
 //! | `upgrade` | 101, then every byte comes back |
 //! | `gated` | 200 once the file GATE exists |
@@ -80,6 +81,7 @@ fn serve(mut stream: TcpStream, gate: &Path) -> io::Result<()> {
                     stream.write_all(&[*byte])?;
                 }
             }
+            "last" => return hello(&mut stream, &request, 200),
             "old" => return stream.write_all(b"HTTP/1.0 200 OK\r\n\r\nuntil the end\n"),
             "upgrade" => {
                 stream.write_all(

@@ -2,9 +2,12 @@
 
 use std::{
     io::{Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
+    net::{Shutdown, SocketAddr, TcpStream},
+    os::fd::AsFd as _,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::wait::DEADLINE;
 
@@ -57,6 +60,30 @@ impl Client {
         for byte in bytes.as_ref() {
             self.send([*byte]);
         }
+    }
+
+    /// Sends the end of the stream; answers can still come.
+    #[track_caller]
+    pub fn finish_sending(&mut self) {
+        self.stream.shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// Waits, without reading anything, until the end of the peer's stream has arrived.
+    #[track_caller]
+    pub fn await_end(&self) {
+        // nix does not name POLLRDHUP.
+        let events = PollFlags::from_bits_retain(nix::libc::POLLRDHUP);
+        let timeout = PollTimeout::try_from(DEADLINE).unwrap();
+        let ready = poll(&mut [PollFd::new(self.stream.as_fd(), events)], timeout).unwrap();
+        assert_eq!(ready, 1, "The peer does not end the connection.");
+    }
+
+    /// Reads once, at most `count` bytes, and keeps them for the next response.
+    #[track_caller]
+    pub fn read_some(&mut self, count: usize) {
+        let mut part = vec![0; count];
+        let count = self.stream.read(&mut part).unwrap();
+        self.buffer.extend_from_slice(&part[..count]);
     }
 
     /// Sends a GET and reads its response.

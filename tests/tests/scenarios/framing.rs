@@ -252,3 +252,43 @@ fn a_span_lasts_as_long_as_its_body() {
         assert!(span.end_ns < closed + CLOCK_SLACK_NS, "The body has ended.");
     }
 }
+
+/// The kernel counts the end of a stream like a byte, in the call that meets it: here in the one that reads the last bytes.
+#[test]
+fn the_end_of_the_stream_is_read_with_the_last_bytes() {
+    let scenario = Scenario::start("framing-fin");
+    let odd = oddserver(&scenario);
+    let daemon = scenario.daemon();
+    // The server's end: it reads the second request after the client's half close has arrived.
+    let mut client = Client::connect(odd.address());
+    client.send("GET /half-closed/gated HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\r\n");
+    assert_eq!(
+        client.response_with(Body::None).status,
+        100,
+        "The server has read this, and reads no more for now."
+    );
+    client.send(get("/half-closed/hello"));
+    client.finish_sending();
+    open_gate(&scenario);
+    assert_eq!(client.response().status, 200);
+    assert_eq!(client.response().status, 200);
+    // The client's end: head and body in two reads, the second one after the end has arrived.
+    let mut client = Client::connect(odd.address());
+    client.send(get("/half-closed/last"));
+    client.await_end();
+    client.read_some(20);
+    assert_eq!(client.response().status, 200);
+    let spans = scenario.finish(daemon, "/half-closed", 6);
+    assert_trees(
+        &spans,
+        r#"
+        CLIENT test "GET" 200
+          SERVER oddserver "GET /half-closed/gated" 200 by socket
+        CLIENT test "GET" 200
+          SERVER oddserver "GET /half-closed/hello" 200 by socket
+        CLIENT test "GET" 200
+          SERVER oddserver "GET /half-closed/last" 200 by socket
+        "#,
+    );
+    assert!(spans.iter().all(|span| span.attribute("http.response.body.size") == "6"));
+}
