@@ -54,6 +54,8 @@ offsets! {
     protocol: "sock"."sk_protocol",
     /// Pending error, set by a reset.
     error: "sock"."sk_err",
+    /// Next sequence number that the network will deliver; behind the FIN once one was received.
+    rcv_nxt: "tcp_sock"."rcv_nxt",
     /// Next sequence number that the application will write.
     write_seq: "tcp_sock"."write_seq",
     /// Next sequence number that the application will read.

@@ -2,7 +2,11 @@
 
 use aya_ebpf::{bindings::BPF_SK_STORAGE_GET_F_CREATE, helpers::generated::bpf_sk_storage_get};
 
-use crate::maps::{CONNS, LAST_CONN};
+use crate::{
+    globals::offset,
+    kernel_read::field,
+    maps::{CONNS, LAST_CONN},
+};
 
 /// How far a socket's protocol is known.
 pub(crate) mod mode {
@@ -65,6 +69,25 @@ pub(crate) unsafe fn of_socket(sk: *const u8, create: bool) -> Option<&'static m
         )
         .cast::<Conn>()
         .as_mut()
+    }
+}
+
+/// Position behind the last byte that the application read from a TCP socket.
+///
+/// `copied_seq` counts a FIN that the read came upon (`found_fin_ok` in tcp_recvmsg_locked()); it is no byte.
+///
+/// # Safety
+/// `sk` and `stream` must be BTF-typed pointers to one socket, as `struct sock` and as `struct tcp_sock`.
+#[inline(always)]
+pub(crate) unsafe fn read_position(sk: *const u8, stream: *const u8) -> u32 {
+    /// States in which a FIN was received: TIME_WAIT, CLOSE_WAIT, LAST_ACK, CLOSING (include/net/tcp_states.h).
+    const FIN_RECEIVED: u32 = 1 << 6 | 1 << 8 | 1 << 9 | 1 << 11;
+    // SAFETY: the caller's promise; the offsets are those of these very fields.
+    unsafe {
+        let copied = field::<u32>(stream, offset!(copied_seq));
+        let received = FIN_RECEIVED >> (field::<u8>(sk, offset!(state)) & 31) & 1 != 0;
+        let fin_read = received && field::<u32>(stream, offset!(rcv_nxt)) == copied;
+        copied.wrapping_sub(u32::from(fin_read))
     }
 }
 

@@ -28,7 +28,7 @@ pub struct Close {
     pub received_number: u32,
     /// Position behind the last byte that was sent (plus one for a FIN), modulo 2^32.
     pub sent_end: u32,
-    /// Position behind the last byte that was read (plus one for a FIN), modulo 2^32: also of bytes that were spliced.
+    /// Position behind the last byte that was read, modulo 2^32: also of bytes that were spliced.
     pub received_end: u32,
     /// 1: the two positions are valid.
     pub has_ends: u32,

@@ -124,8 +124,13 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
         if stream.is_null() {
             (start_count, 0)
         } else {
-            let at = if WAY == SENT { offset!(write_seq) } else { offset!(copied_seq) };
-            (field::<u32>(stream.cast(), at).wrapping_sub(len), flags::TCP)
+            let stream = stream.cast::<u8>().cast_const();
+            let behind = if WAY == SENT {
+                field::<u32>(stream, offset!(write_seq))
+            } else {
+                conn::read_position(sk, stream)
+            };
+            (behind.wrapping_sub(len), flags::TCP)
         }
     };
     let head = data_header::<WAY>(conn, tgid, tid, position, len, tcp);
@@ -135,7 +140,7 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
 /// Whether `tgid` is to be traced; describes it to the daemon the first time.
 #[inline(always)]
 fn allowed<const WAY: usize>(conn: &mut Conn, tgid: u32) -> bool {
-    if conn.tgid != tgid || conn.number[WAY] % RECHECK == 0 {
+    if conn.tgid != tgid || conn.number[WAY].is_multiple_of(RECHECK) {
         // SAFETY: a copy is taken at once.
         let known = unsafe { PROCESSES.get(tgid) }.copied().unwrap_or(0);
         conn.tgid = tgid;

@@ -41,7 +41,7 @@ pub(crate) fn sock_state(ctx: BtfTracePointContext) -> i32 {
         if stream.is_null() {
             (0, 0, 0)
         } else {
-            (field::<u32>(stream, offset!(write_seq)), field::<u32>(stream, offset!(copied_seq)), 1)
+            (field::<u32>(stream, offset!(write_seq)), conn::read_position(sk, stream), 1)
         }
     };
     let mut header = emit::header(Kind::Close, 0, conn.id);

@@ -3,6 +3,7 @@
 use std::{
     fs::{File, OpenOptions},
     io::{self, BufWriter},
+    num::NonZeroUsize,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -11,6 +12,7 @@ use std::{
 };
 
 use anyhow::Context;
+use lru::LruCache;
 use tracer_common::process::EXCLUDED;
 
 use super::{configure, say};
@@ -39,6 +41,8 @@ pub struct RecordArgs {
     file: PathBuf,
 }
 
+/// Connections that are remembered at a time.
+const MAX_CONNECTIONS: usize = 65_536;
 /// How long records may take to settle at the end.
 const SETTLING: Duration = Duration::from_millis(500);
 
@@ -51,7 +55,7 @@ pub fn record(args: &RecordArgs) -> anyhow::Result<ExitCode> {
     let end = args.duration.map(|duration| Instant::now() + duration);
     while !stop.load(Ordering::Relaxed)
         && end.is_none_or(|end| Instant::now() < end)
-        && session.failure.is_none()
+        && session.taker.failure.is_none()
     {
         session.turn();
     }
@@ -64,10 +68,18 @@ pub fn record(args: &RecordArgs) -> anyhow::Result<ExitCode> {
 
 struct Session<'a> {
     capture: Capture,
+    taker: Taker,
+    file: &'a Path,
+}
+
+/// Writes the records of processes that are not left out.
+struct Taker {
     recorder: Recorder<BufWriter<File>>,
     processes: Processes,
+    /// Connections that were written, for their ends name no process.
+    connections: LruCache<u64, ()>,
+    /// Processes that turned out to be left out, for the kernel side to be told.
     excluded: Vec<u32>,
-    file: &'a Path,
     failure: Option<io::Error>,
 }
 
@@ -81,29 +93,28 @@ impl<'a> Session<'a> {
             .with_context(|| format!("The recording {} cannot be written", file.display()))?;
         let processes = Processes::new(config, Host::default(), Some(PathBuf::from("/proc")));
         let capture = Capture::start(kernel).map_err(StartError::Kernel)?;
-        Ok(Self { capture, recorder, processes, excluded: Vec::new(), file, failure: None })
+        let connections = LruCache::new(NonZeroUsize::new(MAX_CONNECTIONS).unwrap_or(NonZeroUsize::MIN));
+        let taker = Taker { recorder, processes, connections, excluded: Vec::new(), failure: None };
+        Ok(Self { capture, taker, file })
     }
 
     fn turn(&mut self) {
-        let Self { capture, recorder, processes, excluded, failure, .. } = self;
-        capture.turn(false, |record| take(record, recorder, processes, excluded, failure));
-        for &pid in &*excluded {
+        let Self { capture, taker, .. } = self;
+        capture.turn(false, |record| taker.take(record));
+        for pid in taker.excluded.drain(..) {
             if let Err(error) = capture.kernel.mark_process(pid, EXCLUDED) {
                 tracing::debug!(pid, %error, "a process that is left out still costs events");
             }
         }
-        excluded.clear();
-        processes.sweep(monotonic_ns());
+        taker.processes.sweep(monotonic_ns());
     }
 
     /// Takes what is still in the rings. Returns how many records the file holds, and its size.
     fn finish(mut self) -> anyhow::Result<(u64, u64)> {
         let (until_ns, deadline) = (monotonic_ns(), Instant::now() + SETTLING);
-        while Instant::now() < deadline && self.failure.is_none() {
-            let Self { capture, recorder, processes, excluded, failure, .. } = &mut self;
-            if capture.drain(|record| take(record, recorder, processes, excluded, failure)).horizon_ns
-                >= until_ns
-            {
+        while Instant::now() < deadline && self.taker.failure.is_none() {
+            let Self { capture, taker, .. } = &mut self;
+            if capture.drain(|record| taker.take(record)).horizon_ns >= until_ns {
                 break;
             }
             std::thread::sleep(Duration::from_millis(1));
@@ -115,32 +126,34 @@ impl<'a> Session<'a> {
         }
         drop(self.capture);
         let failed = || format!("The recording {} cannot be written", self.file.display());
-        if let Some(error) = self.failure {
+        if let Some(error) = self.taker.failure {
             return Err(error).with_context(failed);
         }
-        let records = self.recorder.records();
-        let out = self.recorder.finish().with_context(failed)?;
+        let records = self.taker.recorder.records();
+        let out = self.taker.recorder.finish().with_context(failed)?;
         Ok((records, out.get_ref().metadata()?.len()))
     }
 }
 
-/// Writes a record unless its process is left out.
-fn take(
-    record: &[u8],
-    recorder: &mut Recorder<BufWriter<File>>,
-    processes: &mut Processes,
-    excluded: &mut Vec<u32>,
-    failure: &mut Option<io::Error>,
-) {
-    let Ok(event) = decode(record) else { return };
-    let tgid = event.header().tgid;
-    match &event {
-        Event::Process(process) if processes.describe(process) => excluded.push(tgid),
-        Event::Exit(exit) => processes.exit(tgid, exit.header.time_ns),
-        _ => {}
-    }
-    // Rules by port are applied when the recording is replayed: which end is the server is not known yet.
-    if failure.is_none() && !processes.is_left_out(tgid) {
-        *failure = recorder.write(record).err();
+impl Taker {
+    fn take(&mut self, record: &[u8]) {
+        let Ok(event) = decode(record) else { return };
+        let header = *event.header();
+        match &event {
+            Event::Process(process) if self.processes.describe(process) => self.excluded.push(header.tgid),
+            Event::Exit(exit) => self.processes.exit(header.tgid, exit.header.time_ns),
+            _ => {}
+        }
+        // Rules by port are applied when the recording is replayed: which end is the server is not known yet.
+        let wanted = match &event {
+            Event::Close(_) => self.connections.contains(&header.conn),
+            _ => !self.processes.is_left_out(header.tgid),
+        };
+        if wanted && self.failure.is_none() {
+            if header.conn != 0 {
+                self.connections.put(header.conn, ());
+            }
+            self.failure = self.recorder.write(record).err();
+        }
     }
 }

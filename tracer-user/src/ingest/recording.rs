@@ -14,6 +14,7 @@
 //! what was written before counts.
 
 use std::{
+    hash::{BuildHasher, RandomState},
     io::{self, Read, Write},
     mem::offset_of,
 };
@@ -76,6 +77,8 @@ pub struct Recorder<W> {
     out: W,
     block: Vec<u8>,
     records: u64,
+    /// Random: kernel addresses are of use to an attacker, and to us only as names.
+    pseudonyms: RandomState,
 }
 
 impl<W: Write> Recorder<W> {
@@ -88,11 +91,11 @@ impl<W: Write> Recorder<W> {
         }
         header.extend(clock.offset_ns.to_ne_bytes());
         out.write_all(&header)?;
-        Ok(Self { out, block: Vec::new(), records: 0 })
+        Ok(Self { out, block: Vec::new(), records: 0, pseudonyms: RandomState::new() })
     }
 
-    /// Adds a record, reduced to what it says: ring buffers hand out whole slots with older bytes in their unused parts,
-    /// and of an environment only the two variables that name a service are kept.
+    /// Adds a record, reduced to what it says: ring buffers hand out whole slots with older bytes in their unused parts.
+    /// Of an environment only the two variables that name a service are kept, and kernel addresses become random names.
     ///
     /// A record that cannot be decoded is left out.
     pub fn write(&mut self, record: &[u8]) -> io::Result<()> {
@@ -109,6 +112,12 @@ impl<W: Write> Recorder<W> {
                 size_of::<DataHeader>() + segment.bytes.len()
             }
             Event::Open(open) => {
+                for (at, address) in [
+                    (offset_of!(Open, socket), open.socket),
+                    (offset_of!(Open, peer_socket), open.peer_socket),
+                ] {
+                    body[at..at + 8].copy_from_slice(&self.pseudonym(address).to_ne_bytes());
+                }
                 clear_behind(&mut body[offset_of!(Open, path)..size_of::<Open>()], open.path_len.into());
                 size_of::<Open>()
             }
@@ -135,6 +144,11 @@ impl<W: Write> Recorder<W> {
         self.out.write_all(&self.block)?;
         self.records += 1;
         Ok(())
+    }
+
+    /// The same for the same address, 0 for 0.
+    fn pseudonym(&self, address: u64) -> u64 {
+        if address == 0 { 0 } else { self.pseudonyms.hash_one(address) | 1 }
     }
 
     /// Records written.
@@ -377,6 +391,27 @@ mod tests {
         assert_eq!(record.args(), [0xff; 2]);
         assert!(record.process.args[2..].iter().all(|&byte| byte == 0), "older bytes of the slot");
         assert!(record.process.exec_path[4..].iter().all(|&byte| byte == 0), "older bytes of the slot");
+    }
+
+    #[test]
+    fn kernel_addresses_become_names_that_still_match() {
+        let (here, there) = (0xffff_8881_0000_0000_u64, 0xffff_8881_0000_0400_u64);
+        let open = |socket, peer| {
+            let mut open = record(Kind::Open, 5, size_of::<Open>());
+            open[offset_of!(Open, socket) / 8] = socket;
+            open[offset_of!(Open, peer_socket) / 8] = peer;
+            open
+        };
+        let file = recorded(&[&open(here, there), &open(there, 0)]);
+        let mut recording = Recording::open(&file[..]).unwrap();
+        let mut next = || match decode(recording.next_record().unwrap().unwrap().bytes) {
+            Ok(Event::Open(open)) => (open.socket, open.peer_socket),
+            other => panic!("{other:?}"),
+        };
+        let (first, second) = (next(), next());
+        assert_eq!(first.1, second.0);
+        assert_eq!(second.1, 0);
+        assert!(![first.0, first.1].iter().any(|name| [here, there].contains(name)));
     }
 
     #[test]

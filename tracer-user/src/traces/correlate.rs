@@ -11,7 +11,8 @@ use tracer_protocols::context::TraceContext;
 use super::{
     groups::{GroupId, Groups},
     ids::Ids,
-    joins::Joins,
+    joins::{Joins, Key},
+    late::{LateServer, LateServers},
     threads::Threads,
 };
 use crate::{
@@ -90,6 +91,7 @@ pub struct Correlator {
     /// Requests in hand that came with a header, by process and context: an application may pass it on unchanged.
     forwarded: HashMap<(u32, TraceId, SpanId), Vec<ExchangeId>, RandomState>,
     ghosts: HashMap<ExchangeId, Ghost, RandomState>,
+    late: LateServers,
     /// Open exchanges that are not shown, by the id that their spans would have.
     hidden: HashMap<SpanId, ExchangeId, RandomState>,
     /// Groups with nothing open, in the order of `touched_ns`.
@@ -183,6 +185,10 @@ impl Correlator {
             self.follow_ghost(exchange.id, ghost, joined.evidence);
             return;
         }
+        if let Some(server) = self.late.take(joined.other) {
+            self.adopt(exchange, server, joined.evidence);
+            return;
+        }
         let (client, server) = if exchange.kind == SpanKind::Client {
             (exchange.id, joined.other)
         } else {
@@ -196,6 +202,27 @@ impl Correlator {
             client_open.start_bound_ns = server_start_ns;
         }
         self.set_parent(server, client, joined.evidence);
+    }
+
+    /// A client end turns up after its server end was answered.
+    fn adopt(&mut self, client: &Exchange, server: LateServer, evidence: Evidence) {
+        let Some(open) = self.open.get_mut(&client.id) else { return };
+        open.start_bound_ns = server.start_ns;
+        if !self.groups.compatible(open.group, server.group) {
+            return;
+        }
+        let (stays, moved) = self.groups.merge(server.group, open.group);
+        for exchange in moved {
+            if let Some(open) = self.open.get_mut(&exchange) {
+                open.group = stays;
+            }
+        }
+        let parent = Parent { span_id: client.span_id, evidence };
+        if let Some(group) = self.groups.get_mut(stays)
+            && let Some(span) = group.finished.iter_mut().find(|span| span.span_id == server.span_id)
+        {
+            span.parent = Some(parent);
+        }
     }
 
     fn follow_ghost(&mut self, server: ExchangeId, ghost: Ghost, evidence: Evidence) {
@@ -254,7 +281,8 @@ impl Correlator {
                         }
                     }
                 }
-                self.joins.forget(exchange, ends);
+                let waits_under = self.joins.key_of_waiting(exchange, ends);
+                return Some(Closed { open, waits_under });
             }
             SpanKind::Client => {
                 if let Some(server) = open.joined.and_then(|id| self.open.get_mut(&id))
@@ -267,12 +295,12 @@ impl Correlator {
                 }
             }
         }
-        Some(Closed(open))
+        Some(Closed { open, waits_under: None })
     }
 
     /// Takes the span of an exchange that [`Self::closed`] let go; `None` if it is not to be shown.
     pub fn finished(&mut self, exchange: &Exchange, closed: Closed, span: Option<Span>, ids: &mut Ids) {
-        let open = closed.0;
+        let Closed { open, waits_under } = closed;
         let shown = span.is_some();
         if !open.shown {
             self.hidden.remove(&open.span_id);
@@ -299,8 +327,24 @@ impl Correlator {
             };
             self.ghosts.insert(exchange.id, ghost);
         }
-        if group.open.is_empty() && !group.queued {
-            group.queued = true;
+        // A server end that may still be joined queues its group when that time is over.
+        let group_is_idle = group.open.is_empty() && !group.queued && !(waits_under.is_some() && shown);
+        group.queued |= group_is_idle;
+        match waits_under {
+            Some(key) if shown => {
+                self.late.keep(
+                    exchange.id,
+                    open.group,
+                    open.span_id,
+                    exchange.start_ns,
+                    key,
+                    exchange.last_ns,
+                );
+            }
+            Some(key) => self.joins.forget_key(key, exchange.id),
+            None => {}
+        }
+        if group_is_idle {
             self.complete.push_back((exchange.last_ns + self.limits.grace_ns, open.group));
         }
     }
@@ -339,13 +383,26 @@ impl Correlator {
                 break;
             }
             self.complete.pop_front();
-            let Some(group) = self.groups.get_mut(id) else { continue };
-            group.queued = false;
-            if group.open.is_empty() {
-                let spans = self.groups.take(id, ids);
-                if !spans.is_empty() {
-                    out(spans);
-                }
+            if let Some(group) = self.groups.get_mut(id) {
+                group.queued = false;
+            }
+            self.hand_out(id, ids, &mut out);
+        }
+        while let Some(waited) = self.late.next_due(now_ns) {
+            if let Some((group, key, exchange)) = waited {
+                self.joins.forget_key(key, exchange);
+                self.hand_out(group, ids, &mut out);
+            }
+        }
+    }
+
+    /// Hands out a group, if nothing in it is open and it is not queued for later.
+    fn hand_out(&mut self, id: GroupId, ids: &mut Ids, out: &mut impl FnMut(Vec<Span>)) {
+        let Some(group) = self.groups.get_mut(id) else { return };
+        if group.open.is_empty() && !group.queued {
+            let spans = self.groups.take(id, ids);
+            if !spans.is_empty() {
+                out(spans);
             }
         }
     }
@@ -354,8 +411,10 @@ impl Correlator {
     pub fn sweep(&mut self, now_ns: u64, ids: &mut Ids, mut out: impl FnMut(Vec<Span>)) {
         self.threads.sweep(now_ns);
         self.ghosts.retain(|_, ghost| ghost.until_ns > now_ns);
-        let Self { joins, open, ghosts, .. } = self;
-        joins.sweep(|exchange| open.contains_key(&exchange) || ghosts.contains_key(&exchange));
+        let Self { joins, open, ghosts, late, .. } = self;
+        joins.sweep(|exchange| {
+            open.contains_key(&exchange) || ghosts.contains_key(&exchange) || late.contains(exchange)
+        });
         let crowded = self.groups.waiting_spans() > self.limits.waiting_spans;
         for id in self.groups.ids() {
             let waited = self.groups.get_mut(id).is_some_and(|group| {
@@ -397,11 +456,15 @@ fn replace_parent(parent: &mut Option<Parent>, gone: SpanId, above: Option<Paren
 
 /// An exchange between [`Correlator::closed`] and [`Correlator::finished`].
 #[derive(Debug)]
-pub struct Closed(Open);
+pub struct Closed {
+    open: Open,
+    /// A server end that has not been joined: the key under which it waits.
+    waits_under: Option<Key>,
+}
 
 impl Closed {
     /// Whether it is to become a span.
     pub fn is_shown(&self) -> bool {
-        self.0.shown
+        self.open.shown
     }
 }

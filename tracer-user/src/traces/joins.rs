@@ -20,7 +20,7 @@ const SUSPECT_NS: u64 = 5_000_000_000;
 
 /// A request's identity on its connection, the same from both ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Key {
+pub(super) enum Key {
     Tcp { client: (IpAddr, u16), server: (IpAddr, u16), position: u32 },
     Unix { client: u64, server: u64, position: u32 },
 }
@@ -81,11 +81,22 @@ impl Joins {
 
     /// Forgets an end that is no longer worth joining.
     pub(super) fn forget(&mut self, exchange: &Exchange, ends: &Ends) {
-        if let Some(key) = key(exchange, ends)
-            && self.waiting.get(&key).is_some_and(|waiting| waiting.exchange == exchange.id)
-        {
+        if let Some(key) = key(exchange, ends) {
+            self.forget_key(key, exchange.id);
+        }
+    }
+
+    /// As [`Self::forget`], by what [`Self::key_of_waiting`] gave.
+    pub(super) fn forget_key(&mut self, key: Key, exchange: ExchangeId) {
+        if self.waiting.get(&key).is_some_and(|waiting| waiting.exchange == exchange) {
             self.waiting.remove(&key);
         }
+    }
+
+    /// The key under which an end waits, if it does.
+    pub(super) fn key_of_waiting(&self, exchange: &Exchange, ends: &Ends) -> Option<Key> {
+        let key = key(exchange, ends)?;
+        self.waiting.get(&key).is_some_and(|waiting| waiting.exchange == exchange.id).then_some(key)
     }
 
     /// Forgets ends of which `known` says that nothing is left.

@@ -4,6 +4,7 @@ mod correlate;
 mod groups;
 pub mod ids;
 mod joins;
+mod late;
 mod threads;
 
 pub use correlate::{Correlator, Limits};
