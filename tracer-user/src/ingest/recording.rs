@@ -116,7 +116,7 @@ impl<W: Write> Recorder<W> {
                     (offset_of!(Open, socket), open.socket),
                     (offset_of!(Open, peer_socket), open.peer_socket),
                 ] {
-                    body[at..at + 8].copy_from_slice(&self.pseudonym(address).to_ne_bytes());
+                    body[at..at + 8].copy_from_slice(&pseudonym(&self.pseudonyms, address).to_ne_bytes());
                 }
                 clear_behind(&mut body[offset_of!(Open, path)..size_of::<Open>()], open.path_len.into());
                 size_of::<Open>()
@@ -146,11 +146,6 @@ impl<W: Write> Recorder<W> {
         Ok(())
     }
 
-    /// The same for the same address, 0 for 0.
-    fn pseudonym(&self, address: u64) -> u64 {
-        if address == 0 { 0 } else { self.pseudonyms.hash_one(address) | 1 }
-    }
-
     /// Records written.
     pub fn records(&self) -> u64 {
         self.records
@@ -161,6 +156,11 @@ impl<W: Write> Recorder<W> {
         self.out.flush()?;
         Ok(self.out)
     }
+}
+
+/// The same for the same address, 0 for 0.
+fn pseudonym(names: &RandomState, address: u64) -> u64 {
+    if address == 0 { 0 } else { names.hash_one(address) | 1 }
 }
 
 fn clear_behind(block: &mut [u8], len: usize) {
