@@ -23,6 +23,7 @@ use crate::{
 /// The bound within which SIGTERM must have flushed everything and ended the daemon.
 pub const STOP_BOUND: Duration = Duration::from_secs(5);
 
+/// What a daemon says on stderr once its programs are attached.
 const ATTACHED: &str = "tracer is attached";
 
 /// What a daemon is started with besides its endpoint.
@@ -115,17 +116,17 @@ impl Daemon {
             command.arg("--config").arg(scenario.write("tracer.toml", &config));
         }
         command.args(options.args);
-        Self::launch(scenario, "tracer", command, socket)
+        Self::launch(scenario, "tracer", command, socket, ATTACHED)
     }
 
-    /// Starts another long-running `tracer` command, its logs under `name`, and waits until its programs are attached.
+    /// Starts another long-running `tracer` command, its logs under `name`, and waits until it says `ready`.
     #[track_caller]
-    pub fn start_command(scenario: &Scenario, name: &str, command: Command) -> Self {
-        Self::launch(scenario, name, command, PathBuf::new())
+    pub fn start_command(scenario: &Scenario, name: &str, command: Command, ready: &str) -> Self {
+        Self::launch(scenario, name, command, PathBuf::new(), ready)
     }
 
     #[track_caller]
-    fn launch(scenario: &Scenario, name: &str, mut command: Command, socket: PathBuf) -> Self {
+    fn launch(scenario: &Scenario, name: &str, mut command: Command, socket: PathBuf, ready: &str) -> Self {
         let log = scenario.file(&format!("{name}.log"));
         let child = command
             .stdin(Stdio::null())
@@ -135,7 +136,7 @@ impl Daemon {
             .unwrap_or_else(|error| panic!("The daemon could not be started ({command:?}): {error}"));
         let mut daemon = Self { child, socket, log };
         let attached = wait_for(DEADLINE, || {
-            if daemon.log_text().contains(ATTACHED) {
+            if daemon.log_text().contains(ready) {
                 return Some(true);
             }
             daemon.child.try_wait().unwrap().map(|_| false)

@@ -26,7 +26,7 @@ fn a_replay_gives_what_the_daemon_exported() {
     let file = scenario.file("session.events");
     let mut command = tracer();
     command.arg("record").arg(&file);
-    let recorder = Daemon::start_command(&scenario, "record", command);
+    let recorder = Daemon::start_command(&scenario, "record", command, "tracer records to");
     for _ in 0..10 {
         curl([front.url("/recorded/hello")]);
     }

@@ -117,7 +117,7 @@ fn traces_are_printed_without_a_backend() {
     let mut command: Command = tracer();
     let socket = scenario.file("printing.sock");
     command.arg("agent").arg("--socket").arg(&socket);
-    let daemon = Daemon::start_command(&scenario, "printing", command);
+    let daemon = Daemon::start_command(&scenario, "printing", command, "tracer is attached");
     let printed = || fs::read_to_string(scenario.file("printing.out")).unwrap();
     curl([server.url("/printed/hello")]);
     wait_until("the trace is printed", || printed().contains("/printed/hello"));
