@@ -52,7 +52,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def finish(self):
         super().finish()
-        if self.path == "/reset":
+        if getattr(self, "path", "") == "/reset":
             self.connection.close()
 
     def address_string(self):

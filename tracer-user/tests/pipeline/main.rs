@@ -3,6 +3,7 @@
 mod http;
 mod joins;
 mod losses;
+mod outline;
 mod records;
 mod scene;
 mod selection;

@@ -1,6 +1,6 @@
 //! A host in miniature: processes and sockets that make records, and the traces that the pipeline makes of them.
 
-use std::{collections::HashMap, fmt::Write};
+use std::collections::HashMap;
 
 use tracer_common::event::{CloseKind, open_flags};
 use tracer_user::{
@@ -9,12 +9,15 @@ use tracer_user::{
     identity::Host,
     pipeline::{Census, Pipeline},
     processes::Processes,
-    spans::span::{Span, SpanKind, Status, Value},
+    spans::span::{Span, SpanKind},
     telemetry::drops::Drop,
     traces::ids::Ids,
 };
 
-use crate::records::{self, Ends, Record, Segment};
+use crate::{
+    outline::outline,
+    records::{self, Ends, Record, Segment},
+};
 
 /// Between two records of a scene.
 pub(crate) const STEP_NS: u64 = 1_000_000;
@@ -313,7 +316,7 @@ impl Scene {
 
     /// The traces as text: see [`outline`].
     pub(crate) fn outline(&mut self) -> String {
-        outline(self.spans())
+        outline(self.spans(), |_| Vec::new())
     }
 
     /// The only span of this service and kind.
@@ -335,54 +338,3 @@ pub(crate) fn get(target: &str) -> String {
 
 /// A response with two bytes of body.
 pub(crate) const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-
-/// Traces as text, ordered by start: a line for each span, indented below its parent:
-/// service, `<` (server) or `>` (client), name, status code or error, evidence for the parent, `~` where it is incomplete.
-pub(crate) fn outline(spans: &[Span]) -> String {
-    let mut spans: Vec<&Span> = spans.iter().collect();
-    spans.sort_by_key(|span| (span.start_ns, span.kind == SpanKind::Server));
-    let mut text = String::new();
-    for root in &spans {
-        let parent = root.parent.and_then(|parent| spans.iter().find(|span| span.span_id == parent.span_id));
-        match parent {
-            Some(parent) => {
-                assert_eq!(
-                    parent.trace_id, root.trace_id,
-                    "parent and child are in different traces: {spans:#?}"
-                );
-                assert!(parent.start_ns <= root.start_ns, "a child starts before its parent: {spans:#?}");
-            }
-            None => write(&mut text, root, &spans, 0),
-        }
-    }
-    text
-}
-
-fn write(text: &mut String, span: &Span, spans: &[&Span], depth: usize) {
-    let arrow = if span.kind == SpanKind::Server { '<' } else { '>' };
-    let _ = write!(
-        text,
-        "{:indent$}{} {arrow} {}",
-        "",
-        span.resource.service_name,
-        span.name,
-        indent = depth * 2
-    );
-    if let Some(Value::Int(status)) = span.attribute("http.response.status_code") {
-        let _ = write!(text, " {status}");
-    }
-    if let Some(error) = span.attribute("error.type").and_then(Value::as_str) {
-        let _ = write!(text, " !{error}");
-        assert_eq!(span.status, Status::Error);
-    }
-    if let Some(parent) = span.parent {
-        let known = spans.iter().any(|other| other.span_id == parent.span_id);
-        let _ = write!(text, " [{}{}]", parent.evidence.name(), if known { "" } else { ", elsewhere" });
-    }
-    text.push_str(if span.incomplete { " ~\n" } else { "\n" });
-    for child in
-        spans.iter().filter(|child| child.parent.is_some_and(|parent| parent.span_id == span.span_id))
-    {
-        write(text, child, spans, depth + 1);
-    }
-}
