@@ -89,6 +89,8 @@ enum Method {
     RecvmmsgSendmmsg,
     Sendfile,
     Splice,
+    /// As `Splice`, and bodies are received by it too.
+    SpliceBoth,
     Dup,
     Dup2,
     Dup3,
@@ -253,7 +255,9 @@ impl Wire<'_> {
             received.extend_from_slice(&part[..count]);
             let text = String::from_utf8_lossy(&received);
             let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-            if body.len() == BODY.len() || (self.method == Method::Splice && self.splice_away(BODY.len())?) {
+            if body.len() == BODY.len()
+                || (self.method == Method::SpliceBoth && self.splice_away(BODY.len())?)
+            {
                 return Ok(Some(head.to_owned()));
             }
         }
@@ -284,7 +288,7 @@ impl Wire<'_> {
                 recv(fd.as_raw_fd(), part, MsgFlags::MSG_PEEK)?;
                 read(fd, part)
             }
-            Method::Splice => {
+            Method::SpliceBoth => {
                 // The head alone, so that the body is left for splice.
                 let seen = recv(fd.as_raw_fd(), part, MsgFlags::MSG_PEEK)?;
                 let head = part[..seen].windows(4).position(|window| window == b"\r\n\r\n");
@@ -319,7 +323,7 @@ impl Wire<'_> {
                 head.len()
                     + self.retrying(PollFlags::POLLOUT, || sendfile(self.fd, &file, None, BODY.len()))?
             }
-            Method::Splice => {
+            Method::Splice | Method::SpliceBoth => {
                 self.write(head.as_bytes())?;
                 let (out, into) = pipe()?;
                 write(&into, BODY)?;
