@@ -1,5 +1,7 @@
 //! Bounded copies of user buffers into records.
 
+use core::{mem::MaybeUninit, ptr};
+
 use aya_ebpf::helpers::generated::bpf_probe_read_user;
 use tracer_common::{
     drops::KernelDrop,
@@ -8,8 +10,10 @@ use tracer_common::{
 };
 
 use crate::{
+    conn::Conn,
     emit::{self, Urgency},
-    syscall::{Buffers, read_user_pair},
+    sockets::{decide_segment, pack},
+    syscall::{Buffers, Kind, read_user_pair},
 };
 
 /// The bytes of one segment: the first buffer is looked up already.
@@ -40,34 +44,31 @@ fn smaller(a: u64, b: u64) -> u64 {
     b.wrapping_add(difference & ((difference as i64 >> 63) as u64))
 }
 
-/// Locates the first bytes of a segment of `len` bytes.
+/// Locates the first bytes of a segment of `len` bytes; `first_len` is zero where they cannot be seen.
 #[inline(always)]
-pub(crate) fn segment(buffers: Buffers, len: u64) -> Option<Segment> {
-    match buffers {
-        Buffers::One(base) => Some(Segment { first: base, first_len: len, buffers }),
-        Buffers::Many { array, count } => {
+pub(crate) fn segment(buffers: Buffers, len: u64) -> Segment {
+    match buffers.kind {
+        Kind::One => Segment { first: buffers.place, first_len: len, buffers },
+        Kind::Many => {
             // An empty first iovec is common (a head that was sent already), two are not.
-            let mut pair = read_user_pair(array)?;
-            if pair[1] == 0 && count > 1 {
-                pair = read_user_pair(array.wrapping_add(16))?;
+            let mut pair = read_user_pair(buffers.place);
+            if pair[1] == 0 && buffers.count > 1 {
+                pair = read_user_pair(buffers.place.wrapping_add(16));
             }
-            Some(Segment { first: pair[0], first_len: if pair[1] < len { pair[1] } else { len }, buffers })
+            Segment { first: pair[0], first_len: if pair[1] < len { pair[1] } else { len }, buffers }
         }
-        Buffers::Unseen => None,
+        Kind::Unseen => Segment { first: 0, first_len: 0, buffers },
     }
 }
 
-/// The first (at most eight) bytes as a little-endian number, with their count.
+/// The first (at most eight) bytes as a little-endian number with zeros behind, and their count: zero if they cannot be read.
 #[inline(always)]
-pub(crate) fn prefix(segment: &Segment) -> Option<(u64, u32)> {
+pub(crate) fn prefix(segment: &Segment) -> (u64, u32) {
     let mut value = 0u64;
-    let len = if segment.first_len < 8 { segment.first_len as u32 } else { 8 };
-    if len == 0 {
-        return None;
-    }
+    let len = if segment.first_len < 8 { segment.first_len } else { 8 };
     // SAFETY: the destination is eight bytes, `len` at most that; the helper checks the source.
-    let failed = unsafe { read_user((&raw mut value).cast(), u64::from(len), 8, segment.first) };
-    (failed == 0).then_some((value, len))
+    let failed = unsafe { read_user((&raw mut value).cast(), len, 8, segment.first) };
+    (value, if failed == 0 { len as u32 } else { 0 })
 }
 
 /// # Safety
@@ -82,51 +83,134 @@ unsafe fn read_user(to: *mut u8, len: u64, max: u64, from: u64) -> i64 {
     unsafe { bpf_probe_read_user(to.cast(), len as u32, from as *const core::ffi::c_void) }
 }
 
-/// Emits a data record with the first `want` bytes of the segment and, if that is not all, its last bytes.
+/// Emits a data record with the first `want` bytes of a segment on a socket that is known to speak HTTP, and updates the
+/// protocol state by what was copied: the usual case, with the fewest looks at user memory.
 #[inline(always)]
-pub(crate) fn emit(head: &DataHeader, segment: Option<&Segment>, want: u64) {
-    let want = if want > MAX_CAPTURE as u64 { MAX_CAPTURE as u64 } else { want };
-    if let Some(Segment { first_len, buffers: Buffers::Many { array, count }, .. }) = segment
-        && *first_len < want
-    {
-        // Scattered buffers are gathered into the lower half of the payload: see `limits::MAX_CAPTURE`.
-        if want <= CLASSES[3] as u64 / 2 {
-            emit_gathered_2048(head, *array, *count, want);
-        } else {
-            emit_gathered_8192(head, *array, *count, want);
+pub(crate) fn copy_and_decide(conn: &mut Conn, head: &DataHeader, buffers: Buffers, want: u32) {
+    let want = u64::from(want);
+    let place = buffers.place;
+    match buffers.kind {
+        Kind::One if want <= CLASSES[0] as u64 => {
+            emit_small(conn, head, place, want);
         }
-        return;
-    }
-    let first = segment.map_or(0, |segment| segment.first);
-    // The end of the segment is known where one buffer holds it all.
-    let end = match segment {
-        Some(segment) if segment.first_len >= u64::from(head.len) && head.len >= TAIL as u32 => {
-            first.wrapping_add(u64::from(head.len) - TAIL as u64)
+        Kind::One => {
+            let len = u64::from(head.len);
+            let end = if len >= TAIL as u64 { place.wrapping_add(len - TAIL as u64) } else { 0 };
+            one(conn, head, place, want, end);
         }
-        _ => 0,
-    };
-    let want = if segment.is_some() { want } else { 0 };
-    if want <= CLASSES[0] as u64 {
-        emit_one_128(head, first, want, end);
-    } else if want <= CLASSES[1] as u64 {
-        emit_one_512(head, first, want, end);
-    } else if want <= CLASSES[2] as u64 {
-        emit_one_1024(head, first, want, end);
-    } else {
-        emit_one_8192(head, first, want, end);
+        Kind::Many => gathered(conn, head, place, buffers.count, want),
+        Kind::Unseen => emit_nothing(head),
     }
 }
 
+/// Emits a data record with the first `want` bytes of the segment and, if that is not all, its last bytes.
+#[inline(always)]
+pub(crate) fn emit(head: &DataHeader, segment: &Segment, want: u64) {
+    let want = if want > MAX_CAPTURE as u64 { MAX_CAPTURE as u64 } else { want };
+    let first_len = segment.first_len;
+    if segment.buffers.kind == Kind::Many && first_len < want {
+        return gathered(ptr::null_mut(), head, segment.buffers.place, segment.buffers.count, want);
+    }
+    // The end of the segment is known where one buffer holds it all.
+    let len = u64::from(head.len);
+    let end = if first_len >= len && len >= TAIL as u64 {
+        segment.first.wrapping_add(len - TAIL as u64)
+    } else {
+        0
+    };
+    one(ptr::null_mut(), head, segment.first, if first_len == 0 { 0 } else { want }, end);
+}
+
+/// Emits a data record that has a length and no bytes.
+#[inline(always)]
+pub(crate) fn emit_nothing(head: &DataHeader) {
+    one(ptr::null_mut(), head, 0, 0, 0);
+}
+
+#[inline(always)]
+fn one(conn: *mut Conn, head: &DataHeader, first: u64, want: u64, end: u64) {
+    if want <= CLASSES[0] as u64 {
+        emit_one_128(conn, head, first, want, end);
+    } else if want <= CLASSES[1] as u64 {
+        emit_one_512(conn, head, first, want, end);
+    } else if want <= CLASSES[2] as u64 {
+        emit_one_1024(conn, head, first, want, end);
+    } else {
+        emit_one_8192(conn, head, first, want, end);
+    }
+}
+
+/// Scattered buffers are gathered into the lower half of the payload: see `limits::MAX_CAPTURE`.
+#[inline(always)]
+fn gathered(conn: *mut Conn, head: &DataHeader, array: u64, count: u64, want: u64) {
+    if want <= CLASSES[3] as u64 / 2 {
+        emit_gathered_2048(conn, head, array, count, want);
+    } else {
+        emit_gathered_8192(conn, head, array, count, want);
+    }
+}
+
+/// What the copied bytes at `payload` mean for the protocol state, where that is asked for.
+///
+/// # Safety
+/// `payload` must be valid for eight bytes, the first `copied` of them (or all) being of the segment.
+#[inline(always)]
+unsafe fn learn(conn: *mut Conn, head: &DataHeader, payload: *const u8, copied: u64) {
+    if conn.is_null() {
+        return;
+    }
+    // SAFETY: the caller's promise.
+    let prefix = unsafe { payload.cast::<u64>().read_unaligned() };
+    let (prefix, seen) =
+        if copied >= 8 { (prefix, 8) } else { (prefix & ((1 << (8 * (copied & 7))) - 1), copied as u32) };
+    decide_segment(conn, prefix, seen, pack(head.len, usize::from(head.header.flags & flags::SENT)));
+}
+
+/// A small segment goes by way of the stack: the kernel checks a copy of user memory into the stack faster than one into
+/// a ring buffer (CONFIG_HARDENED_USERCOPY looks up every vmalloc area), and the record is no longer than need be.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn emit_small(conn: *mut Conn, head: *const DataHeader, base: u64, want: u64) -> i32 {
+    // SAFETY: the verifier checks pointers that are handed to global functions; null is possible for it.
+    let Some(head) = (unsafe { head.as_ref() }) else { return 0 };
+    let mut record = MaybeUninit::<Data<{ CLASSES[0] }>>::uninit();
+    let slot = record.as_mut_ptr();
+    // SAFETY: `slot` is a local; what is not written is not sent.
+    unsafe {
+        let payload = (&raw mut (*slot).payload).cast::<u8>();
+        // Fewer than eight bytes are looked at as eight.
+        payload.cast::<u64>().write_unaligned(0);
+        (*slot).head = *head;
+        let mut want = opaque(want);
+        if want > CLASSES[0] as u64 {
+            want = CLASSES[0] as u64;
+        }
+        if bpf_probe_read_user(payload.cast(), want as u32, base as *const core::ffi::c_void) == 0 {
+            (*slot).head.captured = want as u32;
+            learn(conn, head, payload, want);
+        } else {
+            emit::count(KernelDrop::UnreadableBuffer);
+            want = 0;
+        }
+        if want < u64::from(head.len) && head.len >= TAIL as u32 {
+            tail(slot, base.wrapping_add(u64::from(head.len) - TAIL as u64));
+        }
+        // Records are multiples of eight, so that the next one is aligned too.
+        emit::output(slot.cast(), size_of::<DataHeader>() as u64 + ((want + 7) & 0xf8));
+    }
+    0
+}
+
 /// Global functions: the verifier checks each once by itself, not again for every state that a caller may be in. That is
-/// what keeps loading fast and far from the verifier's limit.
+/// what keeps loading fast and far from the verifier's limit. With a `conn`, its protocol state is updated by what was copied.
 macro_rules! global {
     ($($name:ident: $inner:ident<$class:literal>($a:ident, $b:ident, $c:ident);)*) => {$(
         #[unsafe(no_mangle)]
         #[inline(never)]
-        extern "C" fn $name(head: *const DataHeader, $a: u64, $b: u64, $c: u64) -> i32 {
+        extern "C" fn $name(conn: *mut Conn, head: *const DataHeader, $a: u64, $b: u64, $c: u64) -> i32 {
             // SAFETY: the verifier checks pointers that are handed to global functions; null is possible for it.
             if let Some(head) = unsafe { head.as_ref() } {
-                $inner::<{ CLASSES[$class] }>(head, $a, $b, $c);
+                $inner::<{ CLASSES[$class] }>(conn, head, $a, $b, $c);
             }
             0
         }
@@ -143,7 +227,7 @@ global! {
 
 /// A record of the first `want` bytes at `first`, with the segment's last bytes at `end` (0: not known).
 #[inline(always)]
-fn emit_one<const N: usize>(head: &DataHeader, first: u64, want: u64, end: u64) {
+fn emit_one<const N: usize>(conn: *mut Conn, head: &DataHeader, first: u64, want: u64, end: u64) {
     emit::record::<Data<N>>(Urgency::Timer, |slot| {
         // SAFETY: `slot` is a reserved `Data<N>`.
         unsafe {
@@ -152,6 +236,7 @@ fn emit_one<const N: usize>(head: &DataHeader, first: u64, want: u64, end: u64) 
                 // Nothing is copied but, perhaps, the end.
             } else if read_user((&raw mut (*slot).payload).cast(), want, N as u64, first) == 0 {
                 (*slot).head.captured = want as u32;
+                learn(conn, head, (&raw const (*slot).payload).cast(), want);
             } else {
                 emit::count(KernelDrop::UnreadableBuffer);
             }
@@ -164,7 +249,7 @@ fn emit_one<const N: usize>(head: &DataHeader, first: u64, want: u64, end: u64) 
 
 /// As [`emit_one`], from iovecs whose first bytes are copied one behind the other.
 #[inline(always)]
-fn emit_gathered<const N: usize>(head: &DataHeader, array: u64, count: u64, want: u64) {
+fn emit_gathered<const N: usize>(conn: *mut Conn, head: &DataHeader, array: u64, count: u64, want: u64) {
     emit::record::<Data<N>>(Urgency::Timer, |slot| {
         // SAFETY: `slot` is a reserved `Data<N>`.
         unsafe {
@@ -179,7 +264,7 @@ fn emit_gathered<const N: usize>(head: &DataHeader, array: u64, count: u64, want
                 if index >= count || passed >= len {
                     break;
                 }
-                let Some([base, size]) = read_user_pair(array.wrapping_add(index * 16)) else { break };
+                let [base, size] = read_user_pair(array.wrapping_add(index * 16));
                 let size = smaller(size, len - passed);
                 passed += size;
                 end = base.wrapping_add(size);
@@ -194,6 +279,7 @@ fn emit_gathered<const N: usize>(head: &DataHeader, array: u64, count: u64, want
                 filled += size;
             }
             (*slot).head.captured = filled as u32;
+            learn(conn, head, payload, filled);
             if filled < len && passed == len && len >= TAIL as u64 {
                 tail(slot, end.wrapping_sub(TAIL as u64));
             }

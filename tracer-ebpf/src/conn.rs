@@ -20,7 +20,7 @@ pub(crate) mod mode {
     pub(crate) const OWN: u8 = 3;
 }
 
-/// Index of a direction in the arrays of [`Conn`].
+/// Index of a direction in the arrays of [`Conn`]; equals `event::flags::SENT` for bytes that were sent.
 pub(crate) const RECEIVED: usize = 0;
 /// See [`RECEIVED`].
 pub(crate) const SENT: usize = 1;
@@ -39,6 +39,8 @@ pub(crate) struct Conn {
     pub(crate) number: [u32; 2],
     /// Bytes of the current message that may still be copied, by direction.
     pub(crate) budget: [u32; 2],
+    /// Most bytes copied of one segment, by direction; known once [`mode::HTTP`] is.
+    pub(crate) cap: [u32; 2],
     /// Running byte count where there are no sequence numbers, by direction.
     pub(crate) bytes: [u32; 2],
     /// Valid bytes in `partial`.

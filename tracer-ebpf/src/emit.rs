@@ -2,7 +2,10 @@
 
 use aya_ebpf::helpers::{
     bpf_ktime_get_ns,
-    generated::{bpf_get_smp_processor_id, bpf_ringbuf_query, bpf_ringbuf_reserve, bpf_ringbuf_submit},
+    generated::{
+        bpf_get_smp_processor_id, bpf_ringbuf_output, bpf_ringbuf_query, bpf_ringbuf_reserve,
+        bpf_ringbuf_submit,
+    },
 };
 use tracer_common::{
     drops::KernelDrop,
@@ -73,6 +76,24 @@ pub(crate) fn record<T>(urgency: Urgency, fill: impl FnOnce(*mut T)) {
     };
     // SAFETY: `slot` was reserved above and is given back exactly once.
     unsafe { bpf_ringbuf_submit(slot.cast(), flags) };
+}
+
+/// Emits a finished record of `len` bytes; a full ring is counted.
+///
+/// # Safety
+/// `record` must be valid for `len` bytes.
+#[inline(always)]
+pub(crate) unsafe fn output(record: *mut core::ffi::c_void, len: u64) {
+    // SAFETY: a helper without arguments.
+    let Some(ring) = RINGS.get(unsafe { bpf_get_smp_processor_id() }) else {
+        count(KernelDrop::RingFull);
+        return;
+    };
+    let ring = (ring as *const Ring).cast_mut().cast::<core::ffi::c_void>();
+    // SAFETY: `ring` is a ring buffer map, the rest is the caller's promise.
+    if unsafe { bpf_ringbuf_output(ring, record, len, wakeup(ring)) } != 0 {
+        count(KernelDrop::RingFull);
+    }
 }
 
 #[inline(always)]

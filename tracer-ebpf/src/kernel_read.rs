@@ -3,6 +3,8 @@
 //! [`field`] is for pointers whose BTF type the verifier knows (tracepoint arguments, the current task and what is
 //! reached from them): a plain load, no helper call. [`probe`] is for the rest.
 
+use core::mem::MaybeUninit;
+
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
 
 /// Loads a field of a BTF-typed struct.
@@ -15,12 +17,17 @@ pub(crate) unsafe fn field<T: Copy>(base: *const u8, offset: u32) -> T {
     unsafe { core::ptr::read_volatile(base.add(offset as usize).cast::<T>()) }
 }
 
-/// Copies a value from an untyped kernel address; `None` on a fault.
+/// Copies a value from an untyped kernel address; all zero on a fault, which is what the helper leaves then.
+///
+/// `T` must be valid when all zero.
 #[inline(always)]
-pub(crate) fn probe<T: Copy + Default>(base: u64, offset: u32) -> Option<T> {
-    let mut value = T::default();
-    // SAFETY: a local of exactly that type.
-    unsafe { probe_into(&raw mut value, base, offset) }.then_some(value)
+pub(crate) fn probe<T: Copy>(base: u64, offset: u32) -> T {
+    let mut value = MaybeUninit::<T>::uninit();
+    // SAFETY: a local of exactly that type, which the helper fills in any case.
+    unsafe {
+        probe_into(value.as_mut_ptr(), base, offset);
+        value.assume_init()
+    }
 }
 
 /// As [`probe`], to where the value belongs; false on a fault.

@@ -3,19 +3,40 @@
 //! The syscall ABI keeps the argument registers unchanged while the call runs (x86_64: rdi, rsi, rdx; arm64: x1, x2;
 //! see `struct pt_regs` in arch/*/include/asm/ptrace.h and include/uapi), so no hook at the entry is needed.
 
+use core::mem::MaybeUninit;
+
 use aya_ebpf::helpers::generated::{bpf_get_current_task_btf, bpf_probe_read_user, bpf_task_pt_regs};
 
 use crate::{kernel_read::field, maps::BATCHES};
 
 /// The user memory that a socket call reads into or writes from.
+///
+/// A plain struct: of an enum's payload the compiler leaves registers unset where no variant needs them, and the verifier
+/// refuses to have those saved.
 #[derive(Clone, Copy)]
-pub(crate) enum Buffers {
+pub(crate) struct Buffers {
+    /// What `place` is.
+    pub(crate) kind: Kind,
+    /// Address of the buffer, or of the iovecs.
+    pub(crate) place: u64,
+    /// Number of iovecs.
+    pub(crate) count: u64,
+}
+
+/// What is known of a call's buffers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
     /// One buffer, as long as the call's result says.
-    One(u64),
-    /// `count` iovecs at `array`.
-    Many { array: u64, count: u64 },
+    One,
+    /// An array of iovecs.
+    Many,
     /// Not visible here: sendfile, splice, io_uring, a kernel thread, a 32-bit process.
     Unseen,
+}
+
+impl Buffers {
+    /// Buffers that cannot be seen.
+    pub(crate) const UNSEEN: Self = Self { kind: Kind::Unseen, place: 0, count: 0 };
 }
 
 /// Progress of a thread in a batch call, which passes the tracepoint once per message.
@@ -99,22 +120,22 @@ fn registers() -> Option<(u64, u64, u64)> {
 /// The buffers of the call that the current thread is in. `tid` is its thread id.
 #[inline(always)]
 pub(crate) fn buffers(tid: u32) -> Buffers {
-    let Some((number, second, third)) = registers() else { return Buffers::Unseen };
+    let Some((number, second, third)) = registers() else { return Buffers::UNSEEN };
     match number {
-        abi::READ | abi::WRITE | abi::SENDTO | abi::RECVFROM => Buffers::One(second),
-        abi::READV | abi::WRITEV => Buffers::Many { array: second, count: third },
+        abi::READ | abi::WRITE | abi::SENDTO | abi::RECVFROM => {
+            Buffers { kind: Kind::One, place: second, count: 0 }
+        }
+        abi::READV | abi::WRITEV => Buffers { kind: Kind::Many, place: second, count: third },
         abi::SENDMSG | abi::RECVMSG => message(second),
         abi::SENDMMSG | abi::RECVMMSG => batch(tid, second, third),
-        _ => Buffers::Unseen,
+        _ => Buffers::UNSEEN,
     }
 }
 
 #[inline(always)]
 fn message(header: u64) -> Buffers {
-    match read_user_pair(header.wrapping_add(MSG_IOV)) {
-        Some([array, count]) => Buffers::Many { array, count },
-        None => Buffers::Unseen,
-    }
+    let [array, count] = read_user_pair(header.wrapping_add(MSG_IOV));
+    Buffers { kind: Kind::Many, place: array, count }
 }
 
 /// Index of the message that is passing. A global function: see `capture`.
@@ -147,17 +168,18 @@ pub(crate) fn failed(tid: u32) {
     }
 }
 
-/// Two consecutive 64-bit words of user memory: an iovec, or `msg_iov` and `msg_iovlen`.
+/// Two consecutive 64-bit words of user memory: an iovec, or `msg_iov` and `msg_iovlen`. Zeros on a fault, which is what the
+/// helper leaves then.
 #[inline(always)]
-pub(crate) fn read_user_pair(address: u64) -> Option<[u64; 2]> {
-    let mut pair = [0u64; 2];
-    // SAFETY: the destination is a local of exactly that size; the helper checks the source.
-    let failed = unsafe {
+pub(crate) fn read_user_pair(address: u64) -> [u64; 2] {
+    let mut pair = MaybeUninit::<[u64; 2]>::uninit();
+    // SAFETY: a local of exactly that size, which the helper fills in any case; it checks the source.
+    unsafe {
         bpf_probe_read_user(
-            (&raw mut pair).cast(),
+            pair.as_mut_ptr().cast(),
             size_of::<[u64; 2]>() as u32,
             address as *const core::ffi::c_void,
-        )
-    };
-    (failed == 0).then_some(pair)
+        );
+        pair.assume_init()
+    }
 }

@@ -1,7 +1,6 @@
 //! Bytes went through a socket.
 
 use super::Header;
-use crate::limits::TAIL;
 
 /// Bits of [`Header::flags`] for data.
 pub mod flags {
@@ -33,8 +32,8 @@ pub struct DataHeader {
     pub captured: u32,
     /// Keeps the struct a multiple of eight.
     pub reserved: u32,
-    /// The segment's last bytes, valid with [`flags::HAS_TAIL`].
-    pub tail: [u8; TAIL],
+    /// The segment's last bytes in memory order, valid with [`flags::HAS_TAIL`].
+    pub tail: u64,
 }
 
 /// A data record with room for `N` bytes.

@@ -39,7 +39,7 @@ extern "C" fn describe_socket(described: *const Described) -> i32 {
     // SAFETY: the verifier checks pointers that are handed to global functions; null is possible for it.
     let Some(&Described { sk, conn, tgid, flags }) = (unsafe { described.as_ref() }) else { return 0 };
     emit::record::<Open>(Urgency::Timer, |slot| {
-        let family = probe::<u16>(sk, offset!(family)).unwrap_or(0);
+        let family = probe::<u16>(sk, offset!(family));
         // SAFETY: `slot` is a reserved `Open`.
         unsafe {
             let mut header = emit::header(Kind::Open, tgid, conn);
@@ -51,9 +51,7 @@ extern "C" fn describe_socket(described: *const Described) -> i32 {
             (*slot).path_len = 0;
             (*slot).local_port = 0;
             (*slot).peer_port = 0;
-            (*slot).net = probe::<u64>(sk, offset!(net))
-                .and_then(|net| probe::<u32>(net, offset!(net_inum)))
-                .unwrap_or(0);
+            (*slot).net = probe::<u32>(probe::<u64>(sk, offset!(net)), offset!(net_inum));
             if family == AF_UNIX {
                 unix(sk, slot);
             } else {
@@ -81,8 +79,8 @@ pub(crate) fn own(sk: *const u8, tgid: u32, conn: &mut Conn) {
 unsafe fn inet(sk: u64, family: u16, slot: *mut Open) {
     // SAFETY: `slot` is a reserved `Open`.
     unsafe {
-        (*slot).local_port = probe::<u16>(sk, offset!(local_port)).unwrap_or(0);
-        (*slot).peer_port = u16::from_be(probe::<u16>(sk, offset!(peer_port)).unwrap_or(0));
+        (*slot).local_port = probe::<u16>(sk, offset!(local_port));
+        (*slot).peer_port = u16::from_be(probe::<u16>(sk, offset!(peer_port)));
         if family == AF_INET6 {
             probe_into(&raw mut (*slot).local, sk, offset!(local_v6));
             probe_into(&raw mut (*slot).peer, sk, offset!(peer_v6));
@@ -96,10 +94,10 @@ unsafe fn inet(sk: u64, family: u16, slot: *mut Open) {
 /// The accepted socket carries the listener's address, the connecting one mostly none: then the peer's is taken.
 #[inline(always)]
 unsafe fn unix(sk: u64, slot: *mut Open) {
-    let peer = probe::<u64>(sk, offset!(unix_peer)).unwrap_or(0);
-    let mut address = probe::<u64>(sk, offset!(unix_addr)).unwrap_or(0);
+    let peer = probe::<u64>(sk, offset!(unix_peer));
+    let mut address = probe::<u64>(sk, offset!(unix_addr));
     if address == 0 && peer != 0 {
-        address = probe::<u64>(peer, offset!(unix_addr)).unwrap_or(0);
+        address = probe::<u64>(peer, offset!(unix_addr));
     }
     // SAFETY: `slot` is a reserved `Open`.
     unsafe {
@@ -108,7 +106,7 @@ unsafe fn unix(sk: u64, slot: *mut Open) {
             return;
         }
         // sockaddr_un: two bytes of family, then the path (unix(7)).
-        let len = probe::<u32>(address, offset!(unix_addr_len)).unwrap_or(0).saturating_sub(2);
+        let len = probe::<u32>(address, offset!(unix_addr_len)).saturating_sub(2);
         if probe_into(&raw mut (*slot).path, address, offset!(unix_addr_name) + 2) {
             (*slot).path_len = if len > MAX_UNIX_PATH as u32 { MAX_UNIX_PATH as u16 } else { len as u16 };
         }

@@ -8,11 +8,13 @@ use aya_ebpf::{
 use tracer_common::{
     drops::KernelDrop,
     event::{DataHeader, Kind, flags},
-    limits::TAIL,
     process::{ANNOUNCED, EXCLUDED, SELECTED},
 };
 
-use super::describe::{AF_INET, AF_INET6, AF_UNIX};
+use super::{
+    decide::{NO_EVENT, decide_segment, pack, smaller},
+    describe::{AF_INET, AF_INET6, AF_UNIX},
+};
 use crate::{
     capture::{self, Segment},
     conn::{self, Conn, RECEIVED, SENT, mode},
@@ -20,9 +22,8 @@ use crate::{
     globals::{config, offset},
     kernel_read::field,
     maps::PROCESSES,
-    prefilter::{Start, classify},
     process::describe,
-    syscall,
+    syscall::{self, Buffers},
 };
 
 /// `SOCK_STREAM` (include/linux/net.h)
@@ -35,8 +36,6 @@ const MPTCP: u16 = 262;
 const NOT_CONSUMED: i32 = 0x2 | 0x2000;
 /// How many records pass between two looks at a process's flags: exclusion by the daemon takes effect within these.
 const RECHECK: u32 = 16;
-/// A response's budget, in response heads: a head split over several writes, and little of the body.
-const RESPONSE_BUDGET: u32 = 2;
 
 // match-proto: include/trace/events/sock.h: sock_send_length(struct sock *sk, int ret, int flags)
 #[btf_tracepoint(function = "sock_send_length")]
@@ -97,7 +96,7 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
     if result == 0 {
         if WAY == RECEIVED && conn.mode == mode::HTTP && conn.excluded == 0 {
             let head = data_header::<WAY>(conn, tgid, tid, 0, 0, flags::EOF);
-            capture::emit(&head, None, 0);
+            capture::emit_nothing(&head);
         }
         return;
     }
@@ -107,14 +106,19 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
     if conn.mode == mode::OWN || !allowed::<WAY>(conn, tgid) {
         return;
     }
-    let segment = capture::segment(syscall::buffers(tid), u64::from(len));
-    let Some(want) = wanted::<WAY>(conn, segment.as_ref(), len) else { return };
+    let buffers = syscall::buffers(tid);
+    let known = conn.mode == mode::HTTP && conn.budget[WAY] >= smaller(len, conn.cap[WAY]);
+    let segment = capture::segment(if known { Buffers::UNSEEN } else { buffers }, u64::from(len));
+    let want = if known { 0 } else { wanted(conn, WAY, &segment, len) };
+    if want == NO_EVENT {
+        return;
+    }
     if conn.opened == 0 {
         conn.opened = 1;
         conn.id = conn::next_id();
         super::describe::open(sk, tgid, conn);
     }
-    if segment.is_none() {
+    if buffers.kind == syscall::Kind::Unseen {
         emit::count(KernelDrop::UnseenBuffer);
     }
     // SAFETY: as above; the helper returns null or the same socket with its full type.
@@ -134,7 +138,11 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
         }
     };
     let head = data_header::<WAY>(conn, tgid, tid, position, len, tcp);
-    capture::emit(&head, segment.as_ref(), u64::from(want));
+    if known {
+        capture::copy_and_decide(conn, &head, buffers, smaller(len, conn.cap[WAY]));
+    } else {
+        capture::emit(&head, &segment, u64::from(want));
+    }
 }
 
 /// Whether `tgid` is to be traced; describes it to the daemon the first time.
@@ -150,90 +158,18 @@ fn allowed<const WAY: usize>(conn: &mut Conn, tgid: u32) -> bool {
     conn.excluded == 0
 }
 
-/// How many bytes of the segment are worth copying; `None`: it is no event at all. Updates the protocol state.
+/// How many bytes of the segment are worth copying, or [`NO_EVENT`]. Updates the protocol state.
 #[inline(always)]
-fn wanted<const WAY: usize>(conn: &mut Conn, segment: Option<&Segment>, len: u32) -> Option<u32> {
-    let Some((prefix, seen)) = segment.and_then(capture::prefix) else {
+fn wanted(conn: &mut Conn, way: usize, segment: &Segment, len: u32) -> u32 {
+    let (prefix, seen) = capture::prefix(segment);
+    if seen != 0 {
+        decide_segment(conn, prefix, seen, pack(len, way))
+    } else if conn.mode == mode::HTTP {
         // Unseen or unreadable: it counts only where HTTP is known to run.
-        return (conn.mode == mode::HTTP).then_some(0);
-    };
-    let want = if WAY == SENT {
-        decide_sent(conn, prefix, seen, len)
+        0
     } else {
-        decide_received(conn, prefix, seen, len)
-    };
-    (want != NO_EVENT).then_some(want)
-}
-
-/// What [`decide`] returns for a segment that is no event.
-const NO_EVENT: u32 = u32::MAX;
-
-/// A global function: see `capture`.
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn decide_sent(conn: *mut Conn, prefix: u64, seen: u32, len: u32) -> u32 {
-    // SAFETY: the verifier checks pointers that are handed to global functions; null is possible for it.
-    unsafe { conn.as_mut() }.map_or(NO_EVENT, |conn| decide::<SENT>(conn, prefix, seen, len))
-}
-
-/// A global function: see `capture`.
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn decide_received(conn: *mut Conn, prefix: u64, seen: u32, len: u32) -> u32 {
-    // SAFETY: as above.
-    unsafe { conn.as_mut() }.map_or(NO_EVENT, |conn| decide::<RECEIVED>(conn, prefix, seen, len))
-}
-
-/// `prefix` are the first `seen` (at most eight) of `len` bytes, little endian.
-#[inline(always)]
-fn decide<const WAY: usize>(conn: &mut Conn, mut prefix: u64, mut seen: u32, len: u32) -> u32 {
-    if conn.mode == mode::MAYBE && conn.partial_len[WAY] != 0 {
-        let known = u32::from(conn.partial_len[WAY]) & 7;
-        prefix = conn.partial[WAY] | (prefix << (8 * known));
-        seen = smaller(seen + known, 8);
+        NO_EVENT
     }
-    match classify(prefix, seen) {
-        Start::Request => {
-            conn.mode = mode::HTTP;
-            conn.budget[WAY] = config!(message_budget);
-            conn.budget[1 - WAY] = config!(response_head) * RESPONSE_BUDGET;
-            take::<WAY>(conn, smaller(len, config!(request_head)))
-        }
-        Start::Response => {
-            conn.mode = mode::HTTP;
-            conn.budget[WAY] = config!(response_head) * RESPONSE_BUDGET;
-            take::<WAY>(conn, smaller(len, config!(response_head)))
-        }
-        Start::Partial | Start::Other if conn.mode == mode::HTTP => {
-            take::<WAY>(conn, smaller(len, config!(request_head)))
-        }
-        Start::Partial => {
-            conn.mode = mode::MAYBE;
-            conn.partial[WAY] = prefix;
-            conn.partial_len[WAY] = seen as u8;
-            len
-        }
-        Start::Other => {
-            if conn.mode == mode::MAYBE && conn.partial_len[WAY] != 0 {
-                conn.mode = mode::UNKNOWN;
-                conn.partial_len = [0; 2];
-            }
-            NO_EVENT
-        }
-    }
-}
-
-#[inline(always)]
-const fn smaller(a: u32, b: u32) -> u32 {
-    if a < b { a } else { b }
-}
-
-/// Takes at most `want` bytes of the message's budget.
-#[inline(always)]
-fn take<const WAY: usize>(conn: &mut Conn, want: u32) -> u32 {
-    let got = smaller(want, conn.budget[WAY]);
-    conn.budget[WAY] -= got;
-    got
 }
 
 #[inline(always)]
@@ -256,5 +192,5 @@ fn data_header<const WAY: usize>(
     conn.number[WAY] = number.wrapping_add(1);
     let mut header = emit::header(Kind::Data, tgid, conn.id);
     header.flags = extra | if WAY == SENT { flags::SENT } else { 0 };
-    DataHeader { header, tid, number, position, len, captured: 0, reserved: 0, tail: [0; TAIL] }
+    DataHeader { header, tid, number, position, len, captured: 0, reserved: 0, tail: 0 }
 }

@@ -84,7 +84,7 @@ impl Stream {
             at.position = at.position.wrapping_add((rest - tail) as u32);
         }
         if tail > 0 {
-            self.run(&head.tail[TAIL - tail..], Follows::Maybe, at, consumer);
+            self.run(&head.tail.to_ne_bytes()[TAIL - tail..], Follows::Maybe, at, consumer);
         }
     }
 
@@ -254,7 +254,7 @@ mod tests {
             len,
             captured: bytes.len() as u32,
             reserved: 0,
-            tail: tail.copied().unwrap_or_default(),
+            tail: tail.map_or(0, |bytes| u64::from_ne_bytes(*bytes)),
         };
         stream.segment(&Segment { head, bytes }, lines);
     }
