@@ -1,6 +1,7 @@
 //! The repository's commands: `cargo xtask <command>`. One file per command.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod build;
 mod check;
 mod programs;
@@ -35,6 +36,9 @@ enum Command {
     Run(run::Args),
     /// Run every test that this machine can run, and say which were left out and why.
     Test(test::Args),
+    /// Measure what tracing costs on this machine.
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Check the house rules: file sizes, imports, unsafe code, forbidden words, links.
     Tidy,
     /// Formatting, clippy, tidy and dependency rules: what must pass before a commit.
@@ -47,6 +51,7 @@ fn main() -> ExitCode {
         Command::Build(args) => build::run(args),
         Command::Run(args) => run::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Bench(bench) => bench::run(&bench),
         Command::Tidy => tidy::run(),
         Command::Check => check::run(),
     };

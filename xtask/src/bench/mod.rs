@@ -1,0 +1,97 @@
+//! `cargo xtask bench <what>`: what the tracer costs, measured against the real daemon on this machine.
+//!
+//! | benchmark | question |
+//! |---|---|
+//! | overhead | what does a traced server pay, what does the daemon pay, is anything lost? |
+//! | start | how long until a service that already runs shows up? |
+//! | idle | what does the daemon use when nothing happens? |
+//! | pipeline | how many spans a second does the daemon's pipeline make? |
+//!
+//! Nothing here judges a figure: machines differ and are seldom quiet. Rounds with and without the tracer take turns,
+//! and ratios are taken within a round, so that what else the machine does falls on both sides.
+
+mod daemon;
+mod format;
+mod host;
+mod idle;
+mod load;
+mod measure;
+mod nginx;
+mod overhead;
+mod page;
+mod pipeline;
+mod process;
+mod receiver;
+mod report;
+mod start;
+mod wrk;
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::build;
+use crate::shell::{is_root, say, which};
+use crate::workspace::{Profile, Workspace};
+
+/// The benchmarks.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Bench {
+    /// nginx under load, with and without the tracer: throughput, latency, CPU, memory, losses.
+    Overhead(overhead::Args),
+    /// Time from the start of the daemon to the first span of a service that already runs, at an OTLP receiver.
+    Start(start::Args),
+    /// CPU time and context switches of the daemon when nothing is traced.
+    Idle(idle::Args),
+    /// Spans a second that the daemon's pipeline makes on one core, without a kernel.
+    Pipeline(pipeline::Args),
+}
+
+/// Options that the benchmarks with a daemon share.
+#[derive(Debug, Clone, clap::Args)]
+struct Common {
+    /// Measure this `tracer` instead of building one.
+    #[arg(long, value_name = "PATH")]
+    daemon: Option<PathBuf>,
+    /// One line of JSON instead of tables.
+    #[arg(long)]
+    json: bool,
+    /// Also put the tables into docs/overhead.md.
+    #[arg(long)]
+    write: bool,
+}
+
+/// `cargo xtask bench`.
+pub(crate) fn run(bench: &Bench) -> Result<()> {
+    match bench {
+        Bench::Overhead(args) => overhead::run(args),
+        Bench::Start(args) => start::run(args),
+        Bench::Idle(args) => idle::run(args),
+        Bench::Pipeline(args) => pipeline::run(args),
+    }
+}
+
+/// The daemon to measure, once it is sure that it can be: root, programs, a quiet machine.
+fn prepare(workspace: &Workspace, common: &Common, programs: &[(&str, &str)]) -> Result<PathBuf> {
+    if !is_root() {
+        bail!("This benchmark traces this host and so needs root; repeat it as root.");
+    }
+    for (program, package) in programs {
+        if which(program).is_none() {
+            bail!(
+                "The benchmark needs {program}, which is not here; install it (Debian's package is called {package})."
+            );
+        }
+    }
+    process::watch_signals()?;
+    let daemon = match &common.daemon {
+        Some(path) => path
+            .canonicalize()
+            .with_context(|| format!("There is no daemon at {}, which --daemon names.", path.display()))?,
+        None => build::build(workspace, Profile::Release)?,
+    };
+    for warning in host::warnings() {
+        say(warning);
+    }
+    Ok(daemon)
+}

@@ -1,0 +1,237 @@
+//! The figures of `cargo xtask bench overhead` as tables.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::format::{median, table, thousands};
+use super::measure::{ProgramCost, Sample, Traced};
+use super::overhead::{Page, Report, Round};
+use super::wrk;
+
+/// Prints a result: as tables for people, or as a line of JSON.
+pub(super) fn show(report: &impl Serialize, text: &str, json: bool) {
+    if json {
+        // Structs of numbers and texts: there is nothing that could not be written.
+        print(&serde_json::to_string(report).unwrap_or_default());
+    } else {
+        print(text);
+    }
+}
+
+/// The one thing that goes to standard output.
+#[expect(clippy::print_stdout, reason = "a benchmark reports to the terminal")]
+fn print(text: &str) {
+    println!("{}", text.trim_end());
+}
+
+/// The tables in Markdown.
+pub(super) fn text(report: &Report) -> String {
+    let mut text = String::new();
+    // Writing to memory does not fail.
+    let _ = writeln!(text, "{}", report.host.line());
+    let _ = writeln!(text, "`{}`\n", report.command);
+    for page in &report.saturated {
+        let _ = writeln!(text, "**Saturated, {}** ({})\n", page.name, rounds(&page.rounds));
+        let _ = writeln!(text, "{}", table(&saturated(page)));
+        let _ = writeln!(text, "{}", accounts(&page.rounds));
+    }
+    let _ = writeln!(text, "**Kernel programs** (one more round, timed by the kernel, which itself costs)\n");
+    let _ = writeln!(text, "{}", table(&programs(&report.timed)));
+    let _ = writeln!(
+        text,
+        "**At {} requests/s, static page** ({})\n",
+        thousands(report.rate as f64),
+        rounds(&report.fixed)
+    );
+    let _ = writeln!(text, "{}", table(&fixed(&report.fixed)));
+    let reached = median(report.fixed.iter().map(|round| round.base.load.rate));
+    if reached < report.rate as f64 * REACHED {
+        let _ = writeln!(
+            text,
+            "The machine did not reach that rate without the tracer either ({} requests/s), so the latencies say nothing.\n",
+            thousands(reached)
+        );
+    }
+    let _ = writeln!(text, "{}", accounts(&report.fixed));
+    text
+}
+
+/// The part of a rate that counts as reached.
+const REACHED: f64 = 0.98;
+
+fn rounds(rounds: &[Round]) -> String {
+    match rounds.len() {
+        1 => "1 round".to_owned(),
+        count => format!("medians of {count} rounds; ratios within a round"),
+    }
+}
+
+type Value = fn(&Sample) -> f64;
+type DaemonValue = fn(&Traced) -> f64;
+type Figure<V> = (&'static str, V, fn(f64) -> String);
+
+/// What is compared between variants.
+const COMPARED: [Figure<Value>; 4] = [
+    ("requests/s", |sample| sample.load.rate, thousands),
+    ("latency p50, µs", |sample| sample.load.p50_us, thousands),
+    ("latency p99, µs", |sample| sample.load.p99_us, thousands),
+    ("CPU of nginx, µs/request", |sample| sample.server_cpu_us, hundredths),
+];
+
+/// What only a daemon has.
+const DAEMON: [Figure<DaemonValue>; 2] = [
+    ("CPU of the daemon, µs/request", |tracer| tracer.cpu_us, hundredths),
+    ("memory of the daemon (RSS), MiB", |tracer| tracer.rss_mib, thousands),
+];
+
+fn hundredths(value: f64) -> String {
+    format!("{value:.2}")
+}
+
+fn saturated(page: &Page) -> Vec<Vec<String>> {
+    let rounds = &page.rounds;
+    let exported = |value: Value| {
+        let pairs =
+            rounds.iter().filter_map(|round| Some((value(&round.base), value(round.exported.as_ref()?))));
+        pairs.collect::<Vec<_>>()
+    };
+    let mut rows = vec![row(["", "without", "traced", "ratio", "traced, OTLP", "ratio"])];
+    for (name, value, show) in COMPARED {
+        let mut cells = compared(rounds, name, value, show);
+        let pairs = exported(value);
+        cells.push(show(median(pairs.iter().map(|&(_, exported)| exported))));
+        cells.push(ratio(pairs));
+        rows.push(cells);
+    }
+    for (name, value, show) in DAEMON {
+        let exporting = rounds.iter().filter_map(|round| round.exported.as_ref()?.tracer.as_ref());
+        rows.push(row([name, "", &daemon(rounds, value, show), "", &show(median(exporting.map(value)))]));
+    }
+    rows
+}
+
+fn fixed(rounds: &[Round]) -> Vec<Vec<String>> {
+    let mut rows = vec![row(["", "without", "traced", "ratio"])];
+    rows.extend(COMPARED.map(|(name, value, show)| compared(rounds, name, value, show)));
+    rows.extend(DAEMON.map(|(name, value, show)| row([name, "", &daemon(rounds, value, show)])));
+    rows
+}
+
+fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
+    cells.map(str::to_owned).to_vec()
+}
+
+fn compared(rounds: &[Round], name: &str, value: Value, show: fn(f64) -> String) -> Vec<String> {
+    let pairs: Vec<(f64, f64)> =
+        rounds.iter().map(|round| (value(&round.base), value(&round.traced))).collect();
+    let without = show(median(pairs.iter().map(|&(base, _)| base)));
+    let traced = show(median(pairs.iter().map(|&(_, traced)| traced)));
+    vec![name.to_owned(), without, traced, ratio(pairs)]
+}
+
+fn daemon(rounds: &[Round], value: DaemonValue, show: fn(f64) -> String) -> String {
+    show(median(rounds.iter().filter_map(|round| round.traced.tracer.as_ref()).map(value)))
+}
+
+/// The median of the ratios of pairs.
+fn ratio(pairs: Vec<(f64, f64)>) -> String {
+    hundredths(median(pairs.into_iter().filter(|&(base, _)| base > 0.0).map(|(base, traced)| traced / base)))
+}
+
+/// What became of the requests, round by round.
+fn accounts(rounds: &[Round]) -> String {
+    let mut text = String::new();
+    for (at, round) in rounds.iter().enumerate() {
+        let variants = [("traced", Some(&round.traced)), ("traced, OTLP", round.exported.as_ref())];
+        for (name, sample) in variants.into_iter().filter_map(|(name, sample)| Some((name, sample?))) {
+            let Some(tracer) = &sample.tracer else { continue };
+            let _ = write!(
+                text,
+                "- Round {}, {name}: {} requests, {} spans ({}); {}.",
+                at + 1,
+                thousands(sample.load.requests as f64),
+                thousands(tracer.spans as f64),
+                verdict(tracer.surplus),
+                losses(tracer)
+            );
+            if tracer.exported > 0 {
+                let _ = write!(
+                    text,
+                    " Exported: {} spans of {:.0} bytes.",
+                    thousands(tracer.exported as f64),
+                    tracer.bytes_per_span
+                );
+            }
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// Whether the number of spans is what it must be: two for each request, and two for each that was in flight when
+/// the load ended, which the load does not count.
+fn verdict(surplus: i64) -> String {
+    let in_flight = 2 * wrk::CONNECTIONS as i64;
+    match surplus {
+        0 => "exactly two each".to_owned(),
+        1.. if surplus <= in_flight => format!("two each, and {surplus} of requests in flight at the end"),
+        1.. => format!("two each, and {surplus} of other HTTP on this host"),
+        _ => format!("{} MISSING", -surplus),
+    }
+}
+
+fn losses(tracer: &Traced) -> String {
+    let list = |drops: &std::collections::BTreeMap<String, u64>| {
+        let items = drops.iter().map(|(reason, count)| format!("{} {reason}", thousands(*count as f64)));
+        items.collect::<Vec<_>>().join(", ")
+    };
+    let mut text =
+        if tracer.lost.is_empty() { "none lost".to_owned() } else { format!("LOST: {}", list(&tracer.lost)) };
+    if !tracer.by_design.is_empty() {
+        let _ = write!(text, "; left out by design: {}", list(&tracer.by_design));
+    }
+    text
+}
+
+fn programs(sample: &Sample) -> Vec<Vec<String>> {
+    let mut rows = vec![row(["program", "runs/request", "ns/run", "ns/request"])];
+    let programs: &[ProgramCost] = sample.tracer.as_ref().map_or(&[], |tracer| &tracer.programs);
+    let requests = sample.load.requests.max(1) as f64;
+    for program in programs.iter().filter(|program| program.runs > 0) {
+        rows.push(vec![
+            program.name.clone(),
+            hundredths(program.runs as f64 / requests),
+            thousands(program.nanoseconds as f64 / program.runs as f64),
+            thousands(program.nanoseconds as f64 / requests),
+        ]);
+    }
+    let sum = |value: fn(&ProgramCost) -> u64| programs.iter().map(value).sum::<u64>() as f64;
+    let (runs, nanoseconds) = (sum(|program| program.runs), sum(|program| program.nanoseconds));
+    rows.push(vec![
+        "all, both ends".to_owned(),
+        hundredths(runs / requests),
+        thousands(nanoseconds / runs.max(1.0)),
+        thousands(nanoseconds / requests),
+    ]);
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_spans_are_not_explained_away() {
+        assert_eq!(verdict(0), "exactly two each");
+        assert_eq!(verdict(32), "two each, and 32 of requests in flight at the end");
+        assert_eq!(verdict(33), "two each, and 33 of other HTTP on this host");
+        assert_eq!(verdict(-1), "1 MISSING");
+    }
+
+    #[test]
+    fn ratios_are_taken_within_a_round() {
+        assert_eq!(ratio(vec![(100.0, 90.0), (10.0, 5.0), (1000.0, 800.0)]), "0.80");
+        assert_eq!(ratio(vec![(0.0, 1.0)]), "0.00");
+    }
+}
