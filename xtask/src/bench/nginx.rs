@@ -62,7 +62,7 @@ pub(super) fn free_address() -> Result<SocketAddr> {
 
 /// The static page, about 600 bytes.
 fn page() -> String {
-    let lines = (1..=12).map(|line| format!("<li>A line of a page, number {line:02}.</li>\n"));
+    let lines = (1..=14).map(|line| format!("<li>A line of a page, number {line:02}.</li>\n"));
     format!(
         "<!doctype html>\n<title>A page</title>\n<h1>A page</h1>\n<ul>\n{}</ul>\n",
         lines.collect::<String>()
