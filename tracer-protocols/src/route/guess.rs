@@ -71,6 +71,11 @@ pub fn guess(path: &str, out: &mut String) {
 }
 
 fn push_segment(segment: &str, out: &mut String) {
+    if word::is_plain(segment) {
+        // What most segments are; all that follows would come to the same.
+        out.push_str(segment);
+        return;
+    }
     // Matrix parameters (RFC 3986 section 3.3) hold values such as session ids.
     let (segment, matrix) = match segment.split_once(';') {
         Some((before, _)) => (before, true),

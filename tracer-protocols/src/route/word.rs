@@ -27,6 +27,11 @@ const OPAQUE: usize = 10;
 /// Letters without vowels among them, or nearly, that no language writes in one word.
 const UNSPEAKABLE: usize = 12;
 
+/// A word of lower-case letters, too short for anything but a name.
+pub(super) fn is_plain(word: &str) -> bool {
+    word.len() < OPAQUE && word.bytes().all(|b| b.is_ascii_lowercase())
+}
+
 /// Tells what `word` is: letters and digits only.
 pub(super) fn classify(word: &str) -> Word {
     let bytes = word.as_bytes();

@@ -271,7 +271,7 @@ impl Correlator {
         exchange.last_ns = exchange.last_ns.min(open.end_bound_ns).max(exchange.start_ns);
         match open.kind {
             SpanKind::Server => {
-                self.threads.end(open.tid, exchange.id, exchange.last_ns);
+                self.threads.end(open.tid, exchange.id);
                 if let Some(context) = open.context {
                     let key = (open.tgid, context.trace_id, context.span_id);
                     if let Some(in_hand) = self.forwarded.get_mut(&key) {

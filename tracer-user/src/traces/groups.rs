@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
+use smallvec::{SmallVec, smallvec};
 
 use super::ids::Ids;
 use crate::spans::{
@@ -17,6 +18,9 @@ pub(super) type GroupId = u64;
 const SAMPLED: u8 = 0x01;
 const RANDOM: u8 = 0x02;
 
+/// Open exchanges of a group: seldom more than a call's two ends, and what it was made for.
+pub(super) type Open = SmallVec<[ExchangeId; 4]>;
+
 /// A trace in the making.
 #[derive(Debug, Default)]
 pub(super) struct Group {
@@ -25,7 +29,7 @@ pub(super) struct Group {
     /// Flags of the header that fixed it.
     pub(super) flags: Option<u8>,
     /// Exchanges that are not over.
-    pub(super) open: Vec<ExchangeId>,
+    pub(super) open: Open,
     /// Spans that are over and wait for the others; their trace id is not filled in yet.
     pub(super) finished: Vec<Span>,
     /// When the first of `finished` ended.
@@ -46,7 +50,7 @@ impl Groups {
     /// A new group with one open exchange.
     pub(super) fn create(&mut self, exchange: ExchangeId) -> GroupId {
         self.last += 1;
-        let group = Group { open: vec![exchange], ..Group::default() };
+        let group = Group { open: smallvec![exchange], ..Group::default() };
         self.by_id.insert(self.last, group);
         self.last
     }
@@ -68,14 +72,14 @@ impl Groups {
     }
 
     /// Makes two compatible groups one. Returns the id that stays and the open exchanges that moved to it.
-    pub(super) fn merge(&mut self, a: GroupId, b: GroupId) -> (GroupId, Vec<ExchangeId>) {
+    pub(super) fn merge(&mut self, a: GroupId, b: GroupId) -> (GroupId, Open) {
         if a == b {
-            return (a, Vec::new());
+            return (a, Open::new());
         }
         let size =
             |id| self.by_id.get(&id).map_or(0, |group: &Group| group.open.len() + group.finished.len());
         let (stays, goes) = if size(a) >= size(b) { (a, b) } else { (b, a) };
-        let Some(gone) = self.by_id.remove(&goes) else { return (stays, Vec::new()) };
+        let Some(gone) = self.by_id.remove(&goes) else { return (stays, Open::new()) };
         if let Some(group) = self.by_id.get_mut(&stays) {
             group.trace_id = group.trace_id.or(gone.trace_id);
             group.flags = group.flags.or(gone.flags);
@@ -98,8 +102,12 @@ impl Groups {
         now_ns: u64,
     ) -> Option<&mut Group> {
         let group = self.by_id.get_mut(&id)?;
-        group.open.retain(|&open| open != exchange);
+        group.open.retain(|open| *open != exchange);
         if let Some(span) = span {
+            if group.finished.is_empty() {
+                // Mostly the others that are open are all that will come.
+                group.finished.reserve_exact(group.open.len() + 1);
+            }
             group.finished.push(span);
             group.waiting_since_ns.get_or_insert(now_ns);
             self.waiting_spans += 1;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
+use smallvec::SmallVec;
 
 use crate::spans::exchange::ExchangeId;
 
@@ -18,7 +19,7 @@ pub(super) struct Threads {
 
 #[derive(Debug, Default)]
 struct Thread {
-    in_hand: Vec<ExchangeId>,
+    in_hand: SmallVec<[ExchangeId; 2]>,
     distrusted_until_ns: u64,
 }
 
@@ -33,11 +34,10 @@ impl Threads {
     }
 
     /// A request that `tid` read is answered.
-    pub(super) fn end(&mut self, tid: u32, exchange: ExchangeId, now_ns: u64) {
-        let Some(thread) = self.threads.get_mut(&tid) else { return };
-        thread.in_hand.retain(|&other| other != exchange);
-        if thread.in_hand.is_empty() && thread.distrusted_until_ns <= now_ns {
-            self.threads.remove(&tid);
+    pub(super) fn end(&mut self, tid: u32, exchange: ExchangeId) {
+        // The thread stays until it is swept: it will soon read another one.
+        if let Some(thread) = self.threads.get_mut(&tid) {
+            thread.in_hand.retain(|other| *other != exchange);
         }
     }
 
@@ -66,8 +66,9 @@ mod tests {
         threads.begin(7, 1, 0);
         assert_eq!(threads.handling(7, 1), Some(1));
         assert_eq!(threads.handling(8, 1), None);
-        threads.end(7, 1, 2);
+        threads.end(7, 1);
         assert_eq!(threads.handling(7, 3), None);
+        threads.sweep(3);
         assert!(threads.threads.is_empty());
     }
 
@@ -77,10 +78,10 @@ mod tests {
         threads.begin(7, 1, 0);
         threads.begin(7, 2, 1);
         assert_eq!(threads.handling(7, 2), None);
-        threads.end(7, 1, 3);
+        threads.end(7, 1);
         assert_eq!(threads.handling(7, 4), None, "the call may still belong to request 1");
         assert_eq!(threads.handling(7, 2 + DISTRUST_NS), Some(2));
-        threads.end(7, 2, 5);
+        threads.end(7, 2);
         threads.sweep(5);
         assert_eq!(threads.threads.len(), 1);
         threads.sweep(2 + DISTRUST_NS);
