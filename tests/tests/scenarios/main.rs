@@ -4,6 +4,7 @@
 
 mod backends;
 mod context;
+mod event_loops;
 mod failures;
 mod framing;
 mod harness;

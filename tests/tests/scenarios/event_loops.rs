@@ -1,0 +1,85 @@
+//! Python event loops: many requests in one thread, and calls handed to a pool of threads.
+
+use std::thread;
+
+use tracer_tests::{
+    apps::{curl, python, threaded_backend},
+    client::Client,
+    ports::free_port,
+    scenario::Scenario,
+    service::{Listens, Service},
+    span::ReceivedSpan,
+    tree::{assert_edges_keep_path, assert_trees},
+};
+
+fn front(scenario: &Scenario, script: &str, backend: &Service) -> Service {
+    let port = free_port();
+    let command = python(script, [port.to_string(), backend.url("")]);
+    Service::start(scenario, script, command, Listens::port(port))
+}
+
+/// Eight clients, each with a connection of its own and twenty requests.
+fn at_once(server: &Service, prefix: &str) {
+    let address = server.address();
+    thread::scope(|scope| {
+        for client in 0..8 {
+            scope.spawn(move || {
+                let mut connection = Client::connect(address);
+                for number in 0..20 {
+                    assert_eq!(connection.get(&format!("{prefix}/{client}/{number}")).status, 200);
+                }
+            });
+        }
+    });
+}
+
+/// An edge may be missing where nothing tells whose call it was, but none may be wrong, and no span is missing.
+fn assert_whole(spans: &[ReceivedSpan], front: &str) {
+    assert_edges_keep_path(spans);
+    for (kind, service) in
+        [("CLIENT", "test"), ("SERVER", front), ("CLIENT", front), ("SERVER", "threaded_backend")]
+    {
+        let is = |span: &&ReceivedSpan| span.kind == kind && tracer_tests::tree::service(span) == service;
+        assert_eq!(spans.iter().filter(is).count(), 160, "{kind} spans of {service}");
+    }
+}
+
+#[test]
+fn aiohttp_one_request_after_the_other() {
+    let scenario = Scenario::start("aiohttp-sequence");
+    let backend = threaded_backend(&scenario, None);
+    let front = front(&scenario, "aiohttp_front.py", &backend);
+    let daemon = scenario.daemon();
+    for _ in 0..10 {
+        curl([front.url("/aiohttp/hello")]);
+    }
+    assert_trees(
+        &scenario.finish(daemon, "/aiohttp", 40),
+        r#"
+        10 x CLIENT curl "GET" 200
+          SERVER aiohttp_front "GET /aiohttp/hello" 200 by socket
+            CLIENT aiohttp_front "GET" 200 by thread
+              SERVER threaded_backend "GET /aiohttp/hello" 200 by socket
+        "#,
+    );
+}
+
+#[test]
+fn aiohttp_requests_at_once_have_no_wrong_parent() {
+    let scenario = Scenario::start("aiohttp-at-once");
+    let backend = threaded_backend(&scenario, None);
+    let front = front(&scenario, "aiohttp_front.py", &backend);
+    let daemon = scenario.daemon();
+    at_once(&front, "/aiohttp-many");
+    assert_whole(&scenario.finish(daemon, "/aiohttp-many", 640), "aiohttp_front");
+}
+
+#[test]
+fn fastapi_calls_from_its_pool_have_no_wrong_parent() {
+    let scenario = Scenario::start("fastapi-at-once");
+    let backend = threaded_backend(&scenario, None);
+    let front = front(&scenario, "fastapi_front.py", &backend);
+    let daemon = scenario.daemon();
+    at_once(&front, "/fastapi");
+    assert_whole(&scenario.finish(daemon, "/fastapi", 640), "fastapi_front");
+}
