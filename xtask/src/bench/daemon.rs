@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
-use super::process::{Running, pause, wait_until};
+use super::process::{Running, pause, service, wait_until};
 
 /// What the daemon says once its programs are attached.
 const ATTACHED: &str = "tracer is attached";
@@ -76,7 +76,7 @@ impl Daemon {
     pub(super) fn launch(binary: &Path, directory: &Path, receiver: Option<SocketAddr>) -> Result<Self> {
         let socket = directory.join("tracer.sock");
         let log = directory.join("tracer.log");
-        let mut command = Command::new(binary);
+        let mut command = service(binary);
         for (name, _) in std::env::vars_os() {
             // Settings of the person who measures are none of the measured.
             if name.to_string_lossy().starts_with("OTEL_") || name.to_string_lossy().starts_with("TRACER_") {

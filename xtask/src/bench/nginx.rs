@@ -3,12 +3,11 @@
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::process::{Running, wait_until};
+use super::process::{Running, service, wait_until};
 
 /// How long nginx may take to listen.
 const START: Duration = Duration::from_secs(10);
@@ -32,7 +31,7 @@ impl Nginx {
         fs::write(&file, configuration(directory, address))
             .with_context(|| format!("{} could not be written.", file.display()))?;
         let mut process = Running::start(
-            Command::new("nginx").arg("-p").arg(directory).arg("-e").arg(&log).arg("-c").arg(&file),
+            service("nginx").arg("-p").arg(directory).arg("-e").arg(&log).arg("-c").arg(&file),
         )?;
         let listens = wait_until(START, || match process.ended()? {
             Some(status) => bail!(

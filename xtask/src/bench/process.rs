@@ -1,7 +1,7 @@
 //! Programs that a benchmark starts: each is ended by its own id, whatever happens to the benchmark.
 
+use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, OnceLock, atomic::AtomicBool, atomic::Ordering};
 use std::thread::sleep;
@@ -63,6 +63,16 @@ pub(super) fn wait_until<T>(
     }
 }
 
+/// A program in a session of its own, as a service has one. The scheduler shares CPUs between sessions first
+/// (`CONFIG_SCHED_AUTOGROUP`): in that of a terminal the daemon would have to share with the load. And Ctrl-C reaches this process
+/// alone, which then ends the others in order.
+pub(super) fn service(program: impl AsRef<OsStr>) -> Command {
+    // setsid(1) executes the program in its own place, so the process id stays.
+    let mut command = Command::new("setsid");
+    command.arg(program);
+    command
+}
+
 /// A running program. Ended when dropped.
 #[derive(Debug)]
 pub(super) struct Running {
@@ -71,15 +81,14 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Starts a program that reads nothing.
+    /// Starts a program made by [`service`], which reads nothing.
     pub(super) fn start(command: &mut Command) -> Result<Self> {
-        let name = command.get_program().to_string_lossy().rsplit('/').next().unwrap_or_default().to_owned();
-        // A group of its own: Ctrl-C reaches this process alone, which then ends the others in order.
+        let program = command.get_args().next().unwrap_or_default().to_string_lossy().into_owned();
+        let name = program.rsplit('/').next().unwrap_or_default().to_owned();
         let child = command
             .stdin(Stdio::null())
-            .process_group(0)
             .spawn()
-            .with_context(|| format!("{name} could not be started."))?;
+            .with_context(|| format!("{name} could not be started by setsid."))?;
         Ok(Self { child, name })
     }
 
@@ -175,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_program_is_ended_when_it_is_dropped() {
-        let running = Running::start(Command::new("sleep").arg("60")).expect("sleep starts");
+        let running = Running::start(service("sleep").arg("60")).expect("sleep starts");
         let process = format!("/proc/{}", running.pid());
         assert!(fs::metadata(&process).is_ok());
         drop(running);
@@ -184,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_failure_is_named() {
-        let running = Running::start(Command::new("false").arg("x")).expect("false starts");
+        let running = Running::start(service("false").arg("x")).expect("false starts");
         let error = running.finish(Duration::from_secs(10)).expect_err("false fails");
         assert_eq!(error.to_string(), "false ended with exit status: 1.");
     }

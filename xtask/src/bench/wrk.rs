@@ -4,12 +4,11 @@ use std::fs::File;
 use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::process::Running;
+use super::process::{Running, service};
 
 /// Connections, and so the most requests in flight.
 pub(super) const CONNECTIONS: u64 = 16;
@@ -31,7 +30,7 @@ pub(super) struct Outcome {
 pub(super) fn run(address: SocketAddr, path: &str, seconds: u64, directory: &Path) -> Result<Outcome> {
     let file = directory.join("wrk.txt");
     let output = File::create(&file).with_context(|| format!("{} could not be written.", file.display()))?;
-    let mut command = Command::new("wrk");
+    let mut command = service("wrk");
     command.args(["--latency", "-t1", &format!("-c{CONNECTIONS}"), &format!("-d{seconds}s")]);
     command.arg(format!("http://{address}{path}")).stdout(output);
     Running::start(&mut command)?.finish(Duration::from_secs(seconds + 30))?;
