@@ -52,6 +52,8 @@ offsets! {
     kind: "sock"."sk_type",
     /// Protocol (`IPPROTO_TCP`).
     protocol: "sock"."sk_protocol",
+    /// The file that applications hold; null once all have closed it.
+    socket: "sock"."sk_socket",
     /// Pending error, set by a reset.
     error: "sock"."sk_err",
     /// Next sequence number that the network will deliver; behind the FIN once one was received.

@@ -14,6 +14,12 @@ pub enum CloseKind {
     Gone = 3,
 }
 
+/// Bits of [`Header::flags`] for [`Close`].
+pub mod close_flags {
+    /// No application holds the socket any more: nothing more will be read from it.
+    pub const ORPHANED: u16 = 1;
+}
+
 /// See [`CloseKind`].
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]

@@ -6,7 +6,7 @@ mod exit;
 mod open;
 mod process;
 
-pub use close::{Close, CloseKind};
+pub use close::{Close, CloseKind, close_flags};
 pub use data::{Data, DataHeader, flags};
 pub use exit::Exit;
 pub use open::{Family, Open, open_flags};

@@ -3,7 +3,7 @@
 use aya_ebpf::{
     helpers::generated::bpf_skc_to_tcp_sock, macros::btf_tracepoint, programs::BtfTracePointContext,
 };
-use tracer_common::event::{Close, CloseKind, Kind};
+use tracer_common::event::{Close, CloseKind, Kind, close_flags};
 
 use crate::{
     conn::{self, RECEIVED, SENT, mode},
@@ -33,8 +33,9 @@ pub(crate) fn sock_state(ctx: BtfTracePointContext) -> i32 {
     if conn.opened == 0 && conn.mode != mode::OWN {
         return 0;
     }
-    // SAFETY: as above; the offset is that of sk_err.
-    let error = unsafe { field::<u32>(sk, offset!(error)) };
+    // SAFETY: as above; the offsets are those of sk_err and sk_socket.
+    let (error, orphaned) =
+        unsafe { (field::<u32>(sk, offset!(error)), field::<u64>(sk, offset!(socket)) == 0) };
     // SAFETY: as above; the helper returns null or the same socket with its full type.
     let (sent_end, received_end, has_ends) = unsafe {
         let stream = bpf_skc_to_tcp_sock(sk.cast_mut().cast()).cast::<u8>().cast_const();
@@ -46,6 +47,7 @@ pub(crate) fn sock_state(ctx: BtfTracePointContext) -> i32 {
     };
     let mut header = emit::header(Kind::Close, 0, conn.id);
     header.detail = kind as u8;
+    header.flags = if orphaned { close_flags::ORPHANED } else { 0 };
     let close = Close {
         header,
         error,

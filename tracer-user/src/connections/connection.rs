@@ -1,6 +1,6 @@
 //! One end of a connection.
 
-use tracer_common::event::{Close, CloseKind};
+use tracer_common::event::{Close, CloseKind, close_flags};
 
 use super::{ends::Ends, stream::Stream};
 use crate::{
@@ -72,8 +72,8 @@ impl Connection {
         self.http.ended(Way::Received, now_ns, &self.ends, sink);
     }
 
-    /// A step of the connection's end. Returns whether the connection is gone. Bytes that had arrived before a reset may
-    /// still be read after it: the caller keeps a gone connection for a moment, then calls [`Self::leave`].
+    /// A step of the connection's end. Returns whether the connection is gone. What had arrived before may still be read
+    /// after it: the caller keeps a gone connection for a moment, then calls [`Self::leave`].
     pub(crate) fn close<S: ExchangeSink>(&mut self, kind: CloseKind, close: &Close, sink: &mut S) -> bool {
         let now_ns = close.header.time_ns;
         match kind {
@@ -86,11 +86,15 @@ impl Connection {
             CloseKind::Gone => {
                 self.check_close(Way::Sent, close, sink);
                 self.check_close(Way::Received, close, sink);
-                if close.error == 0 {
+                let failure = Failure::from_errno(close.error);
+                self.gone = Some((failure, now_ns));
+                if failure == Failure::ConnectionClosed {
                     self.http.ended(Way::Sent, now_ns, &self.ends, sink);
-                    self.http.ended(Way::Received, now_ns, &self.ends, sink);
                 }
-                self.gone = Some((Failure::from_errno(close.error), now_ns));
+                if close.header.flags & close_flags::ORPHANED != 0 || self.http.is_server() == Some(true) {
+                    // Nothing more will be read, or what is read cannot be answered.
+                    self.leave(sink);
+                }
                 true
             }
         }
@@ -99,6 +103,9 @@ impl Connection {
     /// A gone connection is forgotten: what is still open ended when it went.
     pub(crate) fn leave<S: ExchangeSink>(&mut self, sink: &mut S) {
         if let Some((failure, at_ns)) = self.gone {
+            if failure == Failure::ConnectionClosed {
+                self.http.ended(Way::Received, at_ns, &self.ends, sink);
+            }
             self.http.abort(failure, at_ns, &self.ends, sink);
         }
     }

@@ -36,8 +36,10 @@ type Tuple = (IpAddr, u16, IpAddr, u16);
 pub struct Tracker {
     connections: LruCache<u64, Connection, RandomState>,
     limits: Limits,
-    /// Connections that are gone, with when: bytes that came before may be read after.
+    /// Connections that are gone, with when.
     leaving: VecDeque<(u64, u64)>,
+    /// As `leaving`, with requests in flight: their answers may have arrived and be read later.
+    unread: VecDeque<(u64, u64)>,
     /// The tracer's own connections, by id and as their other end sees them.
     own: LruCache<u64, Tuple, RandomState>,
     own_mirrored: HashSet<Tuple, RandomState>,
@@ -45,6 +47,8 @@ pub struct Tracker {
 
 /// How long a connection is kept after it is gone, nanoseconds.
 const LINGER_NS: u64 = 500_000_000;
+/// How long it is kept if a request is in flight on it.
+const UNREAD_NS: u64 = 5_000_000_000;
 
 /// The tracer's own connections: a handful of exporters.
 const MAX_OWN: usize = 1024;
@@ -56,6 +60,7 @@ impl Tracker {
             connections: LruCache::unbounded_with_hasher(RandomState::default()),
             limits,
             leaving: VecDeque::new(),
+            unread: VecDeque::new(),
             own: LruCache::unbounded_with_hasher(RandomState::default()),
             own_mirrored: HashSet::default(),
         }
@@ -133,18 +138,21 @@ impl Tracker {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let gone = if connection.own { kind == CloseKind::Gone } else { connection.close(kind, close, sink) };
         if gone {
-            self.leaving.push_back((close.header.time_ns, id));
+            let queue = if connection.is_idle() { &mut self.leaving } else { &mut self.unread };
+            queue.push_back((close.header.time_ns, id));
         }
     }
 
     /// Forgets connections that went a while ago.
     pub fn bury<S: ExchangeSink>(&mut self, now_ns: u64, sink: &mut S) {
-        while let Some(&(gone_ns, id)) = self.leaving.front()
-            && gone_ns + LINGER_NS <= now_ns
-        {
-            self.leaving.pop_front();
-            if let Some(mut connection) = self.connections.pop(&id) {
-                connection.leave(sink);
+        for (queue, linger_ns) in [(&mut self.leaving, LINGER_NS), (&mut self.unread, UNREAD_NS)] {
+            while let Some(&(gone_ns, id)) = queue.front()
+                && gone_ns + linger_ns <= now_ns
+            {
+                queue.pop_front();
+                if let Some(mut connection) = self.connections.pop(&id) {
+                    connection.leave(sink);
+                }
             }
         }
     }

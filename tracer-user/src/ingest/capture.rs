@@ -20,6 +20,9 @@ const BUSY_PAUSE: Duration = Duration::from_millis(10);
 /// How long to sleep when nothing is going on. A process's first request wakes the daemon by itself.
 const IDLE_PAUSE: Duration = Duration::from_millis(100);
 
+/// Niceness of the capture thread (setpriority(2); Linux keeps it for each thread).
+const NICE: i32 = -10;
+
 /// The running kernel side with its rings.
 pub struct Capture {
     /// The kernel side.
@@ -32,6 +35,10 @@ pub struct Capture {
 impl Capture {
     /// Attaches the programs of a loaded kernel side.
     pub fn start(mut kernel: Kernel) -> Result<Self, LoadError> {
+        // The rings overflow while this thread waits for a CPU behind the very load that it traces. It needs little, but soon.
+        if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+            tracing::debug!(%error, "the capture thread runs at normal priority");
+        }
         // Edge-triggered: a ring with data in it is not news, only a wake-up of the kernel side is.
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(LoadError::Epoll)?;
         for ring in &kernel.rings {

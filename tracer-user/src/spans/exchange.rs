@@ -28,6 +28,9 @@ pub struct Exchange {
     pub tid: u32,
     /// Position of the request's first byte in its stream, modulo 2^32: the same number at both ends of a TCP connection.
     pub position: u32,
+    /// The first thing seen on its connection was a request. Where an answer came first, the connection was in use before the
+    /// tracer looked at it, and positions that are mere byte counts are not those of the other end.
+    pub from_start: bool,
     /// First byte of the request, CLOCK_MONOTONIC nanoseconds.
     pub start_ns: u64,
     /// Last byte of the response so far, or the first of the request.

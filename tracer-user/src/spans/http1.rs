@@ -23,6 +23,8 @@ use crate::{
 pub struct Http1 {
     /// The direction that carries requests, once known.
     requests: Option<Way>,
+    /// See [`Exchange::from_start`].
+    from_start: bool,
     parsers: [Option<Parser>; 2],
     in_flight: InFlight,
     /// Which answer belongs to which request cannot be told any more.
@@ -140,6 +142,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
             },
             response: None,
             failure: None,
+            from_start: self.http.from_start,
             incomplete: false,
         };
         self.http.reading = Some(exchange.id);
@@ -195,6 +198,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
         match detect(bytes) {
             Detection::Request => {
                 self.http.requests = Some(self.way);
+                self.http.from_start = true;
                 Ok(Side::Request)
             }
             Detection::Response => {

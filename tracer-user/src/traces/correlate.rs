@@ -281,7 +281,14 @@ impl Correlator {
                         }
                     }
                 }
-                let waits_under = self.joins.key_of_waiting(exchange, ends);
+                let mut waits_under = self.joins.key_of_waiting(exchange, ends);
+                if let Some(key) = waits_under
+                    && !self.joins.may_come_from_here(&key)
+                {
+                    // Nobody is to be waited for.
+                    self.joins.forget_key(key, exchange.id);
+                    waits_under = None;
+                }
                 return Some(Closed { open, waits_under });
             }
             SpanKind::Client => {

@@ -1,6 +1,9 @@
 //! Both ends of one socket on this host: the same request seen twice.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::{
+    collections::{HashMap, HashSet},
+    net::IpAddr,
+};
 
 use foldhash::fast::RandomState;
 
@@ -14,9 +17,8 @@ use crate::{
 
 /// Requests that wait at a time, at most: as many as may be open or remembered, see `correlate`.
 const MAX_WAITING: usize = 160_000;
-/// A unix connection that was in use before the tracer started may have its byte counts shifted. For this long after the
-/// start an end that was read before it was written is taken for such a one and left alone.
-const SUSPECT_NS: u64 = 5_000_000_000;
+/// Addresses of this host and its containers that are remembered.
+const MAX_CALLERS: usize = 4096;
 
 /// A request's identity on its connection, the same from both ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,14 +31,14 @@ pub(super) enum Key {
 struct Waiting {
     exchange: ExchangeId,
     kind: SpanKind,
-    start_ns: u64,
 }
 
 /// Requests of which one end was seen.
 #[derive(Debug, Default)]
 pub(super) struct Joins {
     waiting: HashMap<Key, Waiting, RandomState>,
-    started_ns: u64,
+    /// Addresses that calls were made from on this host, in whatever network namespace.
+    callers: HashSet<IpAddr, RandomState>,
 }
 
 /// A pair of ends.
@@ -51,29 +53,25 @@ pub(super) struct Joined {
 impl Joins {
     /// Looks for the other end of `exchange`; if it was not seen yet, remembers this one.
     pub(super) fn find(&mut self, exchange: &Exchange, ends: &Ends) -> Option<Joined> {
-        if self.started_ns == 0 {
-            self.started_ns = exchange.start_ns;
-        }
         let key = key(exchange, ends)?;
+        if let (SpanKind::Client, Key::Tcp { client, .. }) = (exchange.kind, key)
+            && self.callers.len() < MAX_CALLERS
+        {
+            self.callers.insert(client.0);
+        }
         if let Some(other) = self.waiting.get(&key)
             && other.kind != exchange.kind
         {
             let other = *other;
             self.waiting.remove(&key);
-            let (client, server) = if exchange.kind == SpanKind::Client {
-                (exchange.start_ns, other.start_ns)
-            } else {
-                (other.start_ns, exchange.start_ns)
-            };
             let evidence = match key {
                 Key::Tcp { .. } => Evidence::TcpSeq,
-                Key::Unix { .. } if server < client && server < self.started_ns + SUSPECT_NS => return None,
                 Key::Unix { .. } => Evidence::Socket,
             };
             return Some(Joined { other: other.exchange, evidence });
         }
         if self.waiting.len() < MAX_WAITING {
-            let waiting = Waiting { exchange: exchange.id, kind: exchange.kind, start_ns: exchange.start_ns };
+            let waiting = Waiting { exchange: exchange.id, kind: exchange.kind };
             self.waiting.insert(key, waiting);
         }
         None
@@ -99,6 +97,16 @@ impl Joins {
         self.waiting.get(&key).is_some_and(|waiting| waiting.exchange == exchange.id).then_some(key)
     }
 
+    /// Whether the client may be on this host, so that its end may still turn up.
+    pub(super) fn may_come_from_here(&self, key: &Key) -> bool {
+        match key {
+            Key::Tcp { client, server, .. } => {
+                client.0 == server.0 || client.0.is_loopback() || self.callers.contains(&client.0)
+            }
+            Key::Unix { .. } => true,
+        }
+    }
+
     /// Forgets ends of which `known` says that nothing is left.
     pub(super) fn sweep(&mut self, known: impl Fn(ExchangeId) -> bool) {
         self.waiting.retain(|_, waiting| known(waiting.exchange));
@@ -114,7 +122,7 @@ fn key(exchange: &Exchange, ends: &Ends) -> Option<Key> {
             let (client, server) = if client { (local, peer) } else { (peer, local) };
             Some(Key::Tcp { client, server, position })
         }
-        &Ends::Unix { local, peer, .. } if peer != 0 => {
+        &Ends::Unix { local, peer, .. } if peer != 0 && exchange.from_start => {
             let (client, server) = if client { (local, peer) } else { (peer, local) };
             Some(Key::Unix { client, server, position })
         }

@@ -248,6 +248,38 @@ fn a_port_that_is_used_again_is_another_connection() {
 }
 
 #[test]
+fn a_request_from_elsewhere_waits_for_no_client() {
+    let mut scene = Scene::new();
+    let web = scene.process(200, "web");
+    let (away, here) = (scene.from_elsewhere(80), scene.tcp(80).server);
+    for socket in [away, here] {
+        scene.receive(socket, web, get("/a").as_bytes());
+        scene.send(socket, web, OK.as_bytes());
+    }
+    scene.wait(20 * STEP_NS);
+    assert_eq!(scene.handed_out, 1, "that from elsewhere");
+    scene.wait(200 * STEP_NS);
+    assert_eq!(scene.handed_out, 2);
+}
+
+#[test]
+fn a_container_on_this_host_is_known_by_its_calls() {
+    let mut scene = Scene::new();
+    let (inside, web) = (scene.process(100, "inside"), scene.process(200, "web"));
+    let (known, link) = (scene.bridged(8080), scene.bridged(80));
+    scene.exchange(known, inside, web, "/a");
+    scene.receive(link.server, web, get("/b").as_bytes());
+    scene.send(link.server, web, OK.as_bytes());
+    scene.wait(20 * STEP_NS);
+    scene.send(link.client, inside, get("/b").as_bytes());
+    scene.receive(link.client, inside, OK.as_bytes());
+    assert_eq!(
+        scene.outline(),
+        "inside > GET 200\n  web < GET /a 200 [tcp-seq]\ninside > GET 200\n  web < GET /b 200 [tcp-seq]\n"
+    );
+}
+
+#[test]
 fn calls_to_elsewhere_do_not_crowd_out_those_on_this_host() {
     let mut scene = Scene::new();
     let (app, web) = (scene.process(100, "app"), scene.process(200, "web"));

@@ -131,6 +131,22 @@ impl Scene {
         self.socket(Ends::V4 { local, peer: ([198, 51, 100, 7], port) }, FIRST_POSITION)
     }
 
+    /// The server's end of a TCP connection from elsewhere.
+    pub(crate) fn from_elsewhere(&mut self, port: u16) -> usize {
+        let ends = Ends::V4 { local: ([192, 0, 2, 1], port), peer: ([198, 51, 100, 7], 50_000) };
+        self.socket(ends, FIRST_POSITION)
+    }
+
+    /// A TCP connection from a container on this host.
+    pub(crate) fn bridged(&mut self, port: u16) -> Link {
+        let client = ([172, 17, 0, 2], 40_000 + self.sockets.len() as u16);
+        let server = ([172, 17, 0, 1], port);
+        Link {
+            client: self.socket(Ends::V4 { local: client, peer: server }, FIRST_POSITION),
+            server: self.socket(Ends::V4 { local: server, peer: client }, FIRST_POSITION),
+        }
+    }
+
     /// A unix connection.
     pub(crate) fn unix(&mut self, path: &'static [u8]) -> Link {
         let (client, server) = (0xc000 + self.sockets.len() as u64, 0x5000 + self.sockets.len() as u64);
