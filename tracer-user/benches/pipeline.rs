@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p tracer-user --bench pipeline`. The records are made beforehand; no kernel, no root. Requests and
 //! responses have the size and headers of browsers, proxies and frameworks, on connections that are kept alive.
-//! `-- --profile SHAPE` repeats one shape for some seconds, for a profiler.
+//! `-- --ci` runs each shape once: it shows that the benchmark works. `-- --profile SHAPE` repeats one shape for some seconds, for a profiler.
 #![expect(clippy::print_stdout, reason = "a benchmark reports to the terminal")]
 
 #[path = "../tests/pipeline/records.rs"]
@@ -192,10 +192,11 @@ fn main() {
         }
         return;
     }
+    let count = if arguments.iter().any(|argument| argument == "--ci") { 1 } else { ROUNDS };
     for shape in SHAPES {
         let records = shape.records();
         for encode in [false, true] {
-            let mut rounds: Vec<f64> = (0..ROUNDS)
+            let mut rounds: Vec<f64> = (0..count)
                 .map(|_| {
                     let start_ns = cpu_ns();
                     let spans = black_box(run(&records, encode));
@@ -203,7 +204,7 @@ fn main() {
                 })
                 .collect();
             rounds.sort_by(f64::total_cmp);
-            let (best, median) = (rounds[0], rounds[ROUNDS / 2]);
+            let (best, median) = (rounds[0], rounds[count / 2]);
             let with = if encode { "and OTLP" } else { "" };
             println!(
                 "{:<8}{with:<10} {median:>6.0} ns a span (best {best:.0}), {:>9.0} spans a second and core",

@@ -395,11 +395,9 @@ impl Correlator {
             }
             self.hand_out(id, ids, &mut out);
         }
-        while let Some(waited) = self.late.next_due(now_ns) {
-            if let Some((group, key, exchange)) = waited {
-                self.joins.forget_key(key, exchange);
-                self.hand_out(group, ids, &mut out);
-            }
+        while let Some((group, key, exchange)) = self.late.next_due(now_ns) {
+            self.joins.forget_key(key, exchange);
+            self.hand_out(group, ids, &mut out);
         }
     }
 

@@ -58,14 +58,16 @@ impl LateServers {
         self.by_id.contains_key(&exchange)
     }
 
-    /// The next end that has waited for long enough at `now_ns`: its group, whether it was joined or not, and what to
-    /// forget if it was not.
-    pub(super) fn next_due(&mut self, now_ns: u64) -> Option<Option<(GroupId, Key, ExchangeId)>> {
-        let &(due_ns, exchange) = self.due.front()?;
-        if due_ns > now_ns {
-            return None;
+    /// The next end that has waited in vain for long enough at `now_ns`: its group, and what to forget of it.
+    pub(super) fn next_due(&mut self, now_ns: u64) -> Option<(GroupId, Key, ExchangeId)> {
+        while let Some(&(due_ns, exchange)) = self.due.front()
+            && due_ns <= now_ns
+        {
+            self.due.pop_front();
+            if let Some(late) = self.by_id.remove(&exchange) {
+                return Some((late.group, late.key, exchange));
+            }
         }
-        self.due.pop_front();
-        Some(self.by_id.remove(&exchange).map(|late| (late.group, late.key, exchange)))
+        None
     }
 }

@@ -248,10 +248,10 @@ fn a_port_that_is_used_again_is_another_connection() {
 }
 
 #[test]
-fn a_request_from_elsewhere_waits_for_no_client() {
+fn a_request_called_from_elsewhere_waits_for_no_client() {
     let mut scene = Scene::new();
     let web = scene.process(200, "web");
-    let (away, here) = (scene.from_elsewhere(80), scene.tcp(80).server);
+    let (away, here) = (scene.called_from_elsewhere(80), scene.tcp(80).server);
     for socket in [away, here] {
         scene.receive(socket, web, get("/a").as_bytes());
         scene.send(socket, web, OK.as_bytes());

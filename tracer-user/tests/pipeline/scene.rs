@@ -132,7 +132,7 @@ impl Scene {
     }
 
     /// The server's end of a TCP connection from elsewhere.
-    pub(crate) fn from_elsewhere(&mut self, port: u16) -> usize {
+    pub(crate) fn called_from_elsewhere(&mut self, port: u16) -> usize {
         let ends = Ends::V4 { local: ([192, 0, 2, 1], port), peer: ([198, 51, 100, 7], 50_000) };
         self.socket(ends, FIRST_POSITION)
     }
