@@ -12,6 +12,7 @@ use tracer_common::{
 use crate::{
     conn::Conn,
     emit::{self, Urgency},
+    globals::config,
     sockets::{decide_segment, pack},
     syscall::{Buffers, Kind, read_user_pair},
 };
@@ -98,7 +99,21 @@ pub(crate) fn copy_and_decide(conn: &mut Conn, head: &DataHeader, buffers: Buffe
             let end = if len >= TAIL as u64 { place.wrapping_add(len - TAIL as u64) } else { 0 };
             one(conn, head, place, want, end);
         }
-        Kind::Many => gathered(conn, head, place, buffers.count, want),
+        Kind::Many => {
+            // A server that writes head and body apart puts the head first: behind a short one, little of the body is worth
+            // its room. (A client may write its header lines one by one, and all of them matter.)
+            let way = usize::from(head.header.flags & flags::SENT);
+            let small = CLASSES[2] as u64 / 2;
+            let want = if conn.cap[way & 1] == config!(response_head)
+                && want > small
+                && read_user_pair(place)[1] + SHORT_HEAD_MARGIN <= small
+            {
+                small
+            } else {
+                want
+            };
+            gathered(conn, head, place, buffers.count, want);
+        }
         Kind::Unseen => emit_nothing(head),
     }
 }
@@ -140,10 +155,16 @@ fn one(conn: *mut Conn, head: &DataHeader, first: u64, want: u64, end: u64) {
     }
 }
 
+/// Bytes of room behind a first buffer for it to count as a short head: it may lack its last line.
+const SHORT_HEAD_MARGIN: u64 = 32;
+
 /// Scattered buffers are gathered into the lower half of the payload: see `limits::MAX_CAPTURE`.
 #[inline(always)]
 fn gathered(conn: *mut Conn, head: &DataHeader, array: u64, count: u64, want: u64) {
-    if want <= CLASSES[3] as u64 / 2 {
+    let small = CLASSES[2] as u64 / 2;
+    if want <= small {
+        emit_gathered_1024(conn, head, array, count, want);
+    } else if want <= CLASSES[3] as u64 / 2 {
         emit_gathered_2048(conn, head, array, count, want);
     } else {
         emit_gathered_8192(conn, head, array, count, want);
@@ -221,6 +242,7 @@ global! {
     emit_one_512: emit_one<1>(first, want, end);
     emit_one_1024: emit_one<2>(first, want, end);
     emit_one_8192: emit_one<4>(first, want, end);
+    emit_gathered_1024: emit_gathered<2>(array, count, want);
     emit_gathered_2048: emit_gathered<3>(array, count, want);
     emit_gathered_8192: emit_gathered<4>(array, count, want);
 }
