@@ -62,7 +62,8 @@ pub fn usable(findings: &[Finding]) -> bool {
 /// Says what the facts mean, the weightiest first.
 pub fn evaluate(facts: &Facts) -> Vec<Finding> {
     let mut findings = vec![privileges(facts), types(facts), tracepoints(facts), maps(facts)];
-    findings.extend(load(facts));
+    let explained = !usable(&findings);
+    findings.extend(load(facts, explained));
     findings.extend([lockdown(facts), process_details(facts)]);
     findings.extend(memlock(facts));
     findings.extend([file_systems(facts), compat(facts), io_uring(facts)]);
@@ -180,16 +181,19 @@ fn maps(facts: &Facts) -> Finding {
              refuses bpf(2).",
         )
     } else {
-        finding.advice("Solve the lack of privileges first.")
+        finding.advice("Solve what is missing above first.")
     }
 }
 
-fn load(facts: &Facts) -> Option<Finding> {
+/// `explained`: what is missing above is reason enough for a refusal.
+fn load(facts: &Facts, explained: bool) -> Option<Finding> {
     let what = "kernel programs";
     Some(match &facts.load {
         Load::Untried => return None,
-        Load::Stub => Finding::missing(what, "This binary was built without its kernel programs (TRACER_EBPF_STUB=1).")
-            .advice("Build it with `cargo xtask build`."),
+        Load::Stub => {
+            Finding::missing(what, "This binary was built without its kernel programs (TRACER_EBPF_STUB=1).")
+                .advice("Build it with `cargo xtask build`.")
+        }
         Load::Works(left_out) if left_out.is_empty() => {
             Finding::ok(what, "The kernel took every program (they were loaded for a moment, not attached).")
         }
@@ -200,11 +204,13 @@ fn load(facts: &Facts) -> Option<Finding> {
                 .loses(format!("{}.", sentence(&reasons.join("; "))))
                 .advice("Report this together with the output of `tracer check --json`.")
         }
-        Load::Refused(reason) if may_load(facts) => Finding::missing(what, format!("{}.", sentence(reason))).advice(
-            "If nothing else is missing above, report this together with the output of `tracer check --json`.",
-        ),
         Load::Refused(reason) => {
-            Finding::missing(what, format!("{}.", sentence(reason))).advice("Solve the lack of privileges first.")
+            let finding = Finding::missing(what, format!("{}.", sentence(reason)));
+            if explained {
+                finding.advice("Solve what is missing above first.")
+            } else {
+                finding.advice("Report this together with the output of `tracer check --json`.")
+            }
         }
     })
 }
@@ -366,6 +372,18 @@ pub(super) mod tests {
         let findings = evaluate(&facts);
         assert!(!usable(&findings));
         assert!(format!("{findings:?}").contains("sock_recv_length and sock_send_length"));
+    }
+
+    #[test]
+    fn a_refusal_is_worth_a_report_only_where_nothing_explains_it() {
+        let refused = Facts { load: Load::Refused("no".into()), ..good() };
+        let advice = |facts: &Facts| {
+            let findings = evaluate(facts);
+            let finding = findings.into_iter().find(|finding| finding.what == "kernel programs");
+            finding.and_then(|finding| finding.advice).unwrap()
+        };
+        assert!(advice(&refused).starts_with("Report this"));
+        assert!(advice(&Facts { capabilities: 0, ..refused }).starts_with("Solve what is missing above"));
     }
 
     #[test]
