@@ -126,8 +126,9 @@ impl Pipeline {
 
     /// Ends everything that is open and hands out all that is left: the daemon stops.
     ///
-    /// Requests in flight are not reported: nothing is known of their end.
+    /// Requests in flight are not reported: nothing is known of their end. Those of connections that are gone have ended.
     pub fn finish(&mut self, mut out: impl FnMut(Vec<Span>)) {
+        self.tracker.bury(u64::MAX, &mut self.stage);
         let Stage { correlator, ids, .. } = &mut self.stage;
         correlator.finish(ids, &mut out);
     }

@@ -6,7 +6,10 @@ use tracer_user::{
     telemetry::drops::Drop,
 };
 
-use crate::scene::{Link, OK, Scene, Seen, Thread, get};
+use crate::{
+    outline::outline,
+    scene::{Link, OK, Scene, Seen, Thread, get},
+};
 
 /// A server `web` and a client `curl` with a connection between them.
 fn pair() -> (Scene, Link, Thread, Thread) {
@@ -233,6 +236,21 @@ fn a_connection_that_ends_without_an_answer_is_an_error() {
     assert_eq!(
         scene.outline(),
         "curl > GET !connection_closed\n  web < GET /a !connection_closed [tcp-seq]\n"
+    );
+}
+
+#[test]
+fn a_request_whose_connection_is_gone_is_reported_when_the_tracer_stops() {
+    let (mut scene, link, curl, web) = pair();
+    scene.request(link, curl, web, &get("/a"));
+    scene.send(link.server, web, OK.as_bytes());
+    // It went without reading its answer. The tracer would wait a moment for it to be read after all.
+    scene.close(link.client, CloseKind::Gone, 104);
+    let mut spans = Vec::new();
+    scene.pipeline.finish(|trace| spans.extend(trace));
+    assert_eq!(
+        outline(&spans, |_| Vec::new()),
+        "curl > GET !connection_reset\n  web < GET /a 200 [tcp-seq]\n"
     );
 }
 
