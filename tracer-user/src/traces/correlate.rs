@@ -12,7 +12,7 @@ use super::{
     groups::{GroupId, Groups},
     ids::Ids,
     joins::{Joins, Key},
-    late::{LateServer, LateServers},
+    late::LateServers,
     threads::Threads,
 };
 use crate::{
@@ -48,54 +48,52 @@ const MAX_GHOSTS: usize = 16_384;
 /// How long they are remembered, nanoseconds.
 const GHOST_NS: u64 = 5_000_000_000;
 
-/// Exchanges one above the other that are not shown; a longer chain is cut.
-const MAX_HIDDEN_CHAIN: usize = 64;
-
+/// An exchange that is not over.
 #[derive(Debug)]
-struct Open {
-    group: GroupId,
-    span_id: SpanId,
+pub(super) struct Open {
+    pub(super) group: GroupId,
+    pub(super) span_id: SpanId,
     /// Whether it becomes a span; if not, it is but a link between others.
-    shown: bool,
-    kind: SpanKind,
-    tgid: u32,
-    tid: u32,
-    context: Option<TraceContext>,
-    parent: Option<Parent>,
+    pub(super) shown: bool,
+    pub(super) kind: SpanKind,
+    pub(super) tgid: u32,
+    pub(super) tid: u32,
+    pub(super) context: Option<TraceContext>,
+    pub(super) parent: Option<Parent>,
     /// The other end of the same socket.
-    joined: Option<ExchangeId>,
-    start_ns: u64,
+    pub(super) joined: Option<ExchangeId>,
+    pub(super) start_ns: u64,
     /// It began no later than this: the other end saw it then.
-    start_bound_ns: u64,
+    pub(super) start_bound_ns: u64,
     /// It ended no later than this.
-    end_bound_ns: u64,
+    pub(super) end_bound_ns: u64,
 }
 
 /// A client end that is over and whose server end was not seen.
 #[derive(Clone, Copy, Debug)]
-struct Ghost {
-    trace_id: TraceId,
-    flags: Option<u8>,
-    span_id: SpanId,
-    until_ns: u64,
+pub(super) struct Ghost {
+    pub(super) trace_id: TraceId,
+    pub(super) flags: Option<u8>,
+    pub(super) span_id: SpanId,
+    pub(super) until_ns: u64,
 }
 
 /// Stage 6.
 #[derive(Debug, Default)]
 pub struct Correlator {
-    limits: Limits,
-    open: HashMap<ExchangeId, Open, RandomState>,
-    groups: Groups,
-    threads: Threads,
-    joins: Joins,
+    pub(super) limits: Limits,
+    pub(super) open: HashMap<ExchangeId, Open, RandomState>,
+    pub(super) groups: Groups,
+    pub(super) threads: Threads,
+    pub(super) joins: Joins,
     /// Requests in hand that came with a header, by process and context: an application may pass it on unchanged.
-    forwarded: HashMap<(u32, TraceId, SpanId), Vec<ExchangeId>, RandomState>,
-    ghosts: HashMap<ExchangeId, Ghost, RandomState>,
-    late: LateServers,
+    pub(super) forwarded: HashMap<(u32, TraceId, SpanId), Vec<ExchangeId>, RandomState>,
+    pub(super) ghosts: HashMap<ExchangeId, Ghost, RandomState>,
+    pub(super) late: LateServers,
     /// Open exchanges that are not shown, by the id that their spans would have.
-    hidden: HashMap<SpanId, ExchangeId, RandomState>,
+    pub(super) hidden: HashMap<SpanId, ExchangeId, RandomState>,
     /// Groups with nothing open, in the order of `touched_ns`.
-    complete: VecDeque<(u64, GroupId)>,
+    pub(super) complete: VecDeque<(u64, GroupId)>,
 }
 
 impl Correlator {
@@ -157,109 +155,6 @@ impl Correlator {
             SpanKind::Client => self.find_cause(exchange),
         }
         self.find_other_end(exchange, ends);
-    }
-
-    /// The request in hand that caused this call.
-    fn find_cause(&mut self, call: &Exchange) {
-        let by_thread = self
-            .threads
-            .handling(call.tid, call.start_ns)
-            .filter(|id| self.open.get(id).is_some_and(|open| open.tgid == call.tgid));
-        if let Some(context) = call.request.context {
-            // The application passed on the very header that it received: that request is the cause. A header of its own
-            // making names a span of its own making, which is then the parent; by_thread only keeps the two together.
-            let key = (call.tgid, context.trace_id, context.span_id);
-            if let Some(&[only]) = self.forwarded.get(&key).map(Vec::as_slice) {
-                self.set_parent(call.id, only, Evidence::Header);
-            } else if let Some(cause) = by_thread {
-                self.unite(call.id, cause);
-            }
-        } else if let Some(cause) = by_thread {
-            self.set_parent(call.id, cause, Evidence::Thread);
-        }
-    }
-
-    fn find_other_end(&mut self, exchange: &Exchange, ends: &Ends) {
-        let Some(joined) = self.joins.find(exchange, ends) else { return };
-        if let Some(ghost) = self.ghosts.remove(&joined.other) {
-            self.follow_ghost(exchange.id, ghost, joined.evidence);
-            return;
-        }
-        if let Some(server) = self.late.take(joined.other) {
-            self.adopt(exchange, server, joined.evidence);
-            return;
-        }
-        let (client, server) = if exchange.kind == SpanKind::Client {
-            (exchange.id, joined.other)
-        } else {
-            (joined.other, exchange.id)
-        };
-        let Some(server_open) = self.open.get_mut(&server) else { return };
-        server_open.joined = Some(client);
-        let server_start_ns = server_open.start_ns;
-        if let Some(client_open) = self.open.get_mut(&client) {
-            client_open.joined = Some(server);
-            client_open.start_bound_ns = server_start_ns;
-        }
-        self.set_parent(server, client, joined.evidence);
-    }
-
-    /// A client end turns up after its server end was answered.
-    fn adopt(&mut self, client: &Exchange, server: LateServer, evidence: Evidence) {
-        let Some(open) = self.open.get_mut(&client.id) else { return };
-        open.start_bound_ns = server.start_ns;
-        if !self.groups.compatible(open.group, server.group) {
-            return;
-        }
-        let (stays, moved) = self.groups.merge(server.group, open.group);
-        for exchange in moved {
-            if let Some(open) = self.open.get_mut(&exchange) {
-                open.group = stays;
-            }
-        }
-        let parent = Parent { span_id: client.span_id, evidence };
-        if let Some(group) = self.groups.get_mut(stays)
-            && let Some(span) = group.finished.iter_mut().find(|span| span.span_id == server.span_id)
-        {
-            span.parent = Some(parent);
-        }
-    }
-
-    fn follow_ghost(&mut self, server: ExchangeId, ghost: Ghost, evidence: Evidence) {
-        let Some(open) = self.open.get_mut(&server) else { return };
-        let Some(group) = self.groups.get_mut(open.group) else { return };
-        if group.trace_id.is_none_or(|known| known == ghost.trace_id) {
-            group.trace_id = Some(ghost.trace_id);
-            group.flags = group.flags.or(ghost.flags);
-            open.parent = Some(Parent { span_id: ghost.span_id, evidence });
-        }
-    }
-
-    /// Makes `parent` the parent of `child`, unless headers say that they belong to different traces.
-    fn set_parent(&mut self, child: ExchangeId, parent: ExchangeId, evidence: Evidence) {
-        if !self.unite(child, parent) {
-            return;
-        }
-        let Some(span_id) = self.open.get(&parent).map(|open| open.span_id) else { return };
-        if let Some(open) = self.open.get_mut(&child) {
-            open.parent = Some(Parent { span_id, evidence });
-        }
-    }
-
-    /// Puts two exchanges into one trace; false where headers forbid it.
-    fn unite(&mut self, a: ExchangeId, b: ExchangeId) -> bool {
-        let (Some(a), Some(b)) = (self.open.get(&a), self.open.get(&b)) else { return false };
-        let (a, b) = (a.group, b.group);
-        if !self.groups.compatible(a, b) {
-            return false;
-        }
-        let (stays, moved) = self.groups.merge(a, b);
-        for exchange in moved {
-            if let Some(open) = self.open.get_mut(&exchange) {
-                open.group = stays;
-            }
-        }
-        true
     }
 
     /// An exchange is over: takes it out of the books and tightens its times. `None` for one that was never in them.
@@ -356,33 +251,6 @@ impl Correlator {
         }
     }
 
-    /// An exchange that is not shown leaves its place to its parent.
-    fn step_aside(&mut self, gone: &Open) {
-        let Some(group) = self.groups.get_mut(gone.group) else { return };
-        for id in &group.open {
-            if let Some(open) = self.open.get_mut(id) {
-                replace_parent(&mut open.parent, gone.span_id, gone.parent);
-            }
-        }
-        for span in &mut group.finished {
-            replace_parent(&mut span.parent, gone.span_id, gone.parent);
-        }
-    }
-
-    /// As [`Self::step_aside`], for spans that are handed out while an exchange above them is still open.
-    fn look_past_hidden(&self, spans: &mut [Span]) {
-        if self.hidden.is_empty() {
-            return;
-        }
-        for span in spans {
-            for _ in 0..MAX_HIDDEN_CHAIN {
-                let above = span.parent.and_then(|parent| self.hidden.get(&parent.span_id));
-                let Some(gone) = above.and_then(|id| self.open.get(id)) else { break };
-                replace_parent(&mut span.parent, gone.span_id, gone.parent);
-            }
-        }
-    }
-
     /// Hands out the traces that are complete at `now_ns`.
     pub fn flush(&mut self, now_ns: u64, ids: &mut Ids, mut out: impl FnMut(Vec<Span>)) {
         while let Some(&(due_ns, id)) = self.complete.front() {
@@ -448,15 +316,6 @@ impl Correlator {
 /// Whether the server may get to read a request whose client has given up. One that was answered was read before.
 fn may_be_read_later(exchange: &Exchange) -> bool {
     exchange.failure.is_some() || exchange.incomplete
-}
-
-/// Puts `above` in the place of the parent `gone`. A chain is as good as its weakest link.
-fn replace_parent(parent: &mut Option<Parent>, gone: SpanId, above: Option<Parent>) {
-    if let Some(known) = *parent
-        && known.span_id == gone
-    {
-        *parent = above.map(|above| Parent { evidence: above.evidence.max(known.evidence), ..above });
-    }
 }
 
 /// An exchange between [`Correlator::closed`] and [`Correlator::finished`].

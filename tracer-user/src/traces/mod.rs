@@ -2,9 +2,11 @@
 
 mod correlate;
 mod groups;
+mod hidden;
 pub mod ids;
 mod joins;
 mod late;
+mod parents;
 mod threads;
 
 pub use correlate::{Correlator, Limits};

@@ -1,0 +1,118 @@
+//! Who caused an exchange: the evidence, best first.
+
+use super::{
+    correlate::{Correlator, Ghost},
+    late::LateServer,
+};
+use crate::{
+    connections::Ends,
+    spans::{
+        exchange::{Exchange, ExchangeId},
+        span::{Evidence, Parent, SpanKind},
+    },
+};
+
+impl Correlator {
+    /// The request in hand that caused this call.
+    pub(super) fn find_cause(&mut self, call: &Exchange) {
+        let by_thread = self
+            .threads
+            .handling(call.tid, call.start_ns)
+            .filter(|id| self.open.get(id).is_some_and(|open| open.tgid == call.tgid));
+        if let Some(context) = call.request.context {
+            // The application passed on the very header that it received: that request is the cause. A header of its own
+            // making names a span of its own making, which is then the parent; by_thread only keeps the two together.
+            let key = (call.tgid, context.trace_id, context.span_id);
+            if let Some(&[only]) = self.forwarded.get(&key).map(Vec::as_slice) {
+                self.set_parent(call.id, only, Evidence::Header);
+            } else if let Some(cause) = by_thread {
+                self.unite(call.id, cause);
+            }
+        } else if let Some(cause) = by_thread {
+            self.set_parent(call.id, cause, Evidence::Thread);
+        }
+    }
+
+    pub(super) fn find_other_end(&mut self, exchange: &Exchange, ends: &Ends) {
+        let Some(joined) = self.joins.find(exchange, ends) else { return };
+        if let Some(ghost) = self.ghosts.remove(&joined.other) {
+            self.follow_ghost(exchange.id, ghost, joined.evidence);
+            return;
+        }
+        if let Some(server) = self.late.take(joined.other) {
+            self.adopt(exchange, server, joined.evidence);
+            return;
+        }
+        let (client, server) = if exchange.kind == SpanKind::Client {
+            (exchange.id, joined.other)
+        } else {
+            (joined.other, exchange.id)
+        };
+        let Some(server_open) = self.open.get_mut(&server) else { return };
+        server_open.joined = Some(client);
+        let server_start_ns = server_open.start_ns;
+        if let Some(client_open) = self.open.get_mut(&client) {
+            client_open.joined = Some(server);
+            client_open.start_bound_ns = server_start_ns;
+        }
+        self.set_parent(server, client, joined.evidence);
+    }
+
+    /// A client end turns up after its server end was answered.
+    fn adopt(&mut self, client: &Exchange, server: LateServer, evidence: Evidence) {
+        let Some(open) = self.open.get_mut(&client.id) else { return };
+        open.start_bound_ns = server.start_ns;
+        if !self.groups.compatible(open.group, server.group) {
+            return;
+        }
+        let (stays, moved) = self.groups.merge(server.group, open.group);
+        for exchange in moved {
+            if let Some(open) = self.open.get_mut(&exchange) {
+                open.group = stays;
+            }
+        }
+        let parent = Parent { span_id: client.span_id, evidence };
+        if let Some(group) = self.groups.get_mut(stays)
+            && let Some(span) = group.finished.iter_mut().find(|span| span.span_id == server.span_id)
+        {
+            span.parent = Some(parent);
+        }
+    }
+
+    fn follow_ghost(&mut self, server: ExchangeId, ghost: Ghost, evidence: Evidence) {
+        let Some(open) = self.open.get_mut(&server) else { return };
+        let Some(group) = self.groups.get_mut(open.group) else { return };
+        if group.trace_id.is_none_or(|known| known == ghost.trace_id) {
+            group.trace_id = Some(ghost.trace_id);
+            group.flags = group.flags.or(ghost.flags);
+            open.parent = Some(Parent { span_id: ghost.span_id, evidence });
+        }
+    }
+
+    /// Makes `parent` the parent of `child`, unless headers say that they belong to different traces.
+    fn set_parent(&mut self, child: ExchangeId, parent: ExchangeId, evidence: Evidence) {
+        if !self.unite(child, parent) {
+            return;
+        }
+        let Some(span_id) = self.open.get(&parent).map(|open| open.span_id) else { return };
+        if let Some(open) = self.open.get_mut(&child) {
+            open.parent = Some(Parent { span_id, evidence });
+        }
+    }
+
+    /// Puts two exchanges into one trace; false where headers forbid it.
+    fn unite(&mut self, a: ExchangeId, b: ExchangeId) -> bool {
+        let (Some(a), Some(b)) = (self.open.get(&a), self.open.get(&b)) else { return false };
+        let (a, b) = (a.group, b.group);
+        if !self.groups.compatible(a, b) {
+            return false;
+        }
+        let (stays, moved) = self.groups.merge(a, b);
+        for exchange in moved {
+            if let Some(open) = self.open.get_mut(&exchange) {
+                open.group = stays;
+            }
+        }
+        true
+    }
+}
