@@ -116,3 +116,48 @@ pub fn assert_unique(spans: &[ReceivedSpan]) {
         assert!(span.start_ns <= span.end_ns, "A span ends before it starts: {}", shown());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::span::Attributes;
+
+    fn span(id: &str, end_ns: u64) -> ReceivedSpan {
+        ReceivedSpan {
+            trace_id: "t".into(),
+            span_id: id.into(),
+            parent_id: String::new(),
+            trace_state: String::new(),
+            kind: "SERVER",
+            name: "GET".into(),
+            start_ns: 1,
+            end_ns,
+            error: false,
+            attributes: Attributes::new(),
+            resource: Attributes::new(),
+        }
+    }
+
+    #[test]
+    fn pipelined_exchanges_are_several() {
+        assert_unique(&[span("a", 2), span("b", 3)]);
+    }
+
+    #[test]
+    #[should_panic(expected = "A span id arrived twice")]
+    fn a_span_that_arrives_twice_is_noticed() {
+        assert_unique(&[span("a", 2), span("a", 3)]);
+    }
+
+    #[test]
+    #[should_panic(expected = "An exchange was reported twice")]
+    fn an_exchange_that_is_reported_twice_is_noticed() {
+        assert_unique(&[span("a", 2), span("b", 2)]);
+    }
+
+    #[test]
+    #[should_panic(expected = "A span ends before it starts")]
+    fn a_span_that_ends_before_it_starts_is_noticed() {
+        assert_unique(&[span("a", 0)]);
+    }
+}

@@ -287,6 +287,16 @@ mod tests {
     }
 
     #[test]
+    #[should_panic(expected = "A span has the wrong parent")]
+    fn an_edge_between_two_paths_is_noticed() {
+        let mut spans = [span("a", "", "SERVER", "x", 1), span("b", "a", "CLIENT", "x", 2)];
+        assert_edges_keep_path(&spans);
+        spans[0].attributes.insert("url.path".into(), "/one".into());
+        spans[1].attributes.insert("url.full".into(), "http://host/two?one".into());
+        assert_edges_keep_path(&spans);
+    }
+
+    #[test]
     #[should_panic(expected = "The traces differ")]
     fn a_missing_span_is_noticed() {
         assert_trees(
