@@ -32,7 +32,7 @@ pub fn explain(facts: &Facts) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::evaluate::tests::good, *};
+    use super::{super::tests::good, *};
 
     #[test]
     fn an_ordinary_user_is_told_what_is_missing_and_what_to_do() {

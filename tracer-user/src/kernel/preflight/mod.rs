@@ -5,6 +5,8 @@
 mod evaluate;
 mod explain;
 mod facts;
+#[cfg(test)]
+mod tests;
 
 pub use evaluate::{Finding, State, evaluate, usable};
 pub use explain::{explain, explain_start_failure};
