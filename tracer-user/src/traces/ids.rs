@@ -1,6 +1,11 @@
 //! Trace, span and exchange ids.
 
-use rand::{Rng, RngCore, SeedableRng, rngs::SmallRng};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rand::{
+    Rng, RngExt, SeedableRng,
+    rngs::{SmallRng, SysRng},
+};
 
 use crate::spans::{
     exchange::ExchangeId,
@@ -17,7 +22,12 @@ pub struct Ids {
 impl Ids {
     /// Ids that nobody can foresee.
     pub fn random() -> Self {
-        Self { random: SmallRng::from_os_rng(), last_exchange: 0 }
+        let random = SmallRng::try_from_rng(&mut SysRng).unwrap_or_else(|_| {
+            // A kernel without getrandom(2): the time and the process id do not repeat on a host.
+            let now_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos() as u64);
+            SmallRng::seed_from_u64(now_ns ^ (u64::from(std::process::id()) << 48))
+        });
+        Self { random, last_exchange: 0 }
     }
 
     /// The same ids for the same seed.
