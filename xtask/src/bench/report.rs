@@ -1,5 +1,6 @@
 //! The figures of `cargo xtask bench overhead` as tables.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::Serialize;
@@ -34,7 +35,7 @@ pub(super) fn text(report: &Report) -> String {
     for page in &report.saturated {
         let _ = writeln!(text, "**Saturated, {}** ({})\n", page.name, rounds(&page.rounds));
         let _ = writeln!(text, "{}", table(&saturated(page)));
-        let _ = writeln!(text, "{}", accounts(&page.rounds));
+        let _ = writeln!(text, "{}", accounts(&page.rounds, wrk::CONNECTIONS));
     }
     let _ = writeln!(text, "**Kernel programs** (one more round, timed by the kernel, which itself costs)\n");
     let _ = writeln!(text, "{}", table(&programs(&report.timed)));
@@ -53,7 +54,7 @@ pub(super) fn text(report: &Report) -> String {
             thousands(reached)
         );
     }
-    let _ = writeln!(text, "{}", accounts(&report.fixed));
+    let _ = writeln!(text, "{}", accounts(&report.fixed, 0));
     text
 }
 
@@ -139,57 +140,69 @@ fn ratio(pairs: Vec<(f64, f64)>) -> String {
     hundredths(median(pairs.into_iter().filter(|&(base, _)| base > 0.0).map(|(base, traced)| traced / base)))
 }
 
-/// What became of the requests, round by round.
-fn accounts(rounds: &[Round]) -> String {
+/// What became of the requests. `in_flight`: requests that a load may leave unanswered, and so uncounted, at its end.
+fn accounts(rounds: &[Round], in_flight: u64) -> String {
+    let traced = rounds.iter().map(|round| &round.traced).collect::<Vec<_>>();
+    let exported = rounds.iter().filter_map(|round| round.exported.as_ref()).collect::<Vec<_>>();
     let mut text = String::new();
-    for (at, round) in rounds.iter().enumerate() {
-        let variants = [("traced", Some(&round.traced)), ("traced, OTLP", round.exported.as_ref())];
-        for (name, sample) in variants.into_iter().filter_map(|(name, sample)| Some((name, sample?))) {
-            let Some(tracer) = &sample.tracer else { continue };
-            let _ = write!(
-                text,
-                "- Round {}, {name}: {} requests, {} spans ({}); {}.",
-                at + 1,
-                thousands(sample.load.requests as f64),
-                thousands(tracer.spans as f64),
-                verdict(tracer.surplus),
-                losses(tracer)
-            );
-            if tracer.exported > 0 {
-                let _ = write!(
-                    text,
-                    " Exported: {} spans of {:.0} bytes.",
-                    thousands(tracer.exported as f64),
-                    tracer.bytes_per_span
-                );
-            }
-            text.push('\n');
+    for (name, samples) in [("traced", traced), ("traced, OTLP", exported)] {
+        let tracers: Vec<&Traced> = samples.iter().filter_map(|sample| sample.tracer.as_ref()).collect();
+        if tracers.is_empty() {
+            continue;
         }
+        let sum = |value: fn(&Traced) -> u64| tracers.iter().map(|tracer| value(tracer)).sum::<u64>() as f64;
+        let requests: u64 = samples.iter().map(|sample| sample.load.requests).sum();
+        let surpluses = tracers.iter().map(|tracer| tracer.surplus);
+        let _ = write!(
+            text,
+            "- {name}: {} requests, {} spans: {}; {}.",
+            thousands(requests as f64),
+            thousands(sum(|tracer| tracer.spans)),
+            verdict(&surpluses.collect::<Vec<_>>(), 2 * in_flight as i64),
+            losses(&tracers)
+        );
+        let exported = sum(|tracer| tracer.exported);
+        if exported > 0.0 {
+            let bytes = median(tracers.iter().map(|tracer| tracer.bytes_per_span));
+            let _ = write!(text, " Exported: {} spans of {bytes:.0} bytes.", thousands(exported));
+        }
+        text.push('\n');
     }
     text
 }
 
-/// Whether the number of spans is what it must be: two for each request, and two for each that was in flight when
-/// the load ended, which the load does not count.
-fn verdict(surplus: i64) -> String {
-    let in_flight = 2 * wrk::CONNECTIONS as i64;
-    match surplus {
-        0 => "exactly two each".to_owned(),
-        1.. if surplus <= in_flight => format!("two each, and {surplus} of requests in flight at the end"),
-        1.. => format!("two each, and {surplus} of other HTTP on this host"),
-        _ => format!("{} MISSING", -surplus),
+/// Whether the number of spans is what it must be in every round: two for each request, and two for each of those in flight
+/// at its end.
+fn verdict(surpluses: &[i64], in_flight: i64) -> String {
+    let missing: i64 = surpluses.iter().map(|surplus| surplus.min(&0)).sum();
+    let most = surpluses.iter().max().copied().unwrap_or(0);
+    if missing < 0 {
+        format!("{} MISSING", thousands(-missing as f64))
+    } else if most == 0 {
+        "exactly two each".to_owned()
+    } else if most <= in_flight {
+        format!("two each, and at most {most} a round of requests in flight at its end")
+    } else {
+        format!("two each, and at most {most} a round of other HTTP on this host")
     }
 }
 
-fn losses(tracer: &Traced) -> String {
-    let list = |drops: &std::collections::BTreeMap<String, u64>| {
-        let items = drops.iter().map(|(reason, count)| format!("{} {reason}", thousands(*count as f64)));
+fn losses(tracers: &[&Traced]) -> String {
+    let list = |drops: fn(&Traced) -> &BTreeMap<String, u64>| {
+        let mut sums = BTreeMap::<&str, u64>::new();
+        for (reason, count) in tracers.iter().flat_map(|tracer| drops(tracer)) {
+            *sums.entry(reason).or_default() += count;
+        }
+        let items = sums.iter().map(|(reason, &count)| format!("{} {reason}", thousands(count as f64)));
         items.collect::<Vec<_>>().join(", ")
     };
-    let mut text =
-        if tracer.lost.is_empty() { "none lost".to_owned() } else { format!("LOST: {}", list(&tracer.lost)) };
-    if !tracer.by_design.is_empty() {
-        let _ = write!(text, "; left out by design: {}", list(&tracer.by_design));
+    let mut text = match list(|tracer| &tracer.lost) {
+        none if none.is_empty() => "none lost".to_owned(),
+        lost => format!("LOST: {lost}"),
+    };
+    let by_design = list(|tracer| &tracer.by_design);
+    if !by_design.is_empty() {
+        let _ = write!(text, "; left out by design: {by_design}");
     }
     text
 }
@@ -223,10 +236,31 @@ mod tests {
 
     #[test]
     fn missing_spans_are_not_explained_away() {
-        assert_eq!(verdict(0), "exactly two each");
-        assert_eq!(verdict(32), "two each, and 32 of requests in flight at the end");
-        assert_eq!(verdict(33), "two each, and 33 of other HTTP on this host");
-        assert_eq!(verdict(-1), "1 MISSING");
+        assert_eq!(verdict(&[0, 0], 32), "exactly two each");
+        assert_eq!(
+            verdict(&[0, 32], 32),
+            "two each, and at most 32 a round of requests in flight at its end"
+        );
+        assert_eq!(verdict(&[1], 0), "two each, and at most 1 a round of other HTTP on this host");
+        assert_eq!(verdict(&[500, -1, -3], 32), "4 MISSING");
+    }
+
+    #[test]
+    fn losses_of_all_rounds_are_added() {
+        let traced = |lost: &[(&str, u64)]| Traced {
+            cpu_us: 0.0,
+            rss_mib: 0.0,
+            spans: 0,
+            surplus: 0,
+            exported: 0,
+            bytes_per_span: 0.0,
+            lost: lost.iter().map(|&(reason, count)| (reason.to_owned(), count)).collect(),
+            by_design: BTreeMap::new(),
+            programs: Vec::new(),
+        };
+        let (a, b) = (traced(&[("kernel/ring_full", 2)]), traced(&[("kernel/ring_full", 3)]));
+        assert_eq!(losses(&[&a, &b]), "LOST: 5 kernel/ring_full");
+        assert_eq!(losses(&[&traced(&[])]), "none lost");
     }
 
     #[test]
