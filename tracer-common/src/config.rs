@@ -18,8 +18,8 @@ pub struct KernelConfig {
     pub message_budget: u32,
     /// Bytes waiting in a ring buffer at which the daemon is woken before its timer.
     pub wake_bytes: u32,
-    /// Keeps the size a multiple of eight.
-    pub reserved: u32,
+    /// Number of ring buffers less one; their number is a power of two. Set by the loader.
+    pub ring_mask: u32,
 }
 
 const _: () = assert!(size_of::<KernelConfig>() == 32);

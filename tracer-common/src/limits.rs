@@ -14,6 +14,9 @@ pub const MAX_IOVECS: usize = 8;
 /// Last bytes of a segment that was cut: enough to see the end of a chunked body, `\r\n0\r\n\r\n`.
 pub const TAIL: usize = 8;
 
+/// Most ring buffers. CPUs share them beyond that: a few producers do not hinder each other, hundreds of buffers hold memory.
+pub const MAX_RINGS: u32 = 8;
+
 /// Bytes of a process's argument block taken at its first request.
 pub const MAX_ARGS: usize = 1024;
 

@@ -51,18 +51,24 @@ pub(crate) fn header(kind: Kind, tgid: u32, conn: u64) -> Header {
     Header { kind: kind as u8, detail: 0, flags: 0, tgid, time_ns: unsafe { bpf_ktime_get_ns() }, conn }
 }
 
+/// The ring buffer of this CPU.
+#[inline(always)]
+fn ring() -> Option<*mut core::ffi::c_void> {
+    // SAFETY: a helper without arguments.
+    let cpu = unsafe { bpf_get_smp_processor_id() };
+    let ring = RINGS.get(cpu & config!(ring_mask));
+    if ring.is_none() {
+        count(KernelDrop::RingFull);
+    }
+    ring.map(|ring| (ring as *const Ring).cast_mut().cast())
+}
+
 /// Reserves a `T`, lets `fill` write it and submits it. A full ring is counted.
 ///
 /// `fill` must write every field that the daemon reads: the memory holds old records.
 #[inline(always)]
 pub(crate) fn record<T>(urgency: Urgency, fill: impl FnOnce(*mut T)) {
-    // SAFETY: a helper without arguments.
-    let cpu = unsafe { bpf_get_smp_processor_id() };
-    let Some(ring) = RINGS.get(cpu) else {
-        count(KernelDrop::RingFull);
-        return;
-    };
-    let ring = (ring as *const Ring).cast_mut().cast::<core::ffi::c_void>();
+    let Some(ring) = ring() else { return };
     // SAFETY: `ring` is a ring buffer map; the size is a constant.
     let slot = unsafe { bpf_ringbuf_reserve(ring, size_of::<T>() as u64, 0) }.cast::<T>();
     if slot.is_null() {
@@ -84,12 +90,7 @@ pub(crate) fn record<T>(urgency: Urgency, fill: impl FnOnce(*mut T)) {
 /// `record` must be valid for `len` bytes.
 #[inline(always)]
 pub(crate) unsafe fn output(record: *mut core::ffi::c_void, len: u64) {
-    // SAFETY: a helper without arguments.
-    let Some(ring) = RINGS.get(unsafe { bpf_get_smp_processor_id() }) else {
-        count(KernelDrop::RingFull);
-        return;
-    };
-    let ring = (ring as *const Ring).cast_mut().cast::<core::ffi::c_void>();
+    let Some(ring) = ring() else { return };
     // SAFETY: `ring` is a ring buffer map, the rest is the caller's promise.
     if unsafe { bpf_ringbuf_output(ring, record, len, wakeup(ring)) } != 0 {
         count(KernelDrop::RingFull);

@@ -12,7 +12,7 @@ pub(crate) static CONFIG: KernelConfig = KernelConfig {
     response_head: 1024,
     message_budget: 8192,
     wake_bytes: 1 << 19,
-    reserved: 0,
+    ring_mask: 0,
 };
 
 #[unsafe(no_mangle)]

@@ -11,7 +11,7 @@ use crate::conn::Conn;
 /// One ring buffer of a CPU. The daemon creates them in the configured size; this one is the template.
 pub(crate) type Ring = RingBuf<u64, 4096>;
 
-/// CPU -> its ring buffer. Producers of different CPUs share nothing. Filled by the daemon, sized to the CPUs.
+/// CPU, masked -> its ring buffer, so that producers of different CPUs share little. Sized and filled by the daemon.
 #[btf_map]
 pub(crate) static RINGS: ArrayOfMaps<Ring, 1> = ArrayOfMaps::new();
 

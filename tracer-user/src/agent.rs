@@ -104,7 +104,7 @@ pub fn load_kernel(config: &Config, only_selected: bool) -> Result<loader::Kerne
         response_head: capture.response_head_bytes,
         message_budget: capture.message_bytes,
         wake_bytes: capture.ring_bytes / 8,
-        reserved: 0,
+        ring_mask: 0,
     };
     loader::load(kernel, capture.ring_bytes)
 }

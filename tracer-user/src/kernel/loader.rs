@@ -8,7 +8,7 @@ use aya::{
     programs::{BtfTracePoint, ProgramError},
     util::online_cpus,
 };
-use tracer_common::{config::KernelConfig, drops::KernelDrop, offsets::KernelOffsets};
+use tracer_common::{config::KernelConfig, drops::KernelDrop, limits::MAX_RINGS, offsets::KernelOffsets};
 
 use super::{
     btf::{self, BtfError, VMLINUX},
@@ -91,7 +91,7 @@ pub struct Kernel {
     ebpf: Ebpf,
     drops: PerCpuArray<MapData, u64>,
     processes: HashMap<MapData, u32, u32>,
-    /// One ring buffer per CPU.
+    /// The ring buffers.
     pub rings: Vec<RingBuf<MapData>>,
     /// Every program with its state.
     pub programs: Vec<ProgramState>,
@@ -114,7 +114,8 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
     let offsets = btf::offsets(Path::new(VMLINUX))?;
     let kernel_btf = Btf::from_sys_fs()?;
     let cpus = online_cpus().map_err(|(file, error)| LoadError::Cpus(file, error))?;
-    let slots = cpus.iter().max().map_or(1, |last| last + 1);
+    let slots = (cpus.len() as u32).next_power_of_two().min(MAX_RINGS);
+    let config = KernelConfig { ring_mask: slots - 1, ..config };
 
     let (config, offsets) = (ConfigBytes(config), OffsetBytes(offsets));
     let mut ebpf = EbpfLoader::new()

@@ -8,6 +8,7 @@ use tracer_user::{
 
 use crate::{
     outline::outline,
+    records::Closing,
     scene::{Link, OK, Scene, Seen, Thread, get},
 };
 
@@ -240,12 +241,48 @@ fn a_connection_that_ends_without_an_answer_is_an_error() {
 }
 
 #[test]
+fn an_answer_that_had_arrived_may_be_read_after_the_reset() {
+    let (mut scene, link, curl, web) = pair();
+    scene.request(link, curl, web, &get("/a"));
+    scene.send(link.server, web, OK.as_bytes());
+    scene.close_as(link.client, CloseKind::Gone, Closing { error: 104, ..Closing::default() });
+    scene.receive(link.client, curl, OK.as_bytes());
+    assert_eq!(scene.outline(), BOTH);
+}
+
+#[test]
+fn an_answer_that_is_never_read_is_an_error_after_a_while() {
+    let (mut scene, link, curl, web) = pair();
+    scene.request(link, curl, web, &get("/a"));
+    scene.send(link.server, web, OK.as_bytes());
+    scene.close_as(link.client, CloseKind::Gone, Closing { error: 104, ..Closing::default() });
+    assert_eq!(scene.outline(), "curl > GET !connection_reset\n  web < GET /a 200 [tcp-seq]\n");
+    let client = scene.span("curl", SpanKind::Client);
+    assert_eq!(client.duration_ns(), 3_000_000, "it ended with its connection");
+}
+
+#[test]
+fn bytes_that_were_spliced_are_told_by_the_end_of_the_connection() {
+    let (mut scene, link, curl, web) = pair();
+    scene.request(link, curl, web, &get("/a"));
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 50000\r\n\r\n";
+    scene.response(link, web, curl, head);
+    // The body goes into a file by splice(2), which no hook sees.
+    let [received, sent] = scene.positions(link.client);
+    let ends = Some([received.wrapping_add(50_000), sent]);
+    scene.close_as(link.client, CloseKind::Gone, Closing { orphaned: true, ends, ..Closing::default() });
+    let client = scene.span("curl", SpanKind::Client);
+    assert_eq!(int(client, "http.response.body.size"), Some(50_000));
+    assert_eq!((client.status, client.incomplete), (Status::Unset, false));
+}
+
+#[test]
 fn a_request_whose_connection_is_gone_is_reported_when_the_tracer_stops() {
     let (mut scene, link, curl, web) = pair();
     scene.request(link, curl, web, &get("/a"));
     scene.send(link.server, web, OK.as_bytes());
     // It went without reading its answer. The tracer would wait a moment for it to be read after all.
-    scene.close(link.client, CloseKind::Gone, 104);
+    scene.close_as(link.client, CloseKind::Gone, Closing { error: 104, ..Closing::default() });
     let mut spans = Vec::new();
     scene.pipeline.finish(|trace| spans.extend(trace));
     assert_eq!(

@@ -1,7 +1,7 @@
 //! Records as the kernel side writes them, built field by field.
 
 use tracer_common::{
-    event::{Close, CloseKind, DataHeader, Exit, Family, Kind, Open, Process, flags},
+    event::{Close, CloseKind, DataHeader, Exit, Family, Kind, Open, Process, close_flags, flags},
     limits::{MAX_ARGS, MAX_ENVIRON, MAX_EXEC_PATH, MAX_UNIX_PATH, TAIL},
 };
 
@@ -124,11 +124,28 @@ pub(crate) fn open(ends: &Ends, bits: u16, tgid: u32, time_ns: u64, conn: u64) -
     writer.done(size_of::<Open>())
 }
 
-/// A `Close` record. `numbers`: records sent, records received.
-pub(crate) fn close(kind: CloseKind, error: u32, numbers: (u32, u32), time_ns: u64, conn: u64) -> Record {
-    let mut writer = Writer::new(Kind::Close, kind as u8, 0, 0, time_ns, conn);
-    // The positions of the ends are not given: `has_ends` is 0.
-    for value in [error, numbers.0, numbers.1, 0, 0, 0] {
+/// What goes into a close record.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Closing {
+    /// An errno.
+    pub(crate) error: u32,
+    /// No application holds the socket any more.
+    pub(crate) orphaned: bool,
+    /// Records received, records sent.
+    pub(crate) numbers: [u32; 2],
+    /// Positions behind the last bytes received and sent, where they are known.
+    pub(crate) ends: Option<[u32; 2]>,
+}
+
+/// A `Close` record.
+pub(crate) fn close(kind: CloseKind, closing: &Closing, time_ns: u64, conn: u64) -> Record {
+    let bits = if closing.orphaned { close_flags::ORPHANED } else { 0 };
+    let mut writer = Writer::new(Kind::Close, kind as u8, bits, 0, time_ns, conn);
+    let ([received_number, sent_number], [received_end, sent_end]) =
+        (closing.numbers, closing.ends.unwrap_or_default());
+    for value in
+        [closing.error, sent_number, received_number, sent_end, received_end, closing.ends.is_some().into()]
+    {
         writer.u32(value);
     }
     writer.done(size_of::<Close>())

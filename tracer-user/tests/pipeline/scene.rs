@@ -16,7 +16,7 @@ use tracer_user::{
 
 use crate::{
     outline::outline,
-    records::{self, Ends, Record, Segment},
+    records::{self, Closing, Ends, Record, Segment},
 };
 
 /// Between two records of a scene.
@@ -279,12 +279,23 @@ impl Scene {
         at.positions[0] = at.positions[0].wrapping_add(bytes);
     }
 
-    /// A step of a TCP connection's end at one of its sockets; `error` is an errno.
+    /// A step of a TCP connection's end at one of its sockets, which its application has closed; `error` is an errno.
     pub(crate) fn close(&mut self, socket: usize, kind: CloseKind, error: u32) {
+        self.close_as(socket, kind, Closing { error, orphaned: true, ..Closing::default() });
+    }
+
+    /// As [`Self::close`], with all that the kernel may say.
+    pub(crate) fn close_as(&mut self, socket: usize, kind: CloseKind, closing: Closing) {
         let at = &self.sockets[socket];
-        let record = records::close(kind, error, (at.numbers[1], at.numbers[0]), self.now_ns, at.id);
+        let closing = Closing { numbers: at.numbers, ..closing };
+        let record = records::close(kind, &closing, self.now_ns, at.id);
         self.emit(&record);
         self.wait(STEP_NS);
+    }
+
+    /// Where the directions of a socket are: received, sent.
+    pub(crate) fn positions(&self, socket: usize) -> [u32; 2] {
+        self.sockets[socket].positions
     }
 
     pub(crate) fn exit(&mut self, process: Thread) {
