@@ -75,6 +75,8 @@ pub struct Response {
     pub status: u16,
     /// Content bytes, once the response is over and if no byte of unknown length was lost.
     pub body_bytes: Option<u64>,
+    /// The thread that wrote its head, or read it.
+    pub tid: u32,
 }
 
 /// Why an exchange ended without a whole response; `error.type` of its span.

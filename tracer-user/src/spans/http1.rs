@@ -168,7 +168,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
         {
             parser.tunnel();
         }
-        if !self.http.in_flight.answered(head.status, at.last_ns) {
+        if !self.http.in_flight.answered(head.status, at.tid, at.last_ns) {
             self.sink.drops().count(Drop::ResponseWithoutRequest);
         }
     }

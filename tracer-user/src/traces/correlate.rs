@@ -167,6 +167,9 @@ impl Correlator {
         match open.kind {
             SpanKind::Server => {
                 self.threads.end(open.tid, exchange.id);
+                if exchange.response.is_some_and(|response| response.tid != open.tid) {
+                    self.threads.hands_over(open.tgid, exchange.last_ns);
+                }
                 if let Some(context) = open.context {
                     let key = (open.tgid, context.trace_id, context.span_id);
                     if let Some(in_hand) = self.forwarded.get_mut(&key) {

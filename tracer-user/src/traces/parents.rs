@@ -17,7 +17,7 @@ impl Correlator {
     pub(super) fn find_cause(&mut self, call: &Exchange) {
         let by_thread = self
             .threads
-            .handling(call.tid, call.start_ns)
+            .handling(call.tgid, call.tid, call.start_ns)
             .filter(|id| self.open.get(id).is_some_and(|open| open.tgid == call.tgid));
         if let Some(context) = call.request.context {
             // The application passed on the very header that it received: that request is the cause. A header of its own

@@ -11,10 +11,16 @@ use crate::spans::exchange::ExchangeId;
 /// makes may belong to a request that it read earlier.
 const DISTRUST_NS: u64 = 1_000_000_000;
 
+/// How long the threads of a process are not believed after one wrote the answer to what another had read. Goroutines and tasks move
+/// between threads, pools hand work over: a thread then makes calls for requests that it never read.
+const HANDOVER_NS: u64 = 300_000_000_000;
+
 /// Requests in hand, by thread.
 #[derive(Debug, Default)]
 pub(super) struct Threads {
     threads: HashMap<u32, Thread, RandomState>,
+    /// Processes whose threads hand requests over, with the time until which that counts.
+    handing_over: HashMap<u32, u64, RandomState>,
 }
 
 #[derive(Debug, Default)]
@@ -41,8 +47,16 @@ impl Threads {
         }
     }
 
-    /// The one request that `tid` is handling, if it is handling one and nothing else.
-    pub(super) fn handling(&self, tid: u32, now_ns: u64) -> Option<ExchangeId> {
+    /// A thread of `tgid` answered a request that another one had read.
+    pub(super) fn hands_over(&mut self, tgid: u32, now_ns: u64) {
+        self.handing_over.insert(tgid, now_ns + HANDOVER_NS);
+    }
+
+    /// The one request that `tid` of process `tgid` is handling, if it is handling one and nothing else.
+    pub(super) fn handling(&self, tgid: u32, tid: u32, now_ns: u64) -> Option<ExchangeId> {
+        if self.handing_over.get(&tgid).is_some_and(|&until_ns| now_ns < until_ns) {
+            return None;
+        }
         let thread = self.threads.get(&tid)?;
         match thread.in_hand[..] {
             [only] if thread.distrusted_until_ns <= now_ns => Some(only),
@@ -52,6 +66,7 @@ impl Threads {
 
     /// Forgets threads that have nothing in hand and are believed again.
     pub(super) fn sweep(&mut self, now_ns: u64) {
+        self.handing_over.retain(|_, until_ns| *until_ns > now_ns);
         self.threads.retain(|_, thread| !thread.in_hand.is_empty() || thread.distrusted_until_ns > now_ns);
     }
 }
@@ -64,12 +79,24 @@ mod tests {
     fn one_request_in_hand_is_evidence() {
         let mut threads = Threads::default();
         threads.begin(7, 1, 0);
-        assert_eq!(threads.handling(7, 1), Some(1));
-        assert_eq!(threads.handling(8, 1), None);
+        assert_eq!(threads.handling(1, 7, 1), Some(1));
+        assert_eq!(threads.handling(1, 8, 1), None);
         threads.end(7, 1);
-        assert_eq!(threads.handling(7, 3), None);
+        assert_eq!(threads.handling(1, 7, 3), None);
         threads.sweep(3);
         assert!(threads.threads.is_empty());
+    }
+
+    #[test]
+    fn a_process_that_hands_requests_over_is_not_believed() {
+        let mut threads = Threads::default();
+        threads.begin(7, 1, 0);
+        threads.hands_over(1, 5);
+        assert_eq!(threads.handling(1, 7, 6), None);
+        assert_eq!(threads.handling(2, 7, 6), Some(1), "another process is");
+        assert_eq!(threads.handling(1, 7, 5 + HANDOVER_NS), Some(1));
+        threads.sweep(5 + HANDOVER_NS);
+        assert!(threads.handing_over.is_empty());
     }
 
     #[test]
@@ -77,10 +104,10 @@ mod tests {
         let mut threads = Threads::default();
         threads.begin(7, 1, 0);
         threads.begin(7, 2, 1);
-        assert_eq!(threads.handling(7, 2), None);
+        assert_eq!(threads.handling(1, 7, 2), None);
         threads.end(7, 1);
-        assert_eq!(threads.handling(7, 4), None, "the call may still belong to request 1");
-        assert_eq!(threads.handling(7, 2 + DISTRUST_NS), Some(2));
+        assert_eq!(threads.handling(1, 7, 4), None, "the call may still belong to request 1");
+        assert_eq!(threads.handling(1, 7, 2 + DISTRUST_NS), Some(2));
         threads.end(7, 2);
         threads.sweep(5);
         assert_eq!(threads.threads.len(), 1);

@@ -100,3 +100,20 @@ fn another_thread_of_the_process_is_no_evidence() {
     scene.send(front.server, app, OK.as_bytes());
     assert_eq!(scene.outline(), "app < GET /a 200\napp > GET 200\n");
 }
+
+#[test]
+fn threads_that_hand_requests_over_are_no_evidence() {
+    let mut scene = Scene::new();
+    let go = scene.process(200, "go");
+    let threads = [go.sibling(1), go.sibling(2)];
+    let (front, back) = (scene.tcp(8000), scene.remote(5000));
+    // A goroutine reads on one thread and answers on another.
+    scene.receive(front.server, threads[0], get("/a").as_bytes());
+    scene.send(front.server, threads[1], OK.as_bytes());
+    // Another request; a goroutine that has nothing to do with it calls on the thread that read it.
+    scene.receive(front.server, threads[0], get("/b").as_bytes());
+    scene.send(back, threads[0], get("/background").as_bytes());
+    scene.receive(back, threads[0], OK.as_bytes());
+    scene.send(front.server, threads[0], OK.as_bytes());
+    assert_eq!(scene.outline(), "go < GET /a 200\ngo < GET /b 200\ngo > GET 200\n");
+}
