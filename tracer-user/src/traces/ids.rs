@@ -1,15 +1,16 @@
 //! Trace, span and exchange ids.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use rand::{
     Rng, RngExt, SeedableRng,
     rngs::{SmallRng, SysRng},
 };
 
-use crate::spans::{
-    exchange::ExchangeId,
-    span::{SpanId, TraceId},
+use crate::{
+    clock::{WallClock, monotonic_ns},
+    spans::{
+        exchange::ExchangeId,
+        span::{SpanId, TraceId},
+    },
 };
 
 /// Gives out ids. Seedable, so that a replay gives the same ones.
@@ -23,9 +24,8 @@ impl Ids {
     /// Ids that nobody can foresee.
     pub fn random() -> Self {
         let random = SmallRng::try_from_rng(&mut SysRng).unwrap_or_else(|_| {
-            // A kernel without getrandom(2): the time and the process id do not repeat on a host.
-            let now_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos() as u64);
-            SmallRng::seed_from_u64(now_ns ^ (u64::from(std::process::id()) << 48))
+            // No getrandom(2): the moment does not repeat on a host.
+            SmallRng::seed_from_u64(WallClock::now().wall_ns(monotonic_ns()))
         });
         Self { random, last_exchange: 0 }
     }
