@@ -35,6 +35,8 @@ pub(crate) struct Conn {
     pub(crate) partial: [u64; 2],
     /// The process that was checked last.
     pub(crate) tgid: u32,
+    /// The process that is known to be described to the daemon.
+    pub(crate) described: u32,
     /// Records emitted or lost, by direction.
     pub(crate) number: [u32; 2],
     /// Bytes of the current message that may still be copied, by direction.
@@ -51,7 +53,7 @@ pub(crate) struct Conn {
     pub(crate) opened: u8,
     /// 1 while `tgid` must not be traced.
     pub(crate) excluded: u8,
-    pub(crate) padding: [u8; 7],
+    pub(crate) padding: [u8; 3],
 }
 
 /// The state of `sk`, created if need be and wanted.

@@ -145,7 +145,7 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
     }
 }
 
-/// Whether `tgid` is to be traced; describes it to the daemon the first time.
+/// Whether `tgid` is to be traced.
 #[inline(always)]
 fn allowed<const WAY: usize>(conn: &mut Conn, tgid: u32) -> bool {
     if conn.tgid != tgid || conn.number[WAY].is_multiple_of(RECHECK) {
@@ -181,7 +181,9 @@ fn data_header<const WAY: usize>(
     len: u32,
     extra: u16,
 ) -> DataHeader {
-    if conn.number[WAY] == 0 {
+    // Not the first record alone: a socket is handed on by fork, and its process may run another program by now.
+    if conn.described != tgid || conn.number[WAY].is_multiple_of(RECHECK) {
+        conn.described = tgid;
         // SAFETY: a copy is taken at once.
         let known = unsafe { PROCESSES.get(tgid) }.copied().unwrap_or(0);
         if known & ANNOUNCED == 0 {

@@ -93,15 +93,17 @@ impl Tracker {
     /// Bytes went through a connection.
     pub fn segment<S: ExchangeSink>(&mut self, segment: &Segment<'_>, sink: &mut S) {
         let header = &segment.head.header;
-        if !self.connections.contains(&header.conn) {
-            if header.flags & flags::EOF != 0 {
-                // Read after its connection was forgotten: it says nothing new.
-                return;
+        let connection = match self.connections.get_mut(&header.conn) {
+            Some(connection) => connection,
+            // Read after its connection was forgotten: it says nothing new.
+            None if header.flags & flags::EOF != 0 => return,
+            None => {
+                // Its description was lost.
+                self.insert(header.conn, Connection::new(Ends::Unknown), header.time_ns, sink);
+                let Some(connection) = self.connections.get_mut(&header.conn) else { return };
+                connection
             }
-            // Its description was lost.
-            self.insert(header.conn, Connection::new(Ends::Unknown), header.time_ns, sink);
-        }
-        let Some(connection) = self.connections.get_mut(&header.conn) else { return };
+        };
         connection.tgid = header.tgid;
         if connection.own || is_own(&self.own_mirrored, &connection.ends) {
             if !connection.own {

@@ -92,7 +92,7 @@ pub struct Correlator {
     pub(super) late: LateServers,
     /// Open exchanges that are not shown, by the id that their spans would have.
     pub(super) hidden: HashMap<SpanId, ExchangeId, RandomState>,
-    /// Groups with nothing open, in the order of `touched_ns`.
+    /// Groups with nothing open, with when they are due.
     pub(super) complete: VecDeque<(u64, GroupId)>,
 }
 
