@@ -66,8 +66,9 @@ pub fn drive(caller: Caller, pieces: &[Piece]) -> Vec<Entry> {
         log: Vec::new(),
     };
     for (at, piece) in pieces.iter().enumerate() {
-        let follows = match pieces.get(at + 1) {
-            Some(Piece::Gap(n)) if *n > 0 => Follows::Gap,
+        // A gap of nothing hides no gap behind it: what is kept has to be handed in before that one.
+        let follows = match pieces[at + 1..].iter().find(|piece| **piece != Piece::Gap(0)) {
+            Some(Piece::Gap(_)) => Follows::Gap,
             _ => Follows::Maybe,
         };
         match piece {
@@ -159,6 +160,7 @@ impl Run {
             self.parser.skipped(held);
             self.skip -= held;
         }
+        assert!(n == held || self.kept.is_empty(), "the caller keeps bytes over a gap");
         self.parser.gap(n - held);
         self.run(&[], Follows::Maybe);
     }
