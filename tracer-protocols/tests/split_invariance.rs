@@ -57,7 +57,7 @@ fn fields() -> impl Strategy<Value = Vec<String>> {
         1 => Just("traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
         1 => Just("Expect: 100-continue".to_owned()),
     ];
-    // More fields than the fast path holds, now and then.
+    // More fields than usual, now and then.
     prop_oneof![8 => prop::collection::vec(field.clone(), 0..6), 1 => prop::collection::vec(field, 60..70)]
 }
 

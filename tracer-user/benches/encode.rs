@@ -27,11 +27,11 @@ fn resource(process: usize) -> Arc<Resource> {
         attributes: vec![
             ("service.name".into(), text(name)),
             ("service.instance.id".into(), text(format!("627cc493-f310-47de-96bd-71410b7dec{process:02}"))),
-            ("process.pid".into(), Value::Int(4000 + process as i64)),
+            ("process.pid", Value::Int(4000 + process as i64)),
             ("process.executable.path".into(), text("/usr/bin/python3.13".to_owned())),
             ("process.command_line".into(), text(format!("gunicorn -w 4 app{process}:app"))),
-            ("host.name".into(), Value::Static("node-17")),
-            ("telemetry.distro.name".into(), Value::Static("tracer")),
+            ("host.name", Value::Static("node-17")),
+            ("telemetry.distro.name", Value::Static("tracer")),
         ],
     })
 }
@@ -40,24 +40,24 @@ fn span(at: usize, resource: &Arc<Resource>, address: &Arc<str>) -> Span {
     let server = at.is_multiple_of(2);
     let start_ns = 1_790_000_000_000_000_000 + at as u64 * 10_000;
     let mut attributes = vec![
-        ("http.request.method".into(), Value::Static("GET")),
-        ("http.response.status_code".into(), Value::Int(200)),
-        ("network.protocol.version".into(), Value::Static("1.1")),
-        ("network.peer.address".into(), Value::Shared(Arc::clone(address))),
-        ("network.peer.port".into(), Value::Int(40_000 + at as i64)),
-        ("server.address".into(), Value::Shared(Arc::clone(address))),
-        ("server.port".into(), Value::Int(8080)),
+        ("http.request.method", Value::Static("GET")),
+        ("http.response.status_code", Value::Int(200)),
+        ("network.protocol.version", Value::Static("1.1")),
+        ("network.peer.address", Value::Shared(Arc::clone(address))),
+        ("network.peer.port", Value::Int(40_000 + at as i64)),
+        ("server.address", Value::Shared(Arc::clone(address))),
+        ("server.port", Value::Int(8080)),
     ];
     if server {
         attributes.extend([
-            ("url.scheme".into(), Value::Static("http")),
-            ("url.path".into(), Value::Str(format!("/api/users/{at}/orders").into())),
-            ("http.route".into(), Value::Shared("/api/users/:id/orders".into())),
-            ("user_agent.original".into(), Value::Str("python-requests/2.32.3".into())),
+            ("url.scheme", Value::Static("http")),
+            ("url.path", Value::Str(format!("/api/users/{at}/orders").into())),
+            ("http.route", Value::Shared("/api/users/:id/orders".into())),
+            ("user_agent.original", Value::Str("python-requests/2.32.3".into())),
         ]);
     } else {
         let url = format!("http://10.0.3.17:8080/api/users/{at}/orders");
-        attributes.push(("url.full".into(), Value::Str(url.into())));
+        attributes.push(("url.full", Value::Str(url.into())));
     }
     Span {
         trace_id: 0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c_u128.to_be_bytes(),

@@ -8,7 +8,7 @@ use tracer_user::{
     commands::replay::traces,
     config::Config,
     ingest::Recording,
-    spans::span::{Key, Span, SpanKind, Value},
+    spans::span::{Span, SpanKind, Value},
     telemetry::drops::Drop,
 };
 
@@ -21,7 +21,7 @@ fn varies(span: &Span, key: &str) -> bool {
 }
 
 fn attributes(span: &Span) -> Vec<String> {
-    let line = |(key, value): &(Key, Value)| match value {
+    let line = |(key, value): &(&str, Value)| match value {
         _ if varies(span, key) => format!("{key}: *"),
         // The folder of the unix socket is a new one each time.
         Value::Shared(text) if text.starts_with("/tmp/") => {

@@ -39,20 +39,23 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Takes note of one field. Most names are told apart by their length alone.
+    /// Takes note of one field, its value not trimmed. Most names are told apart by their length alone.
     #[inline]
     pub(super) fn note(&mut self, name: &[u8], value: &'a [u8]) {
         let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
+        let text = || text(value.trim_ascii());
         match name.len() {
-            4 if is(b"host") => self.host = self.host.or(text(value)),
-            6 if is(b"expect") => self.expects_continue |= value.eq_ignore_ascii_case(b"100-continue"),
+            4 if is(b"host") => self.host = self.host.or_else(text),
+            6 if is(b"expect") => {
+                self.expects_continue |= value.trim_ascii().eq_ignore_ascii_case(b"100-continue");
+            }
             7 if is(b"upgrade") => self.has_upgrade = true,
-            10 if is(b"user-agent") => self.user_agent = self.user_agent.or(text(value)),
+            10 if is(b"user-agent") => self.user_agent = self.user_agent.or_else(text),
             10 if is(b"connection") => self.note_connection(value),
-            10 if is(b"tracestate") => self.context.tracestate = self.context.tracestate.or(text(value)),
+            10 if is(b"tracestate") => self.context.tracestate = self.context.tracestate.or_else(text),
             11 if is(b"traceparent") => {
                 self.context.ambiguous |= self.context.traceparent.is_some();
-                self.context.traceparent = self.context.traceparent.or(text(value));
+                self.context.traceparent = self.context.traceparent.or_else(text);
             }
             14 if is(b"content-length") => self.note_length(value),
             17 if is(b"transfer-encoding") => self.note_transfer(value),

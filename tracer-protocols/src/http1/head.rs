@@ -1,8 +1,7 @@
 //! From the bytes of a head to a message, and what body framing it announces.
 
 use super::fields::{Fields, Length, Transfer};
-use super::headers::{Headers, blank_line_end};
-use super::limits::FAST_HEADERS;
+use super::headers::{Headers, Lines, blank_line_end};
 use super::message::{RequestHead, ResponseHead};
 use super::method::Method;
 use super::start_line::{RequestLine, StatusLine};
@@ -29,30 +28,19 @@ pub(super) fn fields(window: &[u8], start: usize, from: usize) -> Option<(Fields
     if from > start {
         blank_line_end(window, from.saturating_sub(2).max(start - 1))?;
     }
-    let block = &window[start..];
-    let mut space = [httparse::EMPTY_HEADER; FAST_HEADERS];
-    match httparse::parse_headers(block, &mut space) {
-        Ok(httparse::Status::Complete((len, headers))) => {
-            let mut fields = Fields::default();
-            for header in headers {
-                fields.note(header.name.as_bytes(), header.value);
-            }
-            Some((fields, start + len))
-        }
-        Ok(httparse::Status::Partial) => None,
-        // More fields than the fast path holds, or lines that a strict parser refuses. The peers may be more lenient, so the
-        // message is kept with what can be read of it.
-        Err(_) => {
-            let end = blank_line_end(window, start - 1)?;
-            Some((seen_fields(&window[start..end]), end))
-        }
-    }
+    let mut lines = Lines::new(&window[start..]);
+    let fields = gather(&mut lines);
+    lines.behind().map(|rest| (fields, window.len() - rest.len()))
 }
 
 /// The fields of a head that did not come whole.
 pub(super) fn seen_fields(block: &[u8]) -> Fields<'_> {
+    gather(&mut Lines::new(block))
+}
+
+fn gather<'a>(lines: &mut Lines<'a>) -> Fields<'a> {
     let mut fields = Fields::default();
-    for (name, value) in Headers::new(block) {
+    for (name, value) in lines {
         fields.note(name, value);
     }
     fields

@@ -4,9 +4,6 @@
 /// Servers refuse heads well below this (nginx 32 KiB, Node 16 KiB, Tomcat 8 KiB, Jetty 8 KiB).
 pub const MAX_HEAD: usize = 64 * 1024;
 
-/// Header fields that the fast path holds on the stack. Heads with more take the slower path and lose nothing.
-pub const FAST_HEADERS: usize = 64;
-
 /// Bytes of a method name. The longest registered one is UPDATEREDIRECTREF (17).
 pub const MAX_METHOD: usize = 24;
 

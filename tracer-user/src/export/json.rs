@@ -51,7 +51,7 @@ struct ResourceSpans<'a> {
 
 #[derive(Serialize)]
 struct ResourceJson<'a> {
-    attributes: Attributes<'a>,
+    attributes: Attributes<'a, Key>,
 }
 
 #[derive(Serialize)]
@@ -82,7 +82,7 @@ struct SpanJson<'a> {
     kind: u32,
     start_time_unix_nano: Text<u64>,
     end_time_unix_nano: Text<u64>,
-    attributes: Attributes<'a>,
+    attributes: Attributes<'a, &'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<StatusJson>,
 }
@@ -111,22 +111,22 @@ struct StatusJson {
 }
 
 /// Attributes as a list of `KeyValue`.
-struct Attributes<'a> {
-    own: &'a [(Key, Value)],
+struct Attributes<'a, K> {
+    own: &'a [(K, Value)],
     added: Vec<(&'static str, Value)>,
 }
 
-impl<'a> Attributes<'a> {
-    fn of(own: &'a [(Key, Value)]) -> Self {
+impl<'a, K> Attributes<'a, K> {
+    fn of(own: &'a [(K, Value)]) -> Self {
         Self { own, added: Vec::new() }
     }
 }
 
-impl Serialize for Attributes<'_> {
+impl<K: AsRef<str>> Serialize for Attributes<'_, K> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(Some(self.own.len() + self.added.len()))?;
         for (key, value) in self.own {
-            list.serialize_element(&KeyValue { key, value: AnyValue::of(value) })?;
+            list.serialize_element(&KeyValue { key: key.as_ref(), value: AnyValue::of(value) })?;
         }
         for (key, value) in &self.added {
             list.serialize_element(&KeyValue { key, value: AnyValue::of(value) })?;

@@ -26,8 +26,13 @@ fn any_value() -> impl Strategy<Value = Value> {
     ]
 }
 
+fn any_span_attributes() -> impl Strategy<Value = Vec<(&'static str, Value)>> {
+    const KEYS: [&str; 5] = ["http.route", "http.request.method", "", "\"quoted\"", "k\u{e4}se.\u{1f9c0}"];
+    vec((select(&KEYS[..]), any_value()), 0..12)
+}
+
 fn any_attributes() -> impl Strategy<Value = Vec<(Key, Value)>> {
-    vec((prop_oneof![Just(Cow::Borrowed("http.route")), ".{0,30}".prop_map(Cow::Owned)], any_value()), 0..12)
+    vec((prop_oneof![Just(Cow::Borrowed("host.name")), ".{0,30}".prop_map(Cow::Owned)], any_value()), 0..12)
 }
 
 fn any_resource() -> impl Strategy<Value = Arc<Resource>> {
@@ -43,7 +48,17 @@ fn any_span(resources: Vec<Arc<Resource>>) -> impl Strategy<Value = Span> {
     let context = (option::of("[a-z=,]{0,300}".prop_map(Into::into)), any::<u8>());
     let kind = select(vec![SpanKind::Server, SpanKind::Client]);
     let outcome = (select(vec![Status::Unset, Status::Error]), any::<bool>());
-    (ids, parent, context, kind, ".{0,40}", any::<[u64; 2]>(), outcome, any_attributes(), select(resources))
+    (
+        ids,
+        parent,
+        context,
+        kind,
+        ".{0,40}",
+        any::<[u64; 2]>(),
+        outcome,
+        any_span_attributes(),
+        select(resources),
+    )
         .prop_map(|(ids, parent, context, kind, name, times, outcome, attributes, resource)| Span {
             trace_id: ids.0,
             span_id: ids.1,

@@ -1,6 +1,6 @@
 //! Waits for the kernel side and drains it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::{
     errno::Errno,
@@ -15,8 +15,15 @@ use crate::{
 
 /// Records handed out before the caller gets to its other duties.
 const RECORDS_PER_TURN: u64 = 65_536;
-/// How long to sleep while records keep coming. A ring that fills faster wakes the daemon by itself.
+/// How long to sleep, at most, while records keep coming. A ring that fills faster wakes the daemon by itself.
 const BUSY_PAUSE: Duration = Duration::from_millis(10);
+/// How long to sleep at least: below, waking up costs more than what there is to do.
+const MIN_PAUSE: Duration = Duration::from_micros(250);
+/// Records that are let gather, so that a turn takes some 100 microseconds.
+///
+/// Where CPUs are scarce, a client and a server that wait for each other both stand still while the daemon has the CPU of
+/// one: the other only has the requests that are in flight. In long turns each microsecond of the daemon costs them two.
+const RECORDS_TO_GATHER: u64 = 64;
 /// How long to sleep when nothing is going on. A process's first request wakes the daemon by itself.
 const IDLE_PAUSE: Duration = Duration::from_millis(100);
 
@@ -29,7 +36,8 @@ pub struct Capture {
     pub kernel: Kernel,
     merge: Merge,
     epoll: Epoll,
-    busy: bool,
+    pause: Duration,
+    drained: Instant,
 }
 
 impl Capture {
@@ -47,14 +55,19 @@ impl Capture {
                 .map_err(LoadError::Epoll)?;
         }
         kernel.attach()?;
-        Ok(Self { kernel, merge: Merge::default(), epoll, busy: true })
+        Ok(Self { kernel, merge: Merge::default(), epoll, pause: BUSY_PAUSE, drained: Instant::now() })
     }
 
     /// Sleeps until something may be there, at most 100 ms, then hands out what has settled, in order of time.
     ///
     /// `pending`: the caller has work that becomes due soon.
     pub fn turn(&mut self, pending: bool, handle: impl FnMut(&[u8])) -> Pass {
-        let pause = if self.busy || pending { BUSY_PAUSE } else { IDLE_PAUSE };
+        let pause = if pending { self.pause.min(BUSY_PAUSE) } else { self.pause };
+        if pause < Duration::from_millis(1) {
+            // epoll counts in milliseconds, and no ring fills in less.
+            std::thread::sleep(pause);
+            return self.drain(handle);
+        }
         let timeout = EpollTimeout::try_from(pause).unwrap_or(EpollTimeout::ZERO);
         match self.epoll.wait(&mut [EpollEvent::empty(); 8], timeout) {
             Ok(_) | Err(Errno::EINTR) => {}
@@ -69,7 +82,37 @@ impl Capture {
     /// Hands out what has settled without waiting.
     pub fn drain(&mut self, handle: impl FnMut(&[u8])) -> Pass {
         let pass = self.merge.pass(&mut self.kernel.rings, monotonic_ns(), RECORDS_PER_TURN, handle);
-        self.busy = pass.records > 0 || pass.unsettled;
+        let now = Instant::now();
+        self.pause = pause_after(&pass, now - self.drained);
+        self.drained = now;
         pass
+    }
+}
+
+/// How long to sleep after a pass, the one before having been over `since` ago.
+fn pause_after(pass: &Pass, since: Duration) -> Duration {
+    match pass.records {
+        0 if pass.unsettled => BUSY_PAUSE,
+        0 => IDLE_PAUSE,
+        records => {
+            let gathering = since.as_nanos() as u64 / records * RECORDS_TO_GATHER;
+            Duration::from_nanos(gathering).clamp(MIN_PAUSE, BUSY_PAUSE)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_busier_the_shorter_the_turns() {
+        let pause =
+            |records, ms| pause_after(&Pass { records, ..Pass::default() }, Duration::from_millis(ms));
+        assert_eq!(pause(0, 10), IDLE_PAUSE);
+        assert_eq!(pause(1, 10), BUSY_PAUSE);
+        assert_eq!(pause(320, 10), Duration::from_millis(2));
+        assert_eq!(pause(100_000, 10), MIN_PAUSE);
+        assert_eq!(pause_after(&Pass { unsettled: true, ..Pass::default() }, BUSY_PAUSE), BUSY_PAUSE);
     }
 }

@@ -90,7 +90,7 @@ impl PartialEq for Value {
     }
 }
 
-/// An attribute key: nearly always a constant of the semantic conventions.
+/// A key among the attributes of a resource: a constant of the semantic conventions, or named by the user.
 pub type Key = Cow<'static, str>;
 
 /// The entity that made a span: one process.
@@ -139,8 +139,8 @@ pub struct Span {
     pub end_ns: u64,
     /// Unset or error.
     pub status: Status,
-    /// Attributes, keys unique.
-    pub attributes: Vec<(Key, Value)>,
+    /// Attributes, keys unique and constants of the semantic conventions.
+    pub attributes: Vec<(&'static str, Value)>,
     /// The process that it describes.
     pub resource: Arc<Resource>,
     /// Kernel events of this exchange were lost: attributes or end time may be off.
@@ -150,7 +150,7 @@ pub struct Span {
 impl Span {
     /// The value of an attribute.
     pub fn attribute(&self, key: &str) -> Option<&Value> {
-        self.attributes.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+        self.attributes.iter().find(|(name, _)| *name == key).map(|(_, value)| value)
     }
 
     /// Duration in nanoseconds.

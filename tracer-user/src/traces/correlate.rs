@@ -39,7 +39,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { open: 131_072, waiting_spans: 100_000, grace_ns: 10_000_000, hold_ns: 5_000_000_000 }
+        Self { open: 131_072, waiting_spans: 100_000, grace_ns: 2_000_000, hold_ns: 5_000_000_000 }
     }
 }
 

@@ -16,7 +16,7 @@ use prost::Message;
 use super::Encoder;
 use crate::{
     export::testing::{any_spans, service, span},
-    spans::span::{Evidence, Key, Parent, Resource, Span, SpanKind, Status, Value},
+    spans::span::{Evidence, Parent, Resource, Span, SpanKind, Status, Value},
 };
 
 fn proto_attribute(key: &str, value: &Value) -> KeyValue {
@@ -28,8 +28,8 @@ fn proto_attribute(key: &str, value: &Value) -> KeyValue {
     KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() }
 }
 
-fn proto_attributes(attributes: &[(Key, Value)]) -> Vec<KeyValue> {
-    attributes.iter().map(|(key, value)| proto_attribute(key, value)).collect()
+fn proto_attributes<K: AsRef<str>>(attributes: &[(K, Value)]) -> Vec<KeyValue> {
+    attributes.iter().map(|(key, value)| proto_attribute(key.as_ref(), value)).collect()
 }
 
 /// The span as the generated struct, built the slow and obvious way.
