@@ -27,11 +27,11 @@ fn resource(process: usize) -> Arc<Resource> {
         attributes: vec![
             ("service.name".into(), text(name)),
             ("service.instance.id".into(), text(format!("627cc493-f310-47de-96bd-71410b7dec{process:02}"))),
-            ("process.pid", Value::Int(4000 + process as i64)),
+            ("process.pid".into(), Value::Int(4000 + process as i64)),
             ("process.executable.path".into(), text("/usr/bin/python3.13".to_owned())),
             ("process.command_line".into(), text(format!("gunicorn -w 4 app{process}:app"))),
-            ("host.name", Value::Static("node-17")),
-            ("telemetry.distro.name", Value::Static("tracer")),
+            ("host.name".into(), Value::Static("node-17")),
+            ("telemetry.distro.name".into(), Value::Static("tracer")),
         ],
     })
 }

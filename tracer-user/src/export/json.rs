@@ -200,8 +200,8 @@ mod tests {
         get.trace_state = Some("a=1".into());
         get.status = Status::Error;
         get.attributes = vec![
-            ("http.response.status_code".into(), Value::Int(500)),
-            ("url.path".into(), Value::Str("/users/\"7\"\n".into())),
+            ("http.response.status_code", Value::Int(500)),
+            ("url.path", Value::Str("/users/\"7\"\n".into())),
         ];
         assert_eq!(
             line(&get),

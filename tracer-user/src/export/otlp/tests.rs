@@ -137,7 +137,7 @@ fn shared_spans_are_taken_as_they_are() {
 #[test]
 fn a_span_above_16_kib_keeps_its_contents() {
     let mut large = span(1, &service("web"), SpanKind::Server, "GET /a");
-    large.attributes.push(("url.path".into(), Value::Str("/x".repeat(3_000_000).into())));
+    large.attributes.push(("url.path", Value::Str("/x".repeat(3_000_000).into())));
     let spans = [large];
     assert_eq!(decode(&Encoder::new("1.2.3").encode(&spans)), proto_request(&spans));
 }

@@ -26,10 +26,10 @@ fn child(mut span: Span, of: u8, evidence: Evidence) -> Span {
 }
 
 fn http(mut span: Span, code: i64) -> Span {
-    span.attributes.push(("http.response.status_code".into(), Value::Int(code)));
+    span.attributes.push(("http.response.status_code", Value::Int(code)));
     if code >= 500 {
         span.status = Status::Error;
-        span.attributes.push(("error.type".into(), Value::Str(code.to_string().into())));
+        span.attributes.push(("error.type", Value::Str(code.to_string().into())));
     }
     span
 }
@@ -40,7 +40,7 @@ fn failing_request() -> Vec<Span> {
     let mut query = at(span(4, &app, SpanKind::Client, "SELECT users"), 2000, 8000);
     query.status = Status::Error;
     query.incomplete = true;
-    query.attributes.push(("error.type".into(), Value::Static("connection_reset")));
+    query.attributes.push(("error.type", Value::Static("connection_reset")));
     vec![
         http(at(span(1, &nginx, SpanKind::Server, "GET /users/:id"), 0, 12_400), 500),
         http(child(at(span(2, &nginx, SpanKind::Client, "GET"), 500, 12_300), 1, Evidence::Thread), 500),
