@@ -12,4 +12,4 @@ pub mod offsets;
 pub mod process;
 
 /// Changes whenever the layout of a record changes; written into recordings.
-pub const ABI: u32 = 2;
+pub const ABI: u32 = 3;

@@ -31,3 +31,6 @@ pub const MAX_UNIX_PATH: usize = 108;
 
 /// Processes known to the kernel side at a time.
 pub const MAX_PROCESSES: u32 = 16384;
+
+/// Descendants of traced processes remembered at a time; the least recently used one makes room.
+pub const MAX_ORIGINS: u32 = 16_384;

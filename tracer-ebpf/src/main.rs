@@ -7,7 +7,7 @@
 //! | `sock_state` | `sock:inet_sock_set_state` | 4.16 | FIN, reset and end of a TCP connection |
 //! | `process_exit` | `sched:sched_process_exit` | 2.6 | forgets a process |
 //! | `process_exec` | `sched:sched_process_exec` | 3.4 | the process must be described anew |
-//! | `process_fork` | `sched:sched_process_fork` | 2.6 | only with `tracer exec`: children are traced too |
+//! | `process_fork` | `sched:sched_process_fork` | 2.6 | which thread started a process; with `tracer exec`, children are traced too |
 //!
 //! Nothing runs on a syscall that does not touch a socket: that is why the socket tracepoints are used and not the syscall ones.
 #![no_std]

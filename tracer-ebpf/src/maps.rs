@@ -4,9 +4,12 @@ use aya_ebpf::{
     btf_maps::{Array, ArrayOfMaps, HashMap, PerCpuArray, RingBuf, SkStorage},
     macros::btf_map,
 };
-use tracer_common::{drops::KernelDrop, limits::MAX_PROCESSES};
+use tracer_common::{
+    drops::KernelDrop,
+    limits::{MAX_ORIGINS, MAX_PROCESSES},
+};
 
-use crate::conn::Conn;
+use crate::{conn::Conn, process::Origin};
 
 /// One ring buffer of a CPU. The daemon creates them in the configured size; this one is the template.
 pub(crate) type Ring = RingBuf<u64, 4096>;
@@ -22,6 +25,11 @@ pub(crate) static CONNS: SkStorage<Conn> = SkStorage::new();
 /// Thread group id -> `tracer_common::process` flags. Written by both sides, deleted at process exit.
 #[btf_map]
 pub(crate) static PROCESSES: HashMap<u32, u32, { MAX_PROCESSES as usize }> = HashMap::new();
+
+/// Thread group id -> which thread of a traced process it descends from. Deleted at process exit.
+#[btf_map]
+pub(crate) static ORIGINS: aya_ebpf::btf_maps::LruHashMap<u32, Origin, { MAX_ORIGINS as usize }> =
+    aya_ebpf::btf_maps::LruHashMap::new();
 
 /// `KernelDrop` -> count. Read by the daemon.
 #[btf_map]

@@ -97,6 +97,7 @@ impl Pipeline {
             Event::Open(open) => self.tracker.open(&open, &mut self.stage),
             Event::Close(close) => self.tracker.close(&close, &mut self.stage),
             Event::Process(process) => {
+                self.stage.correlator.process_described(process.process);
                 if self.stage.processes.describe(&process) {
                     self.excluded.push(process.process.header.tgid);
                 }
@@ -104,6 +105,7 @@ impl Pipeline {
             Event::Exit(exit) => {
                 self.tracker.process_exit(exit.header.tgid, exit.header.time_ns, &mut self.stage);
                 self.stage.processes.exit(exit.header.tgid, exit.header.time_ns);
+                self.stage.correlator.process_ended(exit.header.tgid);
             }
         }
     }

@@ -16,6 +16,7 @@ mod python_clients;
 mod recordings;
 mod selection;
 mod short_lived;
+mod started_programs;
 mod system_calls;
 mod watching;
 mod wsgi;

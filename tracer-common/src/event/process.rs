@@ -13,6 +13,13 @@ pub struct Process {
     pub start_boottime_ns: u64,
     /// cgroup v2 id of the process.
     pub cgroup: u64,
+    /// When the thread of `origin` started this process, or the one that it descends from, CLOCK_MONOTONIC nanoseconds.
+    pub origin_ns: u64,
+    /// The traced process that started this one, or one that it descends from: a thread group id, 0 where there is none or
+    /// where this process runs its ancestor's program (fork without exec).
+    pub origin_tgid: u32,
+    /// The thread of `origin_tgid` that did.
+    pub origin_tid: u32,
     /// Thread group id of the parent.
     pub parent_tgid: u32,
     /// Valid bytes of `args`.
@@ -32,4 +39,5 @@ pub struct Process {
     pub environ: [u8; MAX_ENVIRON],
 }
 
-const _: () = assert!(size_of::<Process>() == 24 + 8 + 8 + 16 + 16 + MAX_EXEC_PATH + MAX_ARGS + MAX_ENVIRON);
+const _: () =
+    assert!(size_of::<Process>() == 24 + 8 + 8 + 16 + 16 + 16 + MAX_EXEC_PATH + MAX_ARGS + MAX_ENVIRON);

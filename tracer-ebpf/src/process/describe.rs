@@ -16,6 +16,7 @@ use tracer_common::{
     process::ANNOUNCED,
 };
 
+use super::origin;
 use crate::{
     emit::{self, Urgency},
     globals::offset,
@@ -45,6 +46,10 @@ extern "C" fn describe_process(tgid: u32, known: u32) -> i32 {
             (*slot).comm = bpf_get_current_comm().unwrap_or([0; 16]);
             let leader: *const u8 = field(task, offset!(group_leader));
             (*slot).start_boottime_ns = field(leader, offset!(start_boottime));
+            let origin = origin::of(tgid);
+            (*slot).origin_ns = origin.time_ns;
+            (*slot).origin_tgid = origin.tgid;
+            (*slot).origin_tid = origin.tid;
             let parent: *const u8 = field(task, offset!(real_parent));
             (*slot).parent_tgid = field::<u32>(parent, offset!(tgid));
             let mm: *const u8 = field(task, offset!(mm));

@@ -1,4 +1,4 @@
-//! Exec, fork and exit of processes that the map `PROCESSES` knows.
+//! Exec, fork and exit of processes that are traced, and of those that descend from them.
 
 use aya_ebpf::{
     bindings::BPF_ANY, helpers::bpf_get_current_pid_tgid, macros::btf_tracepoint,
@@ -9,6 +9,7 @@ use tracer_common::{
     process::{ANNOUNCED, SELECTED},
 };
 
+use super::origin;
 use crate::{
     emit::{self, Urgency},
     globals::offset,
@@ -22,7 +23,11 @@ pub(crate) fn process_exit(_ctx: BtfTracePointContext) -> i32 {
     let pid_tgid = bpf_get_current_pid_tgid();
     let (tgid, tid) = ((pid_tgid >> 32) as u32, pid_tgid as u32);
     // The leader stands for the process. Should its threads live on, they are described anew.
-    if tgid == tid && PROCESSES.get_ptr(tgid).is_some() {
+    if tgid != tid {
+        return 0;
+    }
+    origin::exited(tgid);
+    if PROCESSES.get_ptr(tgid).is_some() {
         let _ = PROCESSES.remove(tgid);
         let exit = Exit { header: emit::header(Kind::Exit, tgid, 0) };
         // SAFETY: `slot` is a reserved `Exit`.
@@ -35,6 +40,7 @@ pub(crate) fn process_exit(_ctx: BtfTracePointContext) -> i32 {
 #[btf_tracepoint(function = "sched_process_exec")]
 pub(crate) fn process_exec(_ctx: BtfTracePointContext) -> i32 {
     let tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
+    origin::executed(tgid);
     if let Some(known) = PROCESSES.get_ptr_mut(tgid) {
         // A new program under the same pid: its name and its selection are to be found out again.
         // SAFETY: a live map value; a lost race describes the process once more.
@@ -47,12 +53,18 @@ pub(crate) fn process_exec(_ctx: BtfTracePointContext) -> i32 {
 #[btf_tracepoint(function = "sched_process_fork")]
 pub(crate) fn process_fork(ctx: BtfTracePointContext) -> i32 {
     let child: *const u8 = ctx.arg(1);
-    let parent = (bpf_get_current_pid_tgid() >> 32) as u32;
+    let pid_tgid = bpf_get_current_pid_tgid();
+    let (parent, tid) = ((pid_tgid >> 32) as u32, pid_tgid as u32);
     // SAFETY: the tracepoint's argument; the offset is that of `tgid`.
     let child = unsafe { field::<u32>(child, offset!(tgid)) };
+    if child == parent {
+        // A thread.
+        return 0;
+    }
     // SAFETY: a copy is taken at once.
     let known = unsafe { PROCESSES.get(parent) }.copied().unwrap_or(0);
-    if child != parent && known & SELECTED != 0 {
+    origin::forked(parent, tid, child, known & ANNOUNCED != 0);
+    if known & SELECTED != 0 {
         let _ = PROCESSES.insert(child, known & !ANNOUNCED, u64::from(BPF_ANY));
     }
     0

@@ -2,5 +2,7 @@
 
 mod describe;
 mod lifecycle;
+mod origin;
 
 pub(crate) use describe::describe;
+pub(crate) use origin::Origin;

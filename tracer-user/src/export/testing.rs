@@ -6,13 +6,14 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use crate::spans::span::{Evidence, Key, Parent, Resource, Span, SpanId, SpanKind, Status, Value};
 
-const EVIDENCE: [Evidence; 6] = [
+const EVIDENCE: [Evidence; 7] = [
     Evidence::Header,
     Evidence::TcpSeq,
     Evidence::Socket,
     Evidence::Goroutine,
     Evidence::Task,
     Evidence::Thread,
+    Evidence::Process,
 ];
 
 fn any_value() -> impl Strategy<Value = Value> {

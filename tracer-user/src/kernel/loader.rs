@@ -128,16 +128,8 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
     let drops = PerCpuArray::try_from(ebpf.take_map("DROPS").ok_or(LoadError::NoMap("DROPS"))?)?;
     let processes = HashMap::try_from(ebpf.take_map("PROCESSES").ok_or(LoadError::NoMap("PROCESSES"))?)?;
 
-    let only_selected = config.0.only_selected != 0;
     let mut programs = Vec::new();
     for spec in PROGRAMS {
-        if spec.need == Need::OnlySelected && !only_selected {
-            programs.push(ProgramState {
-                spec,
-                reason: Some("only needed while a single command is traced".into()),
-            });
-            continue;
-        }
         let reason = match load_program(&mut ebpf, spec, &kernel_btf) {
             Ok(()) => None,
             Err(source) if spec.need == Need::Required => {

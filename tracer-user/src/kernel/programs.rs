@@ -20,8 +20,6 @@ pub enum Need {
     Required,
     /// Always; the daemon starts without it.
     Useful,
-    /// Only when a single command and its children are traced.
-    OnlySelected,
 }
 
 /// Every program, in the order of attaching: endings before beginnings, so that nothing is opened that is never closed.
@@ -41,8 +39,8 @@ pub const PROGRAMS: &[ProgramSpec] = &[
     ProgramSpec {
         name: "process_fork",
         tracepoint: "sched_process_fork",
-        need: Need::OnlySelected,
-        loss: "children of the command are not traced",
+        need: Need::Useful,
+        loss: "the requests of a program that a service starts stand alone, and `tracer exec` does not trace children",
     },
     ProgramSpec {
         name: "sock_state",

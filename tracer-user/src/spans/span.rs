@@ -28,6 +28,8 @@ pub enum Evidence {
     Task,
     /// The thread that handles the request, and nothing else, made the call.
     Thread,
+    /// The thread that handles the request, and nothing else, started the program that made the call.
+    Process,
 }
 
 impl Evidence {
@@ -40,6 +42,7 @@ impl Evidence {
             Self::Goroutine => "goroutine",
             Self::Task => "task",
             Self::Thread => "thread",
+            Self::Process => "process",
         }
     }
 }

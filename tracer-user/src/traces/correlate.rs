@@ -6,6 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use foldhash::fast::RandomState;
+use tracer_common::event::Process;
 use tracer_protocols::context::TraceContext;
 
 use super::{
@@ -13,6 +14,7 @@ use super::{
     ids::Ids,
     joins::{Joins, Key},
     late::LateServers,
+    origins::Origins,
     threads::Threads,
 };
 use crate::{
@@ -85,6 +87,7 @@ pub struct Correlator {
     pub(super) open: HashMap<ExchangeId, Open, RandomState>,
     pub(super) groups: Groups,
     pub(super) threads: Threads,
+    pub(super) origins: Origins,
     pub(super) joins: Joins,
     /// Requests in hand that came with a header, by process and context: an application may pass it on unchanged.
     pub(super) forwarded: HashMap<(u32, TraceId, SpanId), Vec<ExchangeId>, RandomState>,
@@ -110,6 +113,16 @@ impl Correlator {
     /// Finished spans that wait for their trace.
     pub fn waiting_spans(&self) -> usize {
         self.groups.waiting_spans()
+    }
+
+    /// A process is described: it may have been started for a request in hand.
+    pub fn process_described(&mut self, process: &Process) {
+        self.origins.described(process);
+    }
+
+    /// A process ended.
+    pub fn process_ended(&mut self, tgid: u32) {
+        self.origins.ended(tgid);
     }
 
     /// A request was seen.
@@ -147,6 +160,7 @@ impl Correlator {
         match exchange.kind {
             SpanKind::Server => {
                 self.threads.begin(exchange.tid, exchange.id, exchange.start_ns);
+                self.origins.serves(exchange.tgid);
                 if let Some(context) = context {
                     let key = (exchange.tgid, context.trace_id, context.span_id);
                     self.forwarded.entry(key).or_default().push(exchange.id);

@@ -6,6 +6,7 @@ mod hidden;
 pub mod ids;
 mod joins;
 mod late;
+mod origins;
 mod parents;
 mod threads;
 

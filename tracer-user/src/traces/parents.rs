@@ -30,7 +30,18 @@ impl Correlator {
             }
         } else if let Some(cause) = by_thread {
             self.set_parent(call.id, cause, Evidence::Thread);
+        } else if let Some(cause) = self.started_for(call) {
+            self.set_parent(call.id, cause, Evidence::Process);
         }
+    }
+
+    /// The request that the calling process was started for: the one that the thread which started it had in hand then
+    /// and, being the same and the only one, has in hand still.
+    fn started_for(&self, call: &Exchange) -> Option<ExchangeId> {
+        let origin = self.origins.of(call.tgid)?;
+        let id = self.threads.handling(origin.tgid, origin.tid, call.start_ns)?;
+        let open = self.open.get(&id)?;
+        (open.tgid == origin.tgid && open.start_ns <= origin.time_ns).then_some(id)
     }
 
     pub(super) fn find_other_end(&mut self, exchange: &Exchange, ends: &Ends) {

@@ -3,6 +3,7 @@
 mod http;
 mod joins;
 mod losses;
+mod origins;
 mod outline;
 mod records;
 mod scene;

@@ -151,12 +151,21 @@ pub(crate) fn close(kind: CloseKind, closing: &Closing, time_ns: u64, conn: u64)
     writer.done(size_of::<Close>())
 }
 
-/// A `Process` record.
-pub(crate) fn process(tgid: u32, comm: &str, args: &[u8], environ: &[u8], time_ns: u64) -> Record {
+/// A `Process` record. `origin`: the traced process and thread that started it, and when.
+pub(crate) fn process(
+    tgid: u32,
+    comm: &str,
+    args: &[u8],
+    environ: &[u8],
+    origin: Option<(u32, u32, u64)>,
+    time_ns: u64,
+) -> Record {
     let mut writer = Writer::new(Kind::Process, 0, 0, tgid, time_ns, 0);
     writer.u64(u64::from(tgid) * 10_000_000);
     writer.u64(1);
-    for value in [1, args.len() as u32, environ.len() as u32, 0] {
+    let (origin_tgid, origin_tid, origin_ns) = origin.unwrap_or_default();
+    writer.u64(origin_ns);
+    for value in [origin_tgid, origin_tid, 1, args.len() as u32, environ.len() as u32, 0] {
         writer.u32(value);
     }
     writer.block(comm.as_bytes(), 16);

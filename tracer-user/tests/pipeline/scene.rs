@@ -110,8 +110,17 @@ impl Scene {
 
     /// A process that exists; it is described just before its first data record.
     pub(crate) fn process(&mut self, pid: u32, name: &str) -> Thread {
-        self.processes
-            .insert(pid, records::process(pid, name, format!("/usr/bin/{name}\0").as_bytes(), b"", START_NS));
+        self.describe_later(pid, name, None)
+    }
+
+    /// A program that `parent` starts now.
+    pub(crate) fn started_by(&mut self, parent: Thread, pid: u32, name: &str) -> Thread {
+        self.describe_later(pid, name, Some((parent.pid, parent.tid, self.now_ns)))
+    }
+
+    fn describe_later(&mut self, pid: u32, name: &str, origin: Option<(u32, u32, u64)>) -> Thread {
+        let args = format!("/usr/bin/{name}\0");
+        self.processes.insert(pid, records::process(pid, name, args.as_bytes(), b"", origin, START_NS));
         Thread { pid, tid: pid }
     }
 

@@ -43,7 +43,8 @@ pub(in crate::export) const fn status_number(status: Status) -> u32 {
 pub(in crate::export) fn flags(span: &Span) -> u32 {
     let remote = match (span.parent.map(|parent| parent.evidence), span.kind) {
         (Some(Evidence::Goroutine | Evidence::Task | Evidence::Thread), _) => HAS_IS_REMOTE,
-        (Some(Evidence::Header | Evidence::TcpSeq | Evidence::Socket), SpanKind::Server) => {
+        (Some(Evidence::Process), _)
+        | (Some(Evidence::Header | Evidence::TcpSeq | Evidence::Socket), SpanKind::Server) => {
             HAS_IS_REMOTE | IS_REMOTE
         }
         (Some(Evidence::Header | Evidence::TcpSeq | Evidence::Socket), SpanKind::Client) | (None, _) => 0,

@@ -39,10 +39,11 @@ fn proto_span(span: &Span) -> ProtoSpan {
     if let Some(parent) = span.parent {
         attributes.push(proto_attribute("tracer.parent.evidence", &Value::Static(parent.evidence.name())));
         let same_process = matches!(parent.evidence, Evidence::Goroutine | Evidence::Task | Evidence::Thread);
-        if same_process || span.kind == SpanKind::Server {
+        let other_process = parent.evidence == Evidence::Process;
+        if same_process || other_process || span.kind == SpanKind::Server {
             flags |= SpanFlags::ContextHasIsRemoteMask as u32;
         }
-        if !same_process && span.kind == SpanKind::Server {
+        if other_process || !same_process && span.kind == SpanKind::Server {
             flags |= SpanFlags::ContextIsRemoteMask as u32;
         }
     }
@@ -164,5 +165,6 @@ fn remoteness_is_said_only_where_it_is_known() {
     assert_eq!(flags(SpanKind::Server, Some(Evidence::TcpSeq)), 0x301);
     assert_eq!(flags(SpanKind::Server, Some(Evidence::Socket)), 0x301);
     assert_eq!(flags(SpanKind::Client, Some(Evidence::Thread)), 0x101);
+    assert_eq!(flags(SpanKind::Client, Some(Evidence::Process)), 0x301);
     assert_eq!(flags(SpanKind::Client, Some(Evidence::Header)), 0x001);
 }
