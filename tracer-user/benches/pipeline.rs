@@ -87,7 +87,14 @@ impl Script {
 
     fn describe(&mut self, service: Service) {
         let path = format!("/usr/bin/{}\0", service.name);
-        self.records.push(records::process(service.pid, service.name, path.as_bytes(), b"", self.now_ns));
+        self.records.push(records::process(
+            service.pid,
+            service.name,
+            path.as_bytes(),
+            b"",
+            None,
+            self.now_ns,
+        ));
     }
 
     /// `service` reads or writes; its thread is the one of this connection.
