@@ -6,8 +6,14 @@
 /// Sentinel for a field that this kernel does not have.
 pub const MISSING: u32 = u32::MAX;
 
+/// arch/x86/include/asm/processor.h and arch/arm64/include/asm/processor.h
+#[cfg(not(target_arch = "aarch64"))]
+const THREAD_POINTER: &str = "thread.fsbase";
+#[cfg(target_arch = "aarch64")]
+const THREAD_POINTER: &str = "thread.uw.tp_value";
+
 macro_rules! offsets {
-    ($($(#[$doc:meta])* $name:ident: $kind:literal . $path:literal,)*) => {
+    ($($(#[$doc:meta])* $name:ident: $kind:literal . $path:expr,)*) => {
         /// One `u32` per field; see the module.
         #[repr(C)]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +90,8 @@ offsets! {
     group_leader: "task_struct"."group_leader",
     /// Start of a task, nanoseconds since boot, suspend included.
     start_boottime: "task_struct"."start_boottime",
+    /// Thread pointer of a task: what pthread_self() returns.
+    thread_pointer: "task_struct".THREAD_POINTER,
     /// First byte of the argument block.
     arg_start: "mm_struct"."arg_start",
     /// End of the argument block.

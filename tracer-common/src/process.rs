@@ -6,3 +6,5 @@ pub const ANNOUNCED: u32 = 1;
 pub const EXCLUDED: u32 = 2;
 /// `tracer exec` started it or one of its ancestors.
 pub const SELECTED: u32 = 4;
+/// The map `RUNTIMES` says where its runtime keeps the identity of tasks.
+pub const TASKS: u32 = 8;

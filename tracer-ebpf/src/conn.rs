@@ -45,6 +45,8 @@ pub(crate) struct Conn {
     pub(crate) cap: [u32; 2],
     /// Running byte count where there are no sequence numbers, by direction.
     pub(crate) bytes: [u32; 2],
+    /// [`crate::maps::GENERATION`] of that check.
+    pub(crate) generation: u32,
     /// Valid bytes in `partial`.
     pub(crate) partial_len: [u8; 2],
     /// See [`mode`].
@@ -53,7 +55,9 @@ pub(crate) struct Conn {
     pub(crate) opened: u8,
     /// 1 while `tgid` must not be traced.
     pub(crate) excluded: u8,
-    pub(crate) padding: [u8; 3],
+    /// 1 while the runtime of `tgid` can be asked for tasks.
+    pub(crate) tasks: u8,
+    pub(crate) padding: [u8; 6],
 }
 
 /// The state of `sk`, created if need be and wanted.

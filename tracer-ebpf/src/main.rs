@@ -26,6 +26,7 @@ mod prefilter;
 mod process;
 mod sockets;
 mod syscall;
+mod task;
 
 #[cfg(not(test))]
 #[panic_handler]

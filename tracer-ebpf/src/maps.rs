@@ -7,6 +7,7 @@ use aya_ebpf::{
 use tracer_common::{
     drops::KernelDrop,
     limits::{MAX_ORIGINS, MAX_PROCESSES},
+    runtime::{MAX_RUNTIMES, Python},
 };
 
 use crate::{conn::Conn, process::Origin};
@@ -31,9 +32,18 @@ pub(crate) static PROCESSES: HashMap<u32, u32, { MAX_PROCESSES as usize }> = Has
 pub(crate) static ORIGINS: aya_ebpf::btf_maps::LruHashMap<u32, Origin, { MAX_ORIGINS as usize }> =
     aya_ebpf::btf_maps::LruHashMap::new();
 
+/// Thread group id -> where its runtime keeps the identity of tasks. Written by the daemon.
+#[btf_map]
+pub(crate) static RUNTIMES: aya_ebpf::btf_maps::LruHashMap<u32, Python, { MAX_RUNTIMES as usize }> =
+    aya_ebpf::btf_maps::LruHashMap::new();
+
 /// `KernelDrop` -> count. Read by the daemon.
 #[btf_map]
 pub(crate) static DROPS: PerCpuArray<u64, { KernelDrop::COUNT as usize }> = PerCpuArray::new();
+
+/// One cell: changes with the flags of any process. What was read of `PROCESSES` before is to be read again then.
+#[btf_map]
+pub(crate) static GENERATION: Array<u32, 1> = Array::new();
 
 /// One cell: the last connection id given out.
 #[btf_map]

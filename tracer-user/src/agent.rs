@@ -210,6 +210,11 @@ impl Agent {
         let output = &mut self.output;
         self.pipeline.advance(horizon_ns, WallClock::now(), |trace| output.trace(trace, now_ns));
         self.output.tick(now_ns);
+        for (pid, python) in self.pipeline.take_runtimes() {
+            if let Err(error) = self.capture.kernel.read_tasks(pid, python) {
+                tracing::debug!(pid, %error, "the tasks of a process stay unknown");
+            }
+        }
         for pid in self.pipeline.take_excluded() {
             if let Err(error) = self.capture.kernel.mark_process(pid, process::EXCLUDED) {
                 tracing::debug!(pid, %error, "a process that is left out still costs events");

@@ -15,6 +15,7 @@ pub mod ingest;
 pub mod kernel;
 pub mod pipeline;
 pub mod processes;
+pub mod runtimes;
 pub mod spans;
 pub mod telemetry;
 pub mod traces;

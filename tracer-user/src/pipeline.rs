@@ -4,6 +4,8 @@
 //! record -> decode -> connections -> http1 -> [Stage: selection, correlation, rendering] -> trace
 //! ```
 
+use tracer_common::runtime::Python;
+
 use crate::{
     clock::WallClock,
     config::Config,
@@ -31,6 +33,8 @@ pub struct Pipeline {
     swept_ns: u64,
     /// Processes that the selection rules leave out, for the kernel side to be told.
     excluded: Vec<u32>,
+    /// Processes whose tasks the kernel side can read, for it to be told.
+    runtimes: Vec<(u32, Python)>,
 }
 
 /// What comes behind the connections.
@@ -79,6 +83,7 @@ impl Pipeline {
             max_request_age_ns: config.http.max_request_age.as_nanos() as u64,
             swept_ns: 0,
             excluded: Vec::new(),
+            runtimes: Vec::new(),
         }
     }
 
@@ -98,8 +103,11 @@ impl Pipeline {
             Event::Close(close) => self.tracker.close(&close, &mut self.stage),
             Event::Process(process) => {
                 self.stage.correlator.process_described(process.process);
+                let tgid = process.process.header.tgid;
                 if self.stage.processes.describe(&process) {
-                    self.excluded.push(process.process.header.tgid);
+                    self.excluded.push(tgid);
+                } else if let Some(python) = self.stage.processes.find_python(tgid) {
+                    self.runtimes.push((tgid, python));
                 }
             }
             Event::Exit(exit) => {
@@ -143,6 +151,11 @@ impl Pipeline {
     /// Processes that the selection rules left out since the last call.
     pub fn take_excluded(&mut self) -> Vec<u32> {
         std::mem::take(&mut self.excluded)
+    }
+
+    /// Processes of a known runtime that were described since the last call.
+    pub fn take_runtimes(&mut self) -> Vec<(u32, Python)> {
+        std::mem::take(&mut self.runtimes)
     }
 
     /// The state in numbers.

@@ -3,11 +3,13 @@
 use std::{collections::HashMap, num::NonZeroUsize, path::PathBuf, sync::Arc};
 
 use foldhash::fast::RandomState;
+use tracer_common::runtime::Python;
 
 use crate::{
     config::{Config, Select, Verdict},
     identity::{Block, Directory, Host, KernelProcess, ProcessFacts},
     ingest::ProcessRecord,
+    runtimes,
     spans::span::Resource,
 };
 
@@ -68,6 +70,11 @@ impl Processes {
         let skipped = matches!(verdict, Verdict::Skip(_));
         self.verdicts.insert(facts.pid, verdict);
         skipped
+    }
+
+    /// Where the process keeps its tasks, if it is a live CPython that is known.
+    pub fn find_python(&self, pid: u32) -> Option<Python> {
+        runtimes::find_python(self.proc.as_deref()?, pid)
     }
 
     /// A process ended.

@@ -1,6 +1,6 @@
 //! Python event loops: many requests in one thread, and calls handed to a pool of threads.
 
-use std::thread;
+use std::{thread, time::Duration};
 
 use tracer_tests::{
     apps::{curl, python, threaded_backend},
@@ -9,7 +9,7 @@ use tracer_tests::{
     scenario::Scenario,
     service::{Listens, Service},
     span::ReceivedSpan,
-    tree::{assert_edges_keep_path, assert_trees},
+    tree::{self, assert_edges_keep_path, assert_trees},
 };
 
 fn front(scenario: &Scenario, script: &str, backend: &Service) -> Service {
@@ -20,12 +20,16 @@ fn front(scenario: &Scenario, script: &str, backend: &Service) -> Service {
 
 /// Eight clients, each with a connection of its own and twenty requests.
 fn at_once(server: &Service, prefix: &str) {
+    many_at_once(server, prefix, 8, 20);
+}
+
+fn many_at_once(server: &Service, prefix: &str, clients: usize, requests: usize) {
     let address = server.address();
     thread::scope(|scope| {
-        for client in 0..8 {
+        for client in 0..clients {
             scope.spawn(move || {
                 let mut connection = Client::connect(address);
-                for number in 0..20 {
+                for number in 0..requests {
                     assert_eq!(connection.get(&format!("{prefix}/{client}/{number}")).status, 200);
                 }
             });
@@ -39,7 +43,7 @@ fn assert_whole(spans: &[ReceivedSpan], front: &str) {
     for (kind, service) in
         [("CLIENT", "test"), ("SERVER", front), ("CLIENT", front), ("SERVER", "threaded_backend")]
     {
-        let is = |span: &&ReceivedSpan| span.kind == kind && tracer_tests::tree::service(span) == service;
+        let is = |span: &&ReceivedSpan| span.kind == kind && tree::service(span) == service;
         assert_eq!(spans.iter().filter(is).count(), 160, "{kind} spans of {service}");
     }
 }
@@ -64,14 +68,34 @@ fn aiohttp_one_request_after_the_other() {
     );
 }
 
-#[test]
-fn aiohttp_requests_at_once_have_no_wrong_parent() {
-    let scenario = Scenario::start("aiohttp-at-once");
+/// Sixty-four clients of one event loop: the task that answers a request is known to have made its call.
+fn every_call_has_its_request(script: &str) {
+    let service = script.trim_end_matches(".py");
+    let scenario = Scenario::start(&format!("{service}-at-once"));
     let backend = threaded_backend(&scenario, None);
-    let front = front(&scenario, "aiohttp_front.py", &backend);
+    let front = front(&scenario, script, &backend);
     let daemon = scenario.daemon();
-    at_once(&front, "/aiohttp-many");
-    assert_whole(&scenario.finish(daemon, "/aiohttp-many", 640), "aiohttp_front");
+    // What a process runs is found out at its first request.
+    curl([front.url("/first")]);
+    thread::sleep(Duration::from_millis(500));
+    many_at_once(&front, "/tasks", 64, 10);
+    let spans = scenario.finish(daemon, "/tasks", 4 * 640);
+    assert_edges_keep_path(&spans);
+    let calls = spans.iter().filter(|span| span.kind == "CLIENT" && tree::service(span) == service);
+    let evidence: Vec<_> = calls.map(|call| call.attributes.get("tracer.parent.evidence")).collect();
+    assert_eq!(evidence.len(), 640);
+    let unknown = evidence.iter().filter(|evidence| evidence.is_none()).count();
+    assert_eq!(unknown, 0, "Calls without a parent.");
+}
+
+#[test]
+fn aiohttp_tasks() {
+    every_call_has_its_request("aiohttp_front.py");
+}
+
+#[test]
+fn asgi_tasks() {
+    every_call_has_its_request("asgi_front.py");
 }
 
 #[test]

@@ -30,8 +30,9 @@ pub struct DataHeader {
     pub len: u32,
     /// Bytes of the front of the segment that follow this struct.
     pub captured: u32,
-    /// Keeps the struct a multiple of eight.
-    pub reserved: u32,
+    /// The runtime's task that the thread was running, as a number that no other live task of the process has; 0 where it
+    /// is not known. See `crate::runtime`.
+    pub task: u32,
     /// The segment's last bytes in memory order, valid with [`flags::HAS_TAIL`].
     pub tail: u64,
 }

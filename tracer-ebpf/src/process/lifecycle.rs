@@ -14,7 +14,7 @@ use crate::{
     emit::{self, Urgency},
     globals::offset,
     kernel_read::field,
-    maps::PROCESSES,
+    maps::{GENERATION, PROCESSES},
 };
 
 // match-proto: include/trace/events/sched.h: sched_process_exit(struct task_struct *p)
@@ -45,6 +45,10 @@ pub(crate) fn process_exec(_ctx: BtfTracePointContext) -> i32 {
         // A new program under the same pid: its name and its selection are to be found out again.
         // SAFETY: a live map value; a lost race describes the process once more.
         unsafe { *known &= SELECTED };
+        if let Some(generation) = GENERATION.get_ptr_mut(0) {
+            // SAFETY: an array element is always valid; that it changes is enough.
+            unsafe { *generation = (*generation).wrapping_add(1) };
+        }
     }
     0
 }

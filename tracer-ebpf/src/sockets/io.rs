@@ -8,7 +8,7 @@ use aya_ebpf::{
 use tracer_common::{
     drops::KernelDrop,
     event::{DataHeader, Kind, flags},
-    process::{ANNOUNCED, EXCLUDED, SELECTED},
+    process::{ANNOUNCED, EXCLUDED, SELECTED, TASKS},
 };
 
 use super::{
@@ -21,9 +21,10 @@ use crate::{
     emit,
     globals::{config, offset},
     kernel_read::field,
-    maps::PROCESSES,
+    maps::{GENERATION, PROCESSES},
     process::describe,
     syscall::{self, Buffers},
+    task::current_task,
 };
 
 /// `SOCK_STREAM` (include/linux/net.h)
@@ -34,7 +35,7 @@ const TCP: u16 = 6;
 const MPTCP: u16 = 262;
 /// `MSG_PEEK | MSG_ERRQUEUE` (include/linux/socket.h): the bytes will be read again, or are none of the stream.
 const NOT_CONSUMED: i32 = 0x2 | 0x2000;
-/// How many records pass between two looks at a process's flags: exclusion by the daemon takes effect within these.
+/// How many records pass between two looks at whether a process is described.
 const RECHECK: u32 = 16;
 
 // match-proto: include/trace/events/sock.h: sock_send_length(struct sock *sk, int ret, int flags)
@@ -103,7 +104,7 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
     let len = result as u32;
     let start_count = conn.bytes[WAY];
     conn.bytes[WAY] = start_count.wrapping_add(len);
-    if conn.mode == mode::OWN || !allowed::<WAY>(conn, tgid) {
+    if conn.mode == mode::OWN || !allowed(conn, tgid) {
         return;
     }
     let buffers = syscall::buffers(tid);
@@ -145,13 +146,22 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
     }
 }
 
+#[inline(always)]
+fn generation() -> u32 {
+    // SAFETY: an array element is always valid; a lost race is noticed at the next record.
+    GENERATION.get_ptr(0).map_or(0, |cell| unsafe { *cell })
+}
+
 /// Whether `tgid` is to be traced.
 #[inline(always)]
-fn allowed<const WAY: usize>(conn: &mut Conn, tgid: u32) -> bool {
-    if conn.tgid != tgid || conn.number[WAY].is_multiple_of(RECHECK) {
+fn allowed(conn: &mut Conn, tgid: u32) -> bool {
+    let generation = generation();
+    if conn.tgid != tgid || conn.generation != generation {
+        conn.generation = generation;
         // SAFETY: a copy is taken at once.
         let known = unsafe { PROCESSES.get(tgid) }.copied().unwrap_or(0);
         conn.tgid = tgid;
+        conn.tasks = u8::from(known & TASKS != 0);
         conn.excluded =
             u8::from(known & EXCLUDED != 0 || (config!(only_selected) != 0 && known & SELECTED == 0));
     }
@@ -194,5 +204,6 @@ fn data_header<const WAY: usize>(
     conn.number[WAY] = number.wrapping_add(1);
     let mut header = emit::header(Kind::Data, tgid, conn.id);
     header.flags = extra | if WAY == SENT { flags::SENT } else { 0 };
-    DataHeader { header, tid, number, position, len, captured: 0, reserved: 0, tail: 0 }
+    let task = if conn.tasks != 0 { current_task(tgid) } else { 0 };
+    DataHeader { header, tid, number, position, len, captured: 0, task, tail: 0 }
 }

@@ -23,6 +23,8 @@ pub struct At {
     pub tgid: u32,
     /// The thread that made the call.
     pub tid: u32,
+    /// The runtime's task that it was running (`DataHeader::task`), 0 where that is not known.
+    pub task: u32,
     /// The run starts where a segment starts: the place where a lost parser may find its way again.
     pub segment_start: bool,
 }
@@ -60,6 +62,7 @@ impl Stream {
             position: head.position,
             tgid: head.header.tgid,
             tid: head.tid,
+            task: head.task,
             segment_start: true,
         };
         self.check_number(head.number, consumer);
@@ -113,6 +116,7 @@ impl Stream {
                 position: self.next_position,
                 tgid: 0,
                 tid: 0,
+                task: 0,
                 segment_start: false,
             };
             self.give_up_pending(consumer);
@@ -253,7 +257,7 @@ mod tests {
             position,
             len,
             captured: bytes.len() as u32,
-            reserved: 0,
+            task: 0,
             tail: tail.map_or(0, |bytes| u64::from_ne_bytes(*bytes)),
         };
         stream.segment(&Segment { head, bytes }, lines);

@@ -4,11 +4,14 @@ use std::path::Path;
 
 use aya::{
     Btf, Ebpf, EbpfLoader,
-    maps::{HashMap, MapData, MapError, PerCpuArray, RingBuf},
+    maps::{Array, HashMap, MapData, MapError, PerCpuArray, RingBuf},
     programs::{BtfTracePoint, ProgramError},
     util::online_cpus,
 };
-use tracer_common::{config::KernelConfig, drops::KernelDrop, limits::MAX_RINGS, offsets::KernelOffsets};
+use tracer_common::{
+    config::KernelConfig, drops::KernelDrop, limits::MAX_RINGS, offsets::KernelOffsets, process,
+    runtime::Python,
+};
 
 use super::{
     btf::{self, BtfError, VMLINUX},
@@ -91,6 +94,9 @@ pub struct Kernel {
     ebpf: Ebpf,
     drops: PerCpuArray<MapData, u64>,
     processes: HashMap<MapData, u32, u32>,
+    runtimes: HashMap<MapData, u32, RuntimeBytes>,
+    /// Changes with the flags of any process, so that the kernel side looks at them again.
+    generation: Array<MapData, u32>,
     /// The ring buffers.
     pub rings: Vec<RingBuf<MapData>>,
     /// Every program with its state.
@@ -127,6 +133,8 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
     let rings = rings::create(&mut ebpf, slots, ring_bytes)?;
     let drops = PerCpuArray::try_from(ebpf.take_map("DROPS").ok_or(LoadError::NoMap("DROPS"))?)?;
     let processes = HashMap::try_from(ebpf.take_map("PROCESSES").ok_or(LoadError::NoMap("PROCESSES"))?)?;
+    let runtimes = HashMap::try_from(ebpf.take_map("RUNTIMES").ok_or(LoadError::NoMap("RUNTIMES"))?)?;
+    let generation = Array::try_from(ebpf.take_map("GENERATION").ok_or(LoadError::NoMap("GENERATION"))?)?;
 
     let mut programs = Vec::new();
     for spec in PROGRAMS {
@@ -139,7 +147,7 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
         };
         programs.push(ProgramState { spec, reason });
     }
-    Ok(Kernel { ebpf, drops, processes, rings, programs })
+    Ok(Kernel { ebpf, drops, processes, runtimes, generation, rings, programs })
 }
 
 fn program<'a>(ebpf: &'a mut Ebpf, spec: &ProgramSpec) -> Result<&'a mut BtfTracePoint, ProgramError> {
@@ -184,7 +192,15 @@ impl Kernel {
             Err(MapError::KeyNotFound) => 0,
             Err(error) => return Err(error),
         };
-        self.processes.insert(tgid, known | flags, 0)
+        self.processes.insert(tgid, known | flags, 0)?;
+        let generation = self.generation.get(&0, 0)?.wrapping_add(1);
+        self.generation.set(0, generation, 0)
+    }
+
+    /// Tells the kernel side where a process keeps the identity of its tasks.
+    pub fn read_tasks(&mut self, tgid: u32, python: Python) -> Result<(), MapError> {
+        self.runtimes.insert(tgid, RuntimeBytes(python), 0)?;
+        self.mark_process(tgid, process::TASKS)
     }
 
     /// Run count and time of each program.
@@ -207,8 +223,14 @@ struct ConfigBytes(KernelConfig);
 #[derive(Clone, Copy)]
 #[repr(transparent)]
 struct OffsetBytes(KernelOffsets);
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+struct RuntimeBytes(Python);
 
-// SAFETY: `repr(C)` structs of `u32` alone: no padding, every bit pattern is valid.
+// SAFETY: `repr(C)` structs of integers without padding (asserted by size in tracer-common where not all are alike): every
+// bit pattern is valid.
 unsafe impl aya::Pod for ConfigBytes {}
 // SAFETY: as above.
 unsafe impl aya::Pod for OffsetBytes {}
+// SAFETY: as above.
+unsafe impl aya::Pod for RuntimeBytes {}

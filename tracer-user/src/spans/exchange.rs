@@ -26,6 +26,8 @@ pub struct Exchange {
     pub tgid: u32,
     /// The thread that did.
     pub tid: u32,
+    /// The task of its runtime that the thread was running, 0 where that is not known.
+    pub task: u32,
     /// Position of the request's first byte in its stream, modulo 2^32: the same number at both ends of a TCP connection.
     pub position: u32,
     /// The first thing seen on its connection was a request. Where an answer came first, the connection was in use before the
@@ -77,6 +79,8 @@ pub struct Response {
     pub body_bytes: Option<u64>,
     /// The thread that wrote its head, or read it.
     pub tid: u32,
+    /// The task of its runtime that the thread was running, 0 where that is not known.
+    pub task: u32,
 }
 
 /// Why an exchange ended without a whole response; `error.type` of its span.

@@ -52,15 +52,15 @@ impl InFlight {
         (self.overdue == 0).then_some(next.request.method)
     }
 
-    /// An answer has begun, by thread `tid`. False where its request is not in flight.
-    pub(super) fn answered(&mut self, status: u16, tid: u32, now_ns: u64) -> bool {
+    /// An answer has begun, by a thread running a task. False where its request is not in flight.
+    pub(super) fn answered(&mut self, status: u16, (tid, task): (u32, u32), now_ns: u64) -> bool {
         if self.overdue > 0 {
             self.overdue -= 1;
             return false;
         }
         let mut unanswered = self.queue.iter_mut().filter(|exchange| exchange.response.is_none());
         let Some(exchange) = unanswered.next() else { return false };
-        exchange.response = Some(Response { status, body_bytes: None, tid });
+        exchange.response = Some(Response { status, body_bytes: None, tid, task });
         exchange.last_ns = now_ns;
         self.pipelines |= unanswered.next().is_some();
         true

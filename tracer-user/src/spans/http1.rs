@@ -126,6 +126,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
             kind: if self.way == Way::Received { SpanKind::Server } else { SpanKind::Client },
             tgid: at.tgid,
             tid: at.tid,
+            task: at.task,
             position,
             start_ns: at.first_ns,
             last_ns: at.last_ns,
@@ -168,7 +169,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
         {
             parser.tunnel();
         }
-        if !self.http.in_flight.answered(head.status, at.tid, at.last_ns) {
+        if !self.http.in_flight.answered(head.status, (at.tid, at.task), at.last_ns) {
             self.sink.drops().count(Drop::ResponseWithoutRequest);
         }
     }

@@ -15,6 +15,7 @@ use super::{
     joins::{Joins, Key},
     late::LateServers,
     origins::Origins,
+    tasks::Tasks,
     threads::Threads,
 };
 use crate::{
@@ -62,6 +63,8 @@ pub(super) struct Open {
     pub(super) tid: u32,
     pub(super) context: Option<TraceContext>,
     pub(super) parent: Option<Parent>,
+    /// Its parent will be known when the task that made the call answers the request that it is handling.
+    pub(super) undecided: bool,
     /// The other end of the same socket.
     pub(super) joined: Option<ExchangeId>,
     pub(super) start_ns: u64,
@@ -69,6 +72,13 @@ pub(super) struct Open {
     pub(super) start_bound_ns: u64,
     /// It ended no later than this.
     pub(super) end_bound_ns: u64,
+}
+
+/// A call that is over before its parent is known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Undecided {
+    pub(super) group: GroupId,
+    pub(super) span_id: SpanId,
 }
 
 /// A client end that is over and whose server end was not seen.
@@ -88,6 +98,9 @@ pub struct Correlator {
     pub(super) groups: Groups,
     pub(super) threads: Threads,
     pub(super) origins: Origins,
+    pub(super) tasks: Tasks,
+    /// Calls that are over and wait for their parent. They count as open in their groups.
+    pub(super) undecided: HashMap<ExchangeId, Undecided, RandomState>,
     pub(super) joins: Joins,
     /// Requests in hand that came with a header, by process and context: an application may pass it on unchanged.
     pub(super) forwarded: HashMap<(u32, TraceId, SpanId), Vec<ExchangeId>, RandomState>,
@@ -148,6 +161,7 @@ impl Correlator {
             tid: exchange.tid,
             context,
             parent: context.map(|context| Parent { span_id: context.span_id, evidence: Evidence::Header }),
+            undecided: false,
             joined: None,
             start_ns: exchange.start_ns,
             start_bound_ns: u64::MAX,
@@ -175,6 +189,9 @@ impl Correlator {
     ///
     /// Between this and [`Self::finished`] the caller makes the span.
     pub fn closed(&mut self, exchange: &mut Exchange, ends: &Ends) -> Option<Closed> {
+        if exchange.kind == SpanKind::Server {
+            self.task_answered(exchange);
+        }
         let open = self.open.remove(&exchange.id)?;
         exchange.start_ns = exchange.start_ns.min(open.start_bound_ns);
         exchange.last_ns = exchange.last_ns.min(open.end_bound_ns).max(exchange.start_ns);
@@ -231,7 +248,13 @@ impl Correlator {
             span.parent = open.parent;
             span
         });
-        let Some(group) = self.groups.finish(open.group, exchange.id, span, exchange.last_ns) else { return };
+        let undecided = open.undecided && shown;
+        if undecided {
+            let call = Undecided { group: open.group, span_id: open.span_id };
+            self.undecided.insert(exchange.id, call);
+        }
+        let over = (!undecided).then_some(exchange.id);
+        let Some(group) = self.groups.finish(open.group, over, span, exchange.last_ns) else { return };
         if open.kind == SpanKind::Client
             && open.joined.is_none()
             && shown
@@ -300,6 +323,9 @@ impl Correlator {
     /// Regular duties, once a second: hands out spans that waited for too long for the rest of their trace.
     pub fn sweep(&mut self, now_ns: u64, ids: &mut Ids, mut out: impl FnMut(Vec<Span>)) {
         self.threads.sweep(now_ns);
+        for call in self.tasks.sweep(now_ns) {
+            self.stands_alone(call, now_ns);
+        }
         self.ghosts.retain(|_, ghost| ghost.until_ns > now_ns);
         let Self { joins, open, ghosts, late, .. } = self;
         joins.sweep(|exchange| {

@@ -93,16 +93,16 @@ impl Groups {
         (stays, gone.open)
     }
 
-    /// An exchange of the group became a span.
+    /// An exchange of the group became a span. `over`: it no longer counts as open.
     pub(super) fn finish(
         &mut self,
         id: GroupId,
-        exchange: ExchangeId,
+        over: Option<ExchangeId>,
         span: Option<Span>,
         now_ns: u64,
     ) -> Option<&mut Group> {
         let group = self.by_id.get_mut(&id)?;
-        group.open.retain(|open| *open != exchange);
+        group.open.retain(|open| Some(*open) != over);
         if let Some(span) = span {
             if group.finished.is_empty() {
                 // Mostly the others that are open are all that will come.

@@ -8,6 +8,7 @@ mod joins;
 mod late;
 mod origins;
 mod parents;
+mod tasks;
 mod threads;
 
 pub use correlate::{Correlator, Limits};

@@ -1,7 +1,8 @@
 //! Who caused an exchange: the evidence, best first.
 
 use super::{
-    correlate::{Correlator, Ghost},
+    correlate::{Correlator, Ghost, Open, Undecided},
+    groups::GroupId,
     late::LateServer,
 };
 use crate::{
@@ -32,7 +33,74 @@ impl Correlator {
             self.set_parent(call.id, cause, Evidence::Thread);
         } else if let Some(cause) = self.started_for(call) {
             self.set_parent(call.id, cause, Evidence::Process);
+        } else if self.threads.serves(call.tid) && self.tasks.called(call) {
+            if let Some(open) = self.open.get_mut(&call.id) {
+                open.undecided = true;
+            }
         }
+    }
+
+    /// A request is answered: calls of the task that did it may be waiting for that.
+    pub(super) fn task_answered(&mut self, request: &Exchange) {
+        let decided = self.tasks.answered(request);
+        for call in decided.belong {
+            self.belongs(call, request.id, request.last_ns);
+        }
+        for call in decided.stand_alone {
+            self.stands_alone(call, request.last_ns);
+        }
+    }
+
+    /// A call that waited for its parent was made for `request`, which is in hand.
+    fn belongs(&mut self, call: ExchangeId, request: ExchangeId, now_ns: u64) {
+        if let Some(open) = self.open.get_mut(&call) {
+            open.undecided = false;
+            self.set_parent(call, request, Evidence::Task);
+            return;
+        }
+        let Some(Open { group: in_hand, span_id, .. }) = self.open.get(&request) else {
+            return self.stands_alone(call, now_ns);
+        };
+        let parent = Parent { span_id: *span_id, evidence: Evidence::Task };
+        let (in_hand, Some(&Undecided { group, span_id })) = (*in_hand, self.undecided.get(&call)) else {
+            return;
+        };
+        if self.groups.compatible(group, in_hand) {
+            let stays = self.merge(group, in_hand);
+            if let Some(group) = self.groups.get_mut(stays)
+                && let Some(span) = group.finished.iter_mut().find(|span| span.span_id == span_id)
+            {
+                span.parent = Some(parent);
+            }
+        }
+        self.stands_alone(call, now_ns);
+    }
+
+    /// A call no longer waits for a parent.
+    pub(super) fn stands_alone(&mut self, call: ExchangeId, now_ns: u64) {
+        if let Some(open) = self.open.get_mut(&call) {
+            open.undecided = false;
+        }
+        let Some(Undecided { group: id, .. }) = self.undecided.remove(&call) else { return };
+        let Some(group) = self.groups.get_mut(id) else { return };
+        group.open.retain(|open| *open != call);
+        if group.open.is_empty() && !group.queued {
+            group.queued = true;
+            self.complete.push_back((now_ns + self.limits.grace_ns, id));
+        }
+    }
+
+    /// Makes two compatible groups one and tells their members. Returns the one that stays.
+    fn merge(&mut self, a: GroupId, b: GroupId) -> GroupId {
+        let (stays, moved) = self.groups.merge(a, b);
+        for exchange in moved {
+            if let Some(open) = self.open.get_mut(&exchange) {
+                open.group = stays;
+            } else if let Some(call) = self.undecided.get_mut(&exchange) {
+                call.group = stays;
+            }
+        }
+        stays
     }
 
     /// The request that the calling process was started for: the one that the thread which started it had in hand then
@@ -76,12 +144,8 @@ impl Correlator {
         if !self.groups.compatible(open.group, server.group) {
             return;
         }
-        let (stays, moved) = self.groups.merge(server.group, open.group);
-        for exchange in moved {
-            if let Some(open) = self.open.get_mut(&exchange) {
-                open.group = stays;
-            }
-        }
+        let group = open.group;
+        let stays = self.merge(server.group, group);
         let parent = Parent { span_id: client.span_id, evidence };
         if let Some(group) = self.groups.get_mut(stays)
             && let Some(span) = group.finished.iter_mut().find(|span| span.span_id == server.span_id)
@@ -118,12 +182,7 @@ impl Correlator {
         if !self.groups.compatible(a, b) {
             return false;
         }
-        let (stays, moved) = self.groups.merge(a, b);
-        for exchange in moved {
-            if let Some(open) = self.open.get_mut(&exchange) {
-                open.group = stays;
-            }
-        }
+        self.merge(a, b);
         true
     }
 }

@@ -39,6 +39,11 @@ impl Threads {
         }
     }
 
+    /// Whether `tid` has requests in hand.
+    pub(super) fn serves(&self, tid: u32) -> bool {
+        self.threads.get(&tid).is_some_and(|thread| !thread.in_hand.is_empty())
+    }
+
     /// A request that `tid` read is answered.
     pub(super) fn end(&mut self, tid: u32, exchange: ExchangeId) {
         // The thread stays until it is swept: it will soon read another one.

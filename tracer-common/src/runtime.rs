@@ -1,0 +1,32 @@
+//! Where a language runtime keeps the identity of the task that a thread is running, so that it can be read at a system
+//! call: the values of map `RUNTIMES`, keyed by thread group id.
+
+/// Processes with a known runtime, at a time.
+pub const MAX_RUNTIMES: u32 = 4096;
+/// Thread states that are looked through for the current thread's.
+pub const MAX_THREAD_STATES: usize = 16;
+
+/// CPython: the current thread's `PyThreadState` is looked for in the list of the main interpreter; what it is doing is told
+/// by its current context (PEP 567), which asyncio copies for every task.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Python {
+    /// Address of `_PyRuntime.interpreters.main` in the process.
+    pub main: u64,
+    /// Offset of the first thread state in `PyInterpreterState`, bytes.
+    pub threads: u32,
+    /// Offset of `PyThreadState.next`, bytes.
+    pub next: u32,
+    /// Offset of `PyThreadState.thread_id` (what pthread_self() returns), bytes.
+    pub thread_id: u32,
+    /// Offset of `PyThreadState.context`, bytes.
+    pub context: u32,
+}
+
+const _: () = assert!(size_of::<Python>() == 24);
+
+/// The number in `DataHeader::task` for a context at this address. Objects are aligned to 16 bytes (Objects/obmalloc.c), and no
+/// process has two contexts 64 GiB apart.
+pub const fn task_of(context: u64) -> u32 {
+    (context >> 4) as u32
+}

@@ -1,0 +1,111 @@
+//! Which request a runtime's task is handling: known when the task has written the answer.
+//!
+//! A task that answered a request made every call of its own since that request was read for it, unless it served another
+//! one in between. So the parent of such a call is decided late, and the call's trace waits for that.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+use smallvec::SmallVec;
+
+use crate::spans::exchange::{Exchange, ExchangeId};
+
+/// Tasks remembered at a time.
+const MAX_TASKS: usize = 65_536;
+/// Calls of one task that wait for their parent at a time.
+const MAX_CALLS: usize = 64;
+/// How long a task is remembered after it was last heard of, nanoseconds.
+const MEMORY_NS: u64 = 60_000_000_000;
+/// How long the tasks of a process are not believed after one answered two requests that were in hand together: it makes
+/// calls for others. Nanoseconds.
+const DISTRUST_NS: u64 = 300_000_000_000;
+
+/// Calls that wait.
+pub(super) type Calls = SmallVec<[ExchangeId; 2]>;
+
+/// The tasks of all processes.
+#[derive(Debug, Default)]
+pub(super) struct Tasks {
+    by_task: HashMap<(u32, u32), Work, RandomState>,
+    /// Processes whose tasks serve several requests at a time, with the time until which that counts.
+    distrusted: HashMap<u32, u64, RandomState>,
+}
+
+#[derive(Debug, Default)]
+struct Work {
+    /// Calls with their start.
+    calls: SmallVec<[(ExchangeId, u64); 2]>,
+    /// When it last answered.
+    answered_ns: u64,
+    seen_ns: u64,
+}
+
+/// What an answer says of the calls that waited for it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Decided {
+    /// Made for the request that was answered.
+    pub(super) belong: Calls,
+    /// Nobody can tell.
+    pub(super) stand_alone: Calls,
+}
+
+impl Tasks {
+    /// A call was made. Returns whether it waits for its parent.
+    pub(super) fn called(&mut self, call: &Exchange) -> bool {
+        let known = self.by_task.len();
+        let now_ns = call.start_ns;
+        if call.task == 0 || self.distrusted.get(&call.tgid).is_some_and(|&until_ns| now_ns < until_ns) {
+            return false;
+        }
+        let key = (call.tgid, call.task);
+        if known >= MAX_TASKS && !self.by_task.contains_key(&key) {
+            return false;
+        }
+        let work = self.by_task.entry(key).or_default();
+        if work.calls.len() >= MAX_CALLS {
+            return false;
+        }
+        work.calls.push((call.id, now_ns));
+        work.seen_ns = now_ns;
+        true
+    }
+
+    /// A request was answered by a task.
+    pub(super) fn answered(&mut self, request: &Exchange) -> Decided {
+        let mut decided = Decided::default();
+        let Some(response) = request.response.filter(|response| response.task != 0) else { return decided };
+        let key = (request.tgid, response.task);
+        if self.by_task.len() >= MAX_TASKS && !self.by_task.contains_key(&key) {
+            return decided;
+        }
+        let work = self.by_task.entry(key).or_default();
+        let serves_several = request.start_ns < work.answered_ns;
+        for (call, start_ns) in work.calls.drain(..) {
+            if start_ns >= request.start_ns && !serves_several {
+                decided.belong.push(call);
+            } else {
+                decided.stand_alone.push(call);
+            }
+        }
+        work.answered_ns = request.last_ns;
+        work.seen_ns = request.last_ns;
+        if serves_several {
+            self.distrusted.insert(request.tgid, request.last_ns + DISTRUST_NS);
+        }
+        decided
+    }
+
+    /// Forgets tasks that were not heard of for long. Returns the calls that waited for them.
+    pub(super) fn sweep(&mut self, now_ns: u64) -> Calls {
+        self.distrusted.retain(|_, until_ns| *until_ns > now_ns);
+        let mut left = Calls::new();
+        self.by_task.retain(|_, work| {
+            let stays = work.seen_ns + MEMORY_NS > now_ns;
+            if !stays {
+                left.extend(work.calls.iter().map(|&(call, _)| call));
+            }
+            stays
+        });
+        left
+    }
+}
