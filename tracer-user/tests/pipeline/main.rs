@@ -8,4 +8,5 @@ mod outline;
 mod records;
 mod scene;
 mod selection;
+mod tasks;
 mod threads;

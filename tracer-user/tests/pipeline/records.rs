@@ -69,6 +69,7 @@ pub(crate) struct Segment<'a> {
     pub(crate) eof: bool,
     pub(crate) tgid: u32,
     pub(crate) tid: u32,
+    pub(crate) task: u32,
     pub(crate) time_ns: u64,
     pub(crate) conn: u64,
     pub(crate) number: u32,
@@ -88,7 +89,9 @@ pub(crate) fn data(segment: &Segment<'_>) -> Record {
     ];
     let bits = bits.iter().filter(|(set, _)| *set).fold(0, |all, (_, bit)| all | bit);
     let mut writer = Writer::new(Kind::Data, 0, bits, segment.tgid, segment.time_ns, segment.conn);
-    for value in [segment.tid, segment.number, segment.position, segment.len, segment.front.len() as u32, 0] {
+    for value in
+        [segment.tid, segment.number, segment.position, segment.len, segment.front.len() as u32, segment.task]
+    {
         writer.u32(value);
     }
     writer.block(&segment.tail.unwrap_or_default(), TAIL);

@@ -33,12 +33,19 @@ const FIRST_POSITION: u32 = u32::MAX - 100;
 pub(crate) struct Thread {
     pub(crate) pid: u32,
     pub(crate) tid: u32,
+    /// The task of its runtime, 0 where none is known.
+    pub(crate) task: u32,
 }
 
 impl Thread {
     /// Another thread of the same process.
     pub(crate) fn sibling(self, number: u32) -> Self {
         Self { tid: self.pid + number, ..self }
+    }
+
+    /// The same thread while it runs a task.
+    pub(crate) fn running(self, task: u32) -> Self {
+        Self { task, ..self }
     }
 }
 
@@ -121,7 +128,7 @@ impl Scene {
     fn describe_later(&mut self, pid: u32, name: &str, origin: Option<(u32, u32, u64)>) -> Thread {
         let args = format!("/usr/bin/{name}\0");
         self.processes.insert(pid, records::process(pid, name, args.as_bytes(), b"", origin, START_NS));
-        Thread { pid, tid: pid }
+        Thread { pid, tid: pid, task: 0 }
     }
 
     /// A TCP connection to `port` of this host.
@@ -245,6 +252,7 @@ impl Scene {
             eof: false,
             tgid: call.by.pid,
             tid: call.by.tid,
+            task: call.by.task,
             time_ns: now_ns,
             conn: at.id,
             number: at.numbers[way],
