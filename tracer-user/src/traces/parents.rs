@@ -33,10 +33,11 @@ impl Correlator {
             self.set_parent(call.id, cause, Evidence::Thread);
         } else if let Some(cause) = self.started_for(call) {
             self.set_parent(call.id, cause, Evidence::Process);
-        } else if self.threads.serves(call.tid) && self.tasks.called(call) {
-            if let Some(open) = self.open.get_mut(&call.id) {
-                open.undecided = true;
-            }
+        } else if self.threads.serves(call.tid)
+            && self.tasks.called(call)
+            && let Some(open) = self.open.get_mut(&call.id)
+        {
+            open.undecided = true;
         }
     }
 
