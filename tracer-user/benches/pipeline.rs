@@ -113,6 +113,7 @@ impl Script {
             eof: false,
             tgid: service.pid,
             tid: service.pid + 1 + thread as u32,
+            task: 0,
             time_ns: self.now_ns,
             conn: at.id,
             number: at.numbers[way],
