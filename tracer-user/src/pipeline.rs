@@ -4,6 +4,8 @@
 //! record -> decode -> connections -> http1 -> [Stage: selection, correlation, rendering] -> trace
 //! ```
 
+use tracer_protocols::context::Extractor;
+
 use crate::{
     clock::WallClock,
     config::Config,
@@ -37,6 +39,7 @@ pub struct Pipeline {
 #[derive(Debug)]
 struct Stage {
     processes: Processes,
+    extractor: Extractor,
     correlator: Correlator,
     renderer: Renderer,
     ids: Ids,
@@ -69,8 +72,9 @@ impl Pipeline {
             tracker: Tracker::new(connections::Limits::default()),
             stage: Stage {
                 processes,
+                extractor: config.context.extractor(),
                 correlator: Correlator::new(traces::Limits::default()),
-                renderer: Renderer::new(&config.http),
+                renderer: Renderer::new(&config.http, &config.context.baggage_keys),
                 ids,
                 drops: Drops::default(),
                 clock,
@@ -159,6 +163,10 @@ impl Pipeline {
 impl ExchangeSink for Stage {
     fn ids(&mut self) -> &mut Ids {
         &mut self.ids
+    }
+
+    fn extractor(&self) -> &Extractor {
+        &self.extractor
     }
 
     fn drops(&mut self) -> &mut Drops {

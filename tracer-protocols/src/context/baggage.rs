@@ -33,6 +33,11 @@ pub fn baggage_value<'a>(list: &'a str, key: &str) -> Option<Cow<'a, str>> {
     values.all(|other| other == first).then_some(first)
 }
 
+/// Whether baggage can have a key of this name.
+pub fn is_baggage_key(key: &str) -> bool {
+    is_token(key)
+}
+
 /// A value with its percent-encoding undone; what is no UTF-8 becomes U+FFFD, as the specification says.
 pub(super) fn decode(value: &str) -> Cow<'_, str> {
     percent_decode_str(value).decode_utf8_lossy()

@@ -11,7 +11,7 @@ mod tracestate;
 mod xray;
 
 pub use b3::{parse_b3, parse_b3_multi};
-pub use baggage::{baggage, baggage_value};
+pub use baggage::{baggage, baggage_value, is_baggage_key};
 pub use extract::{Carried, Extractor, Format};
 pub use jaeger::parse_uber_trace_id;
 pub use pair::{HeaderPair, PairError, parse_pair};

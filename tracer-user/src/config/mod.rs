@@ -4,6 +4,7 @@
 //! (`figment`, `config`) lose the line and column on which their errors should be reported. Everything here is a
 //! function of a text, an [`Environment`] and [`Flags`]; only [`load`] opens a file.
 
+mod context;
 mod environment;
 mod error;
 mod file;
@@ -25,6 +26,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 pub use self::{
+    context::Context,
     environment::Environment,
     error::{ConfigError, Place},
     flags::Flags,
@@ -51,6 +53,8 @@ pub struct Config {
     pub capture: Capture,
     /// How HTTP becomes spans.
     pub http: Http,
+    /// Which headers say where a request comes from.
+    pub context: Context,
     /// Where spans go.
     pub export: Export,
     /// What is known of every process.
