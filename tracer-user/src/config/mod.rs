@@ -5,6 +5,8 @@
 //! function of a text, an [`Environment`] and [`Flags`]; only [`load`] opens a file.
 
 mod context;
+#[cfg(test)]
+mod context_tests;
 mod environment;
 mod error;
 mod file;
