@@ -24,6 +24,7 @@ def recorded(name, side):
         return data.read().replace(b"\xff", b"").replace(b"\xfe", b"")
 
 
+TRACE, SPAN = b"0af7651916cd43dd8448eb211c80319c", b"b7ad6b7169203331"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 NEXT = b"HTTP/1.1 204 No Content\r\n\r\n"
 SEEDS = {
@@ -49,6 +50,13 @@ SEEDS = {
     "contradictory_lengths": (REQUEST, b"POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd" + SPLIT + b"GET / HTTP/1.1\r\n\r\n"),
     "bad_chunk": (RESPONSE | GET, CHUNKED + b"zz\r\n" + SPLIT + NEXT),
     "lenient_lines": (REQUEST, b"\r\n\nGET /a HTTP/1.1\nHost: h\r\n fold\n\nBREW /b HTTP/1.0\r\n\r\n"),
+    "context_w3c": (REQUEST, b"GET / HTTP/1.1\r\ntraceparent: 00-" + TRACE + b"-" + SPAN + b"-01\r\ntracestate: a=1\r\nTracestate: ot=th:c\r\nbaggage: key=a%20b;p, c = d\r\n\r\n"),
+    "context_b3": (REQUEST, b"GET / HTTP/1.1\r\nb3: " + TRACE + b"-" + SPAN + b"-d-" + SPAN + SPLIT + b"\r\n\r\nGET / HTTP/1.1\r\nB3: 0\r\n\r\n"),
+    "context_b3_multi": (REQUEST, b"GET / HTTP/1.1\r\nX-B3-TraceId: " + SPAN + b"\r\nX-B3-SpanId: " + SPAN + b"\r\nX-B3-Sampled: 0\r\nX-B3-Flags: 1\r\n\r\n"),
+    "context_jaeger": (REQUEST, b"GET / HTTP/1.1\r\nuber-trace-id: 1f%3A2:0:1\r\nuberctx-key: %61\r\n\r\n"),
+    "context_xray": (REQUEST, b"GET / HTTP/1.1\r\nX-Amzn-Trace-Id: Self=1;Root=1-5759e988-bd862e3fe1be46a994272793; Parent=" + SPAN + b";Sampled=?\r\n\r\n"),
+    "context_custom": (REQUEST, b"GET / HTTP/1.1\r\nX-Trace-Id: 0AF76519-16CD-43DD-8448-EB211C80319C\r\nX-Span-Id: " + SPAN + b"\r\nX-Baggage-Key: v\r\n\r\n"),
+    "context_contradictory": (REQUEST, b"GET / HTTP/1.1\r\nb3: " + TRACE + b"-" + SPAN + b"\r\nX-B3-TraceId: " + SPAN + b"\r\nX-B3-SpanId: " + SPAN + b"\r\nuber-trace-id: 1:2:0:1\r\n\r\n"),
     "not_http": (REQUEST, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + SPLIT + b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
 }
 

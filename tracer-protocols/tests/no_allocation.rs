@@ -3,7 +3,10 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use tracer_protocols::http1::{Follows, Method, Parser, Side, Step};
+use tracer_protocols::{
+    context::{Extractor, Format, HeaderPair},
+    http1::{Follows, Message, Method, Parser, Side, Step},
+};
 
 struct Counting;
 
@@ -87,5 +90,41 @@ fn nothing_is_allocated() {
         let messages = drive(side, bytes, follows);
         let after = ALLOCATIONS.with(Cell::get);
         assert_eq!((messages, after - before), (expected, 0), "{}", bytes.escape_ascii());
+    }
+}
+
+/// What is read of the context of a request, in allocations and whether there was any.
+fn extracted(extractor: &Extractor, bytes: &[u8]) -> (usize, bool) {
+    let mut parser = Parser::new(Side::Request);
+    let Step::Message { message: Message::Request(head), .. } = parser.step(bytes, Follows::Maybe, None)
+    else {
+        panic!("no request: {}", bytes.escape_ascii());
+    };
+    let before = ALLOCATIONS.with(Cell::get);
+    let found = extractor.context(&head).is_some();
+    drop(extractor.baggage(&head));
+    (ALLOCATIONS.with(Cell::get) - before, found)
+}
+
+#[test]
+fn contexts_are_read_without_allocating() {
+    let formats = [Format::W3c, Format::B3, Format::Jaeger, Format::Xray, Format::Baggage];
+    let pair = HeaderPair::new("x-trace-id", "x-span-id", None).unwrap();
+    let usual = Extractor::new(&formats, vec![], &[]);
+    let custom = Extractor::new(&formats, vec![pair], &[]);
+    let baggage = Extractor::new(&formats, vec![], &["user".to_owned()]);
+    let ids = "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331";
+    let plain = "GET / HTTP/1.1\r\nHost: h\r\nAccept: */*\r\n\r\n";
+    for extractor in [&usual, &custom, &baggage] {
+        assert_eq!(extracted(extractor, plain.as_bytes()), (0, false));
+        for header in [
+            format!("traceparent: 00-{ids}-01"),
+            format!("b3: {ids}"),
+            "uber-trace-id: 1%3A2%3A0%3A1".to_owned(),
+            "X-Amzn-Trace-Id: Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8".to_owned(),
+        ] {
+            let request = format!("GET / HTTP/1.1\r\nHost: h\r\n{header}\r\n\r\n");
+            assert_eq!(extracted(extractor, request.as_bytes()), (0, true), "{header}");
+        }
     }
 }

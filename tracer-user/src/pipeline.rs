@@ -5,6 +5,7 @@
 //! ```
 
 use tracer_common::runtime::Python;
+use tracer_protocols::context::Extractor;
 
 use crate::{
     clock::WallClock,
@@ -41,6 +42,7 @@ pub struct Pipeline {
 #[derive(Debug)]
 struct Stage {
     processes: Processes,
+    extractor: Extractor,
     correlator: Correlator,
     renderer: Renderer,
     ids: Ids,
@@ -73,8 +75,9 @@ impl Pipeline {
             tracker: Tracker::new(connections::Limits::default()),
             stage: Stage {
                 processes,
+                extractor: config.context.extractor(),
                 correlator: Correlator::new(traces::Limits::default()),
-                renderer: Renderer::new(&config.http),
+                renderer: Renderer::new(&config.http, &config.context.baggage_keys),
                 ids,
                 drops: Drops::default(),
                 clock,
@@ -174,6 +177,10 @@ impl Pipeline {
 impl ExchangeSink for Stage {
     fn ids(&mut self) -> &mut Ids {
         &mut self.ids
+    }
+
+    fn extractor(&self) -> &Extractor {
+        &self.extractor
     }
 
     fn drops(&mut self) -> &mut Drops {

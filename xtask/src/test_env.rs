@@ -15,8 +15,8 @@ const PROGRAMS: [(&str, &str); 4] =
 /// What `python3 -m venv` needs is a package of its own on Debian.
 const VENV_PACKAGE: &str = "python3-venv";
 
-/// Python packages. `rotel` is a real OTLP receiver.
-const PYTHON: [&str; 7] = [
+/// Python packages. `rotel` is a real OTLP receiver; the propagators write trace context as real applications do.
+const PYTHON: [&str; 11] = [
     "gunicorn==27.0.1",
     "flask==3.1.3",
     "requests==2.34.2",
@@ -24,6 +24,10 @@ const PYTHON: [&str; 7] = [
     "fastapi==0.165.0",
     "aiohttp==3.14.5",
     "rotel==0.0.1a15",
+    "opentelemetry-api==1.45.2",
+    "opentelemetry-propagator-b3==1.45.1",
+    "opentelemetry-propagator-jaeger==1.45.1",
+    "opentelemetry-propagator-aws-xray==1.0.2",
 ];
 
 /// Installs what is missing, and returns the directory of the Python environment.

@@ -1,7 +1,9 @@
 //! Trace context that comes with a request.
 
 use tracer_tests::{
-    apps::{Upstream, curl, nginx, threaded_backend},
+    apps::{Upstream, curl, nginx, python, threaded_backend},
+    command::run,
+    daemon::Options,
     scenario::Scenario,
     tree::assert_trees,
 };
@@ -88,4 +90,61 @@ fn a_traceparent_of_a_later_version() {
         ),
     );
     assert!(spans.iter().all(|span| span.trace_id == TRACE));
+}
+
+/// Every header is as OpenTelemetry's own propagators write it. nginx passes all of them on as they came.
+#[test]
+fn every_format_of_the_opentelemetry_propagators() {
+    let scenario = Scenario::start("context-formats");
+    let backend = threaded_backend(&scenario, None);
+    let front = nginx(&scenario, &Upstream::Closing(&backend));
+    let daemon = scenario.daemon();
+    run(&mut python("propagating_client.py", [&front.url("/formats"), TRACE, PARENT]));
+    let spans = scenario.finish(daemon, "/formats", 20);
+    let trees: Vec<_> = ["jaeger", "multi", "single", "traceparent", "xray"]
+        .into_iter()
+        .map(|format| {
+            format!(
+                r#"
+            CLIENT propagating_client "GET" 200 by header under {PARENT}
+              SERVER nginx "GET /formats/{format}" 200 by socket
+                CLIENT nginx "GET" 200 by header
+                  SERVER threaded_backend "GET /formats/{format}" 200 by socket
+            "#
+            )
+        })
+        .collect();
+    assert_trees(&spans, &trees.concat());
+    assert!(spans.iter().all(|span| span.trace_id == TRACE));
+}
+
+#[test]
+fn headers_of_ones_own_and_baggage() {
+    let scenario = Scenario::start("context-own");
+    let backend = threaded_backend(&scenario, None);
+    let daemon = scenario.daemon_with(Options::config(
+        "[context]\nformats = ['custom', 'baggage']\nbaggage_keys = ['tenant']\n\
+         custom = [{ trace_id = 'x-trace-id', span_id = 'x-span-id' }]",
+    ));
+    let headers = [
+        format!("X-Trace-Id: {TRACE}"),
+        format!("X-Span-Id: {PARENT}"),
+        // Not asked for.
+        format!("b3: {}-{PARENT}-1", TRACE.replace('4', "5")),
+        "baggage: tenant=blue%20sea,card=4111".to_owned(),
+    ];
+    curl(headers.iter().flat_map(|header| ["-H", header]).chain([backend.url("/own/hello").as_str()]));
+    let spans = scenario.finish(daemon, "/own", 2);
+    assert_trees(
+        &spans,
+        &format!(
+            r#"
+            CLIENT curl "GET" 200 by header under {PARENT}
+              SERVER threaded_backend "GET /own/hello" 200 by socket
+            "#
+        ),
+    );
+    for span in &spans {
+        assert_eq!((span.trace_id.as_str(), span.attribute("baggage.tenant")), (TRACE, "blue sea"));
+    }
 }

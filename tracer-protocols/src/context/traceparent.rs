@@ -1,5 +1,7 @@
 //! The `traceparent` header (W3C Trace Context Level 2, section 3.2).
 
+use super::hex;
+
 /// Characters of a version 00 `traceparent`.
 pub const TRACEPARENT_LEN: usize = 55;
 
@@ -25,6 +27,11 @@ impl TraceContext {
         self.flags & Self::SAMPLED != 0
     }
 
+    /// None where an id is all zero.
+    pub(super) fn valid(self) -> Option<Self> {
+        (self.trace_id != [0; 16] && self.span_id != [0; 8]).then_some(self)
+    }
+
     /// The random flag.
     pub fn is_random(&self) -> bool {
         self.flags & Self::RANDOM != 0
@@ -41,7 +48,7 @@ pub fn parse_traceparent(value: &str) -> Option<TraceContext> {
     if fields[2] != b'-' || fields[35] != b'-' || fields[52] != b'-' {
         return None;
     }
-    let [version] = hex(&fields[..2])?;
+    let [version] = hex::lower(&fields[..2])?;
     match (version, rest) {
         (0xff, _) => return None,
         (_, []) => {}
@@ -49,13 +56,10 @@ pub fn parse_traceparent(value: &str) -> Option<TraceContext> {
         (_, [b'-', ..]) => {}
         _ => return None,
     }
-    let trace_id: [u8; 16] = hex(&fields[3..35])?;
-    let span_id: [u8; 8] = hex(&fields[36..52])?;
-    let [flags] = hex(&fields[53..])?;
-    if trace_id == [0; 16] || span_id == [0; 8] {
-        return None;
-    }
-    Some(TraceContext { trace_id, span_id, flags })
+    let trace_id: [u8; 16] = hex::lower(&fields[3..35])?;
+    let span_id: [u8; 8] = hex::lower(&fields[36..52])?;
+    let [flags] = hex::lower(&fields[53..])?;
+    TraceContext { trace_id, span_id, flags }.valid()
 }
 
 /// Writes a version 00 `traceparent`.
@@ -65,23 +69,6 @@ pub fn format_traceparent(context: &TraceContext) -> [u8; TRACEPARENT_LEN] {
     write_hex(&mut out[36..52], &context.span_id);
     write_hex(&mut out[53..], &[context.flags]);
     out
-}
-
-/// `digits` holds two lower-case hexadecimal digits for each of the N bytes.
-fn hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
-    let mut out = [0; N];
-    for (byte, pair) in out.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
-    }
-    Some(out)
-}
-
-fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    }
 }
 
 fn write_hex(out: &mut [u8], bytes: &[u8]) {

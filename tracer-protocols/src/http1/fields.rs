@@ -1,6 +1,6 @@
 //! The few header fields that framing and spans need, gathered in one pass.
 
-use super::message::{ContextHeaders, Version};
+use super::message::{ContextHeader, ContextHeaders, Version};
 
 /// What `Content-Length` says (RFC 9112 section 6.3, rules 5 and 6).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,11 +45,13 @@ impl<'a> Fields<'a> {
         let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
         let text = || text(value.trim_ascii());
         match name.len() {
+            2 if is(b"b3") => self.context.note(ContextHeader::B3),
             4 if is(b"host") => self.host = self.host.or_else(text),
             6 if is(b"expect") => {
                 self.expects_continue |= value.trim_ascii().eq_ignore_ascii_case(b"100-continue");
             }
             7 if is(b"upgrade") => self.has_upgrade = true,
+            7 if is(b"baggage") => self.context.note(ContextHeader::Baggage),
             10 if is(b"user-agent") => self.user_agent = self.user_agent.or_else(text),
             10 if is(b"connection") => self.note_connection(value),
             10 if is(b"tracestate") => self.context.tracestate = self.context.tracestate.or_else(text),
@@ -57,7 +59,10 @@ impl<'a> Fields<'a> {
                 self.context.ambiguous |= self.context.traceparent.is_some();
                 self.context.traceparent = self.context.traceparent.or_else(text);
             }
+            12 if is(b"x-b3-traceid") => self.context.note(ContextHeader::B3Multi),
+            13 if is(b"uber-trace-id") => self.context.note(ContextHeader::Jaeger),
             14 if is(b"content-length") => self.note_length(value),
+            15 if is(b"x-amzn-trace-id") => self.context.note(ContextHeader::Xray),
             17 if is(b"transfer-encoding") => self.note_transfer(value),
             _ => {}
         }
@@ -187,6 +192,26 @@ mod tests {
             (Some("a"), Some("s"), false)
         );
         assert!(noted(&[("traceparent", "a"), ("traceparent", "a")]).context.ambiguous);
+    }
+
+    #[test]
+    fn other_context_headers_are_noted() {
+        use ContextHeader::{B3, B3Multi, Baggage, Jaeger, Xray};
+        let all = [
+            ("B3", B3),
+            ("X-B3-TraceId", B3Multi),
+            ("Uber-Trace-Id", Jaeger),
+            ("x-amzn-trace-id", Xray),
+            ("Baggage", Baggage),
+        ];
+        for (name, header) in all {
+            let context = noted(&[("Accept", "*/*"), (name, "1")]).context;
+            let seen: Vec<_> = all.into_iter().filter(|(_, other)| context.has(*other)).collect();
+            assert_eq!(seen, [(name, header)]);
+            assert_eq!(context.is_empty(), header == Baggage, "{name}");
+        }
+        assert!(noted(&[("Accept-Encoding", "b3"), ("X-B3-SpanId", "1")]).context.is_empty());
+        assert!(!noted(&[("traceparent", "")]).context.is_empty());
     }
 
     #[test]

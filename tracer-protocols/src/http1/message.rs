@@ -35,7 +35,10 @@ impl Version {
     }
 }
 
-/// The headers that carry W3C trace context, as sent. [`crate::context`] reads them.
+/// What of trace context and baggage a head carries, as sent. [`crate::context::Extractor`] reads it.
+///
+/// `traceparent` is at hand because most requests with a context have it. Of the others only their presence is noted, so
+/// that heads without any of them cost no more; whoever wants a value takes it from [`Headers`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ContextHeaders<'a> {
     /// The value of the `traceparent` header; of the first where there are several.
@@ -45,6 +48,40 @@ pub struct ContextHeaders<'a> {
     pub tracestate: Option<&'a str>,
     /// More than one `traceparent` was sent: receivers drop such a context, and so must we.
     pub ambiguous: bool,
+    /// A bit for each [`ContextHeader`] that was seen.
+    others: u8,
+}
+
+/// A header that carries trace context or baggage in another format than `traceparent`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum ContextHeader {
+    /// `b3`
+    B3 = 1 << 0,
+    /// `X-B3-TraceId`, without which the other `X-B3-*` say nothing.
+    B3Multi = 1 << 1,
+    /// `uber-trace-id`
+    Jaeger = 1 << 2,
+    /// `X-Amzn-Trace-Id`
+    Xray = 1 << 3,
+    /// `baggage`
+    Baggage = 1 << 4,
+}
+
+impl ContextHeaders<'_> {
+    /// Whether a header was seen.
+    pub fn has(&self, header: ContextHeader) -> bool {
+        self.others & header as u8 != 0
+    }
+
+    /// Whether no header was seen that can carry a trace context.
+    pub fn is_empty(&self) -> bool {
+        self.traceparent.is_none() && self.others & !(ContextHeader::Baggage as u8) == 0
+    }
+
+    pub(super) fn note(&mut self, header: ContextHeader) {
+        self.others |= header as u8;
+    }
 }
 
 /// The head of a request (RFC 9112 section 3).
@@ -64,7 +101,7 @@ pub struct RequestHead<'a> {
     pub host: Option<&'a str>,
     /// The `User-Agent` header.
     pub user_agent: Option<&'a str>,
-    /// W3C trace context as sent.
+    /// Trace context as sent.
     pub context: ContextHeaders<'a>,
     /// Bytes of the body as the `Content-Length` header gives them. None when absent, contradictory, or overruled by
     /// Transfer-Encoding.

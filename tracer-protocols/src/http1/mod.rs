@@ -22,7 +22,7 @@ mod target;
 pub use crate::contract::{Follows, Gap, Reason, Side, Step};
 pub use detect::{Detection, detect};
 pub use headers::{HeaderIter, Headers};
-pub use message::{ContextHeaders, End, Message, RequestHead, ResponseHead, Version};
+pub use message::{ContextHeader, ContextHeaders, End, Message, RequestHead, ResponseHead, Version};
 pub use method::Method;
 pub use parser::Parser;
 pub use target::Target;

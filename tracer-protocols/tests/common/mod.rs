@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each user of this module takes its part")]
 #![allow(unreachable_pub, reason = "compiled into several crates, public in none")]
 
+use tracer_protocols::context::{Extractor, Format, HeaderPair};
 use tracer_protocols::http1::limits::MAX_HEAD;
 use tracer_protocols::http1::{End, Follows, Message, Method, Parser, Side, Step};
 
@@ -60,6 +61,7 @@ pub fn drive(caller: Caller, pieces: &[Piece]) -> Vec<Entry> {
     let mut run = Run {
         caller,
         parser: Parser::new(caller.side),
+        extractor: extractor(),
         kept: Vec::new(),
         skip: 0,
         open: false,
@@ -87,9 +89,17 @@ pub fn shorts(caller: Caller, pieces: &[Piece]) -> Vec<String> {
     drive(caller, pieces).into_iter().map(|entry| entry.short).collect()
 }
 
+/// Reads every format there is.
+fn extractor() -> Extractor {
+    let formats = [Format::W3c, Format::B3, Format::Jaeger, Format::Xray, Format::Baggage];
+    let pair = HeaderPair::new("x-trace-id", "x-span-id", Some("x-baggage-")).unwrap();
+    Extractor::new(&formats, vec![pair], &["key".to_owned()])
+}
+
 struct Run {
     caller: Caller,
     parser: Parser,
+    extractor: Extractor,
     kept: Vec<u8>,
     /// What is left of a skip that the caller holds.
     skip: u64,
@@ -203,7 +213,18 @@ impl Run {
             }
             Message::Informational(_) => assert!(!self.open),
         }
-        self.enter(&short, &format!("{message:?}"), lost);
+        let context = match message {
+            Message::Request(head) => {
+                let carried = self.extractor.context(head);
+                if let Some(carried) = &carried {
+                    let ids = carried.context;
+                    assert!(ids.trace_id != [0; 16] && ids.span_id != [0; 8], "an id of zeros");
+                }
+                format!(" {carried:?} {:?}", self.extractor.baggage(head))
+            }
+            _ => String::new(),
+        };
+        self.enter(&short, &format!("{message:?}{context}"), lost);
     }
 
     fn enter(&mut self, short: &str, full: &str, lost: bool) {

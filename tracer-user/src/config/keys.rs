@@ -95,6 +95,26 @@ pub const KEYS: &[Key] = &[
         "a duration in quotes from \"1s\" to \"24h\", such as \"5m\" or \"1h 30m\"",
     ),
     key(
+        "context.formats",
+        Kind::List,
+        "OTEL_PROPAGATORS",
+        "a list of \"w3c\" (or \"tracecontext\"), \"b3\" (or \"b3multi\"), \"jaeger\", \"xray\", \"baggage\" and \
+         \"custom\", or \"none\" alone",
+    ),
+    key(
+        "context.custom",
+        Kind::Table,
+        "",
+        "a list of up to 8 tables such as { trace_id = \"x-trace-id\", span_id = \"x-span-id\", \
+         baggage_prefix = \"x-baggage-\" }, of which baggage_prefix may be left out",
+    ),
+    key(
+        "context.baggage_keys",
+        Kind::List,
+        "TRACER_CONTEXT_BAGGAGE_KEYS",
+        "a list of up to 64 different names in quotes",
+    ),
+    key(
         "export.otlp.endpoint",
         Kind::Text,
         "OTEL_EXPORTER_OTLP_ENDPOINT",

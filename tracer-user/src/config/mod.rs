@@ -4,6 +4,9 @@
 //! (`figment`, `config`) lose the line and column on which their errors should be reported. Everything here is a
 //! function of a text, an [`Environment`] and [`Flags`]; only [`load`] opens a file.
 
+mod context;
+#[cfg(test)]
+mod context_tests;
 mod environment;
 mod error;
 mod file;
@@ -25,6 +28,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 pub use self::{
+    context::Context,
     environment::Environment,
     error::{ConfigError, Place},
     flags::Flags,
@@ -51,6 +55,8 @@ pub struct Config {
     pub capture: Capture,
     /// How HTTP becomes spans.
     pub http: Http,
+    /// Which headers say where a request comes from.
+    pub context: Context,
     /// Where spans go.
     pub export: Export,
     /// What is known of every process.

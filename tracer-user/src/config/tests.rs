@@ -109,6 +109,8 @@ fn a_good_file_is_read_whole() {
     let routes = |service| config.http.routes.for_service(service).collect::<Vec<_>>();
     assert_eq!(routes("shop-web"), ["/users/:id", "/static/*", "/health"]);
     assert_eq!(routes("mail"), ["/health"]);
+    assert_ne!(config.context.formats, Context::default().formats);
+    assert_eq!((config.context.custom.len(), config.context.baggage_keys.len()), (1, 2));
     assert_eq!(config.export.batch_spans, 64);
     assert_eq!(config.export.batch_delay.as_millis(), 1000);
     assert_eq!(config.export.queue_bytes, 1 << 20);
@@ -179,7 +181,7 @@ fn keys_that_do_not_exist() {
         ("[log]\nxyz = 1", "tracer.toml:2:1: there is no key `log.xyz`. The keys of [log] are level."),
         (
             "qqq = 1",
-            "tracer.toml:1:1: there is no key `qqq`. The sections are select, capture, http, export, resource, log.",
+            "tracer.toml:1:1: there is no key `qqq`. The sections are select, capture, http, context, export, resource, log.",
         ),
         (
             "[select]\ninclude = [{ exe = 'a', prot = 1 }]",

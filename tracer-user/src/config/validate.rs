@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tracer_protocols::context::is_baggage_key;
+
 use super::Config;
 
 /// A setting that cannot be used: the full name of its key, what it is, and what is wrong if its range is not.
@@ -24,6 +26,7 @@ pub(super) fn first_problem(config: &Config) -> Option<Problem> {
     rules(config)
         .or_else(|| numbers(config))
         .or_else(|| durations(config))
+        .or_else(|| context(config))
         .or_else(|| words(config))
         .or_else(|| attributes(config))
 }
@@ -91,6 +94,26 @@ fn durations(config: &Config) -> Option<Problem> {
         value: format!("\"{}\"", humantime::format_duration(value)),
         reason: "",
         also: &[],
+    })
+}
+
+fn context(config: &Config) -> Option<Problem> {
+    let (custom, keys) = (&config.context.custom, &config.context.baggage_keys);
+    let problem =
+        |key: &str, value: String, reason| Problem { key: key.to_owned(), value, reason, also: &[] };
+    if custom.len() > 8 {
+        return Some(problem("context.custom", format!("{} tables", custom.len()), ""));
+    }
+    if keys.len() > 64 {
+        return Some(problem("context.baggage_keys", format!("{} names", keys.len()), ""));
+    }
+    let repeated = |(index, key): &(usize, &String)| keys[..*index].contains(*key);
+    let wrong = keys.iter().enumerate().find(|(_, key)| !is_baggage_key(key)).map(|(index, key)| {
+        (index, key, "it is no name that baggage can have (letters, digits, `-`, `_`, `.` and the like)")
+    });
+    let twice = keys.iter().enumerate().find(repeated).map(|(index, key)| (index, key, "it is named twice"));
+    wrong.or(twice).map(|(index, key, reason)| {
+        problem(&format!("context.baggage_keys[{index}]"), format!("\"{key}\""), reason)
     })
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tracer_protocols::{
-    context::TraceContext,
+    context::{Extractor, TraceContext},
     http1::{Method, Version},
 };
 
@@ -66,6 +66,8 @@ pub struct Request {
     pub context: Option<TraceContext>,
     /// Its `tracestate`, valid and not empty.
     pub trace_state: Option<Box<str>>,
+    /// Values of the baggage keys that the configuration asks for, each with its place among those.
+    pub baggage: Box<[(usize, Box<str>)]>,
     /// Content bytes, once the request is over.
     pub body_bytes: Option<u64>,
 }
@@ -122,6 +124,8 @@ impl Failure {
 pub trait ExchangeSink {
     /// Ids for new exchanges.
     fn ids(&mut self) -> &mut Ids;
+    /// Reads the trace context of requests.
+    fn extractor(&self) -> &Extractor;
     /// Where losses are counted.
     fn drops(&mut self) -> &mut Drops;
     /// A request was seen. Its parent may be decided now or later.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tracer_protocols::{
-    context::{parse_traceparent, parse_tracestate},
+    context::Carried,
     contract::{Follows, Side, Step},
     http1::{Detection, End, Message, Method, Parser, RequestHead, ResponseHead, detect},
 };
@@ -112,14 +112,12 @@ impl<S: ExchangeSink> Drive<'_, S> {
     }
 
     fn request(&mut self, head: &RequestHead<'_>, at: &At, position: u32) {
-        let context =
-            if head.context.ambiguous { None } else { head.context.traceparent.and_then(parse_traceparent) };
-        let trace_state =
-            context.and(head.context.tracestate).filter(|_| context.is_some()).and_then(|first| {
-                let joined = join_tracestate(head, first);
-                parse_tracestate(&joined).filter(|state| !state.as_str().is_empty())?;
-                Some(joined.into())
-            });
+        let extractor = self.sink.extractor();
+        let (context, trace_state) = match extractor.context(head) {
+            Some(Carried { context, trace_state, .. }) => (Some(context), trace_state),
+            None => (None, None),
+        };
+        let baggage = extractor.baggage(head);
         let exchange = Exchange {
             id: self.sink.ids().exchange(),
             span_id: self.sink.ids().span(),
@@ -139,6 +137,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
                 user_agent: share(&mut self.http.user_agent, head.user_agent),
                 context,
                 trace_state,
+                baggage,
                 body_bytes: None,
             },
             response: None,
@@ -284,22 +283,6 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
 
     fn overflow(&mut self) {
         self.sink.drops().count(Drop::HeadOverflow);
-    }
-}
-
-/// All `tracestate` headers in the order sent (W3C trace context section 3.3.1).
-fn join_tracestate(head: &RequestHead<'_>, first: &str) -> String {
-    let mut all = head.headers.get_all("tracestate");
-    match (all.next(), all.next()) {
-        (Some(_), Some(second)) => {
-            let mut joined = format!("{first},{second}");
-            for more in all {
-                joined.push(',');
-                joined.push_str(more);
-            }
-            joined
-        }
-        _ => first.to_owned(),
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Renderer {
     routes: Routes,
     redact_query: bool,
     keep_query_keys: Vec<String>,
+    /// Attribute names, by the place of a baggage key in the configuration.
+    baggage_names: Vec<&'static str>,
     buffer: String,
 }
 
@@ -28,11 +30,15 @@ const USUAL_ATTRIBUTES: [usize; 2] = [10, 13];
 
 impl Renderer {
     /// A renderer for a configuration.
-    pub fn new(config: &Http) -> Self {
+    ///
+    /// The names of attributes are constants everywhere else; those of the few baggage keys that a configuration asks for
+    /// are made such here, once, and live as long as the process.
+    pub fn new(config: &Http, baggage_keys: &[String]) -> Self {
         Self {
             routes: Routes::new(config.clone()),
             redact_query: config.redact_query,
             keep_query_keys: config.keep_query_keys.clone(),
+            baggage_names: baggage_keys.iter().map(|key| &*format!("baggage.{key}").leak()).collect(),
             buffer: String::new(),
         }
     }
@@ -81,6 +87,11 @@ impl Renderer {
         attributes.put("network.protocol.version", Value::Static(request.version.as_str()));
         if let Some(size) = request.body_bytes.filter(|&size| size > 0) {
             attributes.put("http.request.body.size", Value::Int(size as i64));
+        }
+        for (place, value) in &request.baggage {
+            if let Some(name) = self.baggage_names.get(*place) {
+                attributes.put(name, Value::Str(value.clone()));
+            }
         }
         let failed = outcome(&mut attributes, exchange);
 
