@@ -20,6 +20,10 @@ pub struct Process {
     pub origin_tgid: u32,
     /// The thread of `origin_tgid` that did.
     pub origin_tid: u32,
+    /// The runtime's task that the thread was running then, as in `DataHeader::task`.
+    pub origin_task: u32,
+    /// Keeps the struct a multiple of eight.
+    pub reserved: u32,
     /// Thread group id of the parent.
     pub parent_tgid: u32,
     /// Valid bytes of `args`.
@@ -40,4 +44,4 @@ pub struct Process {
 }
 
 const _: () =
-    assert!(size_of::<Process>() == 24 + 8 + 8 + 16 + 16 + 16 + MAX_EXEC_PATH + MAX_ARGS + MAX_ENVIRON);
+    assert!(size_of::<Process>() == 24 + 8 + 8 + 24 + 16 + 16 + MAX_EXEC_PATH + MAX_ARGS + MAX_ENVIRON);

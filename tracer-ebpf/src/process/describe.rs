@@ -50,6 +50,7 @@ extern "C" fn describe_process(tgid: u32, known: u32) -> i32 {
             (*slot).origin_ns = origin.time_ns;
             (*slot).origin_tgid = origin.tgid;
             (*slot).origin_tid = origin.tid;
+            (*slot).origin_task = origin.task;
             let parent: *const u8 = field(task, offset!(real_parent));
             (*slot).parent_tgid = field::<u32>(parent, offset!(tgid));
             let mm: *const u8 = field(task, offset!(mm));

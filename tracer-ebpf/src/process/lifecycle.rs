@@ -67,7 +67,7 @@ pub(crate) fn process_fork(ctx: BtfTracePointContext) -> i32 {
     }
     // SAFETY: a copy is taken at once.
     let known = unsafe { PROCESSES.get(parent) }.copied().unwrap_or(0);
-    origin::forked(parent, tid, child, known & ANNOUNCED != 0);
+    origin::forked(parent, tid, child, known);
     if known & SELECTED != 0 {
         let _ = PROCESSES.insert(child, known & !ANNOUNCED, u64::from(BPF_ANY));
     }

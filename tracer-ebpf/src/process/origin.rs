@@ -3,8 +3,9 @@
 //! Taken at the fork itself: a process whose parent thread has ended shows another thread of the parent in its place.
 
 use aya_ebpf::{bindings::BPF_ANY, helpers::bpf_ktime_get_ns};
+use tracer_common::process::{ANNOUNCED, TASKS};
 
-use crate::maps::ORIGINS;
+use crate::{maps::ORIGINS, task::current_task};
 
 /// Where a process descends from.
 #[repr(C)]
@@ -18,18 +19,22 @@ pub(crate) struct Origin {
     pub(crate) tid: u32,
     /// 1 once the process runs a program of its own. One that only forked may be a worker that serves many.
     pub(crate) own_program: u32,
-    pub(crate) padding: u32,
+    /// The task of its runtime that the thread was running.
+    pub(crate) task: u32,
 }
 
 impl Origin {
-    const NONE: Self = Self { time_ns: 0, tgid: 0, tid: 0, own_program: 0, padding: 0 };
+    const NONE: Self = Self { time_ns: 0, tgid: 0, tid: 0, own_program: 0, task: 0 };
 }
 
-/// The current thread forked `child`. `traced`: its process speaks HTTP.
+/// The current thread forked `child`. `known`: the flags of its process.
 #[inline(always)]
-pub(crate) fn forked(tgid: u32, tid: u32, child: u32, traced: bool) {
+pub(crate) fn forked(tgid: u32, tid: u32, child: u32, known: u32) {
     let mut origin = Origin::NONE;
-    if traced {
+    if known & ANNOUNCED != 0 {
+        if known & TASKS != 0 {
+            origin.task = current_task(tgid);
+        }
         origin.tgid = tgid;
         origin.tid = tid;
         // SAFETY: a helper without arguments.

@@ -173,7 +173,7 @@ impl Correlator {
         }
         match exchange.kind {
             SpanKind::Server => {
-                self.threads.begin(exchange.tid, exchange.id, exchange.start_ns);
+                self.threads.begin((exchange.tid, exchange.task), exchange.id, exchange.start_ns);
                 self.origins.serves(exchange.tgid);
                 if let Some(context) = context {
                     let key = (exchange.tgid, context.trace_id, context.span_id);

@@ -12,6 +12,8 @@ pub(super) struct Origin {
     pub(super) tgid: u32,
     /// Its thread.
     pub(super) tid: u32,
+    /// The task of its runtime that it was running.
+    pub(super) task: u32,
     /// When it did, CLOCK_MONOTONIC nanoseconds.
     pub(super) time_ns: u64,
 }
@@ -29,8 +31,12 @@ impl Origins {
         if process.origin_tgid == 0 {
             self.by_process.remove(&tgid);
         } else if self.by_process.len() < MAX_ORIGINS as usize {
-            let origin =
-                Origin { tgid: process.origin_tgid, tid: process.origin_tid, time_ns: process.origin_ns };
+            let origin = Origin {
+                tgid: process.origin_tgid,
+                tid: process.origin_tid,
+                task: process.origin_task,
+                time_ns: process.origin_ns,
+            };
             self.by_process.insert(tgid, origin);
         }
     }

@@ -18,7 +18,7 @@ impl Correlator {
     pub(super) fn find_cause(&mut self, call: &Exchange) {
         let by_thread = self
             .threads
-            .handling(call.tgid, call.tid, call.start_ns)
+            .handling(call.tgid, (call.tid, call.task), call.start_ns)
             .filter(|id| self.open.get(id).is_some_and(|open| open.tgid == call.tgid));
         if let Some(context) = call.request.context {
             // The application passed on the very header that it received: that request is the cause. A header of its own
@@ -108,7 +108,7 @@ impl Correlator {
     /// and, being the same and the only one, has in hand still.
     fn started_for(&self, call: &Exchange) -> Option<ExchangeId> {
         let origin = self.origins.of(call.tgid)?;
-        let id = self.threads.handling(origin.tgid, origin.tid, call.start_ns)?;
+        let id = self.threads.handling(origin.tgid, (origin.tid, origin.task), call.start_ns)?;
         let open = self.open.get(&id)?;
         (open.tgid == origin.tgid && open.start_ns <= origin.time_ns).then_some(id)
     }

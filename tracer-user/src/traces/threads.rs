@@ -25,15 +25,16 @@ pub(super) struct Threads {
 
 #[derive(Debug, Default)]
 struct Thread {
-    in_hand: SmallVec<[ExchangeId; 2]>,
+    /// Requests, with the task of the runtime that the thread was running when it read them (0: none is known).
+    in_hand: SmallVec<[(ExchangeId, u32); 2]>,
     distrusted_until_ns: u64,
 }
 
 impl Threads {
-    /// Thread `tid` read a request.
-    pub(super) fn begin(&mut self, tid: u32, exchange: ExchangeId, now_ns: u64) {
+    /// Thread `tid`, running `task`, read a request.
+    pub(super) fn begin(&mut self, (tid, task): (u32, u32), exchange: ExchangeId, now_ns: u64) {
         let thread = self.threads.entry(tid).or_default();
-        thread.in_hand.push(exchange);
+        thread.in_hand.push((exchange, task));
         if thread.in_hand.len() > 1 {
             thread.distrusted_until_ns = now_ns + DISTRUST_NS;
         }
@@ -48,7 +49,7 @@ impl Threads {
     pub(super) fn end(&mut self, tid: u32, exchange: ExchangeId) {
         // The thread stays until it is swept: it will soon read another one.
         if let Some(thread) = self.threads.get_mut(&tid) {
-            thread.in_hand.retain(|other| *other != exchange);
+            thread.in_hand.retain(|(other, _)| *other != exchange);
         }
     }
 
@@ -58,13 +59,16 @@ impl Threads {
     }
 
     /// The one request that `tid` of process `tgid` is handling, if it is handling one and nothing else.
-    pub(super) fn handling(&self, tgid: u32, tid: u32, now_ns: u64) -> Option<ExchangeId> {
+    ///
+    /// `task` is what it runs now. If that is not what it ran when it read the request, it is an event loop: what it does
+    /// now may be for a timer, or for a request that was answered before.
+    pub(super) fn handling(&self, tgid: u32, (tid, task): (u32, u32), now_ns: u64) -> Option<ExchangeId> {
         if self.handing_over.get(&tgid).is_some_and(|&until_ns| now_ns < until_ns) {
             return None;
         }
         let thread = self.threads.get(&tid)?;
         match thread.in_hand[..] {
-            [only] if thread.distrusted_until_ns <= now_ns => Some(only),
+            [(only, read_by)] if read_by == task && thread.distrusted_until_ns <= now_ns => Some(only),
             _ => None,
         }
     }
@@ -83,11 +87,11 @@ mod tests {
     #[test]
     fn one_request_in_hand_is_evidence() {
         let mut threads = Threads::default();
-        threads.begin(7, 1, 0);
-        assert_eq!(threads.handling(1, 7, 1), Some(1));
-        assert_eq!(threads.handling(1, 8, 1), None);
+        threads.begin((7, 0), 1, 0);
+        assert_eq!(threads.handling(1, (7, 0), 1), Some(1));
+        assert_eq!(threads.handling(1, (8, 0), 1), None);
         threads.end(7, 1);
-        assert_eq!(threads.handling(1, 7, 3), None);
+        assert_eq!(threads.handling(1, (7, 0), 3), None);
         threads.sweep(3);
         assert!(threads.threads.is_empty());
     }
@@ -95,11 +99,11 @@ mod tests {
     #[test]
     fn a_process_that_hands_requests_over_is_not_believed() {
         let mut threads = Threads::default();
-        threads.begin(7, 1, 0);
+        threads.begin((7, 0), 1, 0);
         threads.hands_over(1, 5);
-        assert_eq!(threads.handling(1, 7, 6), None);
-        assert_eq!(threads.handling(2, 7, 6), Some(1), "another process is");
-        assert_eq!(threads.handling(1, 7, 5 + HANDOVER_NS), Some(1));
+        assert_eq!(threads.handling(1, (7, 0), 6), None);
+        assert_eq!(threads.handling(2, (7, 0), 6), Some(1), "another process is");
+        assert_eq!(threads.handling(1, (7, 0), 5 + HANDOVER_NS), Some(1));
         threads.sweep(5 + HANDOVER_NS);
         assert!(threads.handing_over.is_empty());
     }
@@ -107,12 +111,12 @@ mod tests {
     #[test]
     fn several_at_once_are_none_and_make_distrusted() {
         let mut threads = Threads::default();
-        threads.begin(7, 1, 0);
-        threads.begin(7, 2, 1);
-        assert_eq!(threads.handling(1, 7, 2), None);
+        threads.begin((7, 0), 1, 0);
+        threads.begin((7, 0), 2, 1);
+        assert_eq!(threads.handling(1, (7, 0), 2), None);
         threads.end(7, 1);
-        assert_eq!(threads.handling(1, 7, 4), None, "the call may still belong to request 1");
-        assert_eq!(threads.handling(1, 7, 2 + DISTRUST_NS), Some(2));
+        assert_eq!(threads.handling(1, (7, 0), 4), None, "the call may still belong to request 1");
+        assert_eq!(threads.handling(1, (7, 0), 2 + DISTRUST_NS), Some(2));
         threads.end(7, 2);
         threads.sweep(5);
         assert_eq!(threads.threads.len(), 1);

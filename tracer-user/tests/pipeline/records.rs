@@ -168,7 +168,7 @@ pub(crate) fn process(
     writer.u64(1);
     let (origin_tgid, origin_tid, origin_ns) = origin.unwrap_or_default();
     writer.u64(origin_ns);
-    for value in [origin_tgid, origin_tid, 1, args.len() as u32, environ.len() as u32, 0] {
+    for value in [origin_tgid, origin_tid, 0, 0, 1, args.len() as u32, environ.len() as u32, 0] {
         writer.u32(value);
     }
     writer.block(comm.as_bytes(), 16);

@@ -124,3 +124,19 @@ fn a_call_whose_request_is_never_answered() {
     app.scene.receive(app.backs[1], app.app, b"");
     assert_eq!(app.scene.spans().iter().filter(|span| span.kind == SpanKind::Client).count(), 1);
 }
+
+/// With one request in hand only: a timer's call is not that request's.
+#[test]
+fn a_thread_that_runs_another_task_than_it_read_with_says_nothing() {
+    let mut app = Loop::new();
+    app.read(0);
+    app.call(0, 7);
+    app.answer(0, 1);
+    app.read(0);
+    app.call(1, 2);
+    app.answer(0, 2);
+    assert_eq!(
+        app.scene.outline(),
+        "app < GET /a 200\napp < GET /a 200\n  app > GET 200 [task]\napp > GET 200\n"
+    );
+}
