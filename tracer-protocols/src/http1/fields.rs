@@ -59,8 +59,8 @@ impl<'a> Fields<'a> {
             }
             14 if is(b"content-length") => self.note_length(value),
             17 if is(b"transfer-encoding") => self.note_transfer(value),
-            // The first letter keeps `Content-Type` and its like of the same lengths out of the call.
-            2 | 7 | 12 | 13 | 15 if matches!(name[0] | 0x20, b'b' | b'u' | b'x') => self.note_context(name),
+            // The first letter keeps `Content-Type`, `Accept` and their like out of the call.
+            _ if matches!(name, [b'b' | b'B' | b'u' | b'U' | b'x' | b'X', ..]) => self.note_context(name),
             _ => {}
         }
     }
