@@ -60,7 +60,12 @@ impl<'a> Fields<'a> {
             14 if is(b"content-length") => self.note_length(value),
             17 if is(b"transfer-encoding") => self.note_transfer(value),
             // The first letter keeps `Content-Type`, `Accept` and their like out of the call.
-            _ if matches!(name, [b'b' | b'B' | b'u' | b'U' | b'x' | b'X', ..]) => self.note_context(name),
+            length
+                if matches!(name, [b'b' | b'B' | b'u' | b'U' | b'x' | b'X', ..])
+                    && matches!(length, 2 | 7 | 12 | 13 | 15) =>
+            {
+                self.note_context(name);
+            }
             _ => {}
         }
     }
