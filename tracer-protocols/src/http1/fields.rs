@@ -45,13 +45,11 @@ impl<'a> Fields<'a> {
         let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
         let text = || text(value.trim_ascii());
         match name.len() {
-            2 if is(b"b3") => self.context.note(ContextHeader::B3),
             4 if is(b"host") => self.host = self.host.or_else(text),
             6 if is(b"expect") => {
                 self.expects_continue |= value.trim_ascii().eq_ignore_ascii_case(b"100-continue");
             }
             7 if is(b"upgrade") => self.has_upgrade = true,
-            7 if is(b"baggage") => self.context.note(ContextHeader::Baggage),
             10 if is(b"user-agent") => self.user_agent = self.user_agent.or_else(text),
             10 if is(b"connection") => self.note_connection(value),
             10 if is(b"tracestate") => self.context.tracestate = self.context.tracestate.or_else(text),
@@ -59,12 +57,33 @@ impl<'a> Fields<'a> {
                 self.context.ambiguous |= self.context.traceparent.is_some();
                 self.context.traceparent = self.context.traceparent.or_else(text);
             }
-            12 if is(b"x-b3-traceid") => self.context.note(ContextHeader::B3Multi),
-            13 if is(b"uber-trace-id") => self.context.note(ContextHeader::Jaeger),
             14 if is(b"content-length") => self.note_length(value),
-            15 if is(b"x-amzn-trace-id") => self.context.note(ContextHeader::Xray),
             17 if is(b"transfer-encoding") => self.note_transfer(value),
+            // The first letter keeps `Content-Type`, `Accept` and their like out of the call.
+            length
+                if matches!(name, [b'b' | b'B' | b'u' | b'U' | b'x' | b'X', ..])
+                    && matches!(length, 2 | 7 | 12 | 13 | 15) =>
+            {
+                self.note_context(name);
+            }
             _ => {}
+        }
+    }
+
+    /// The context headers that few requests carry. Out of the way of those that do not: within [`Self::note`] they would
+    /// cost every head.
+    #[cold]
+    #[inline(never)]
+    fn note_context(&mut self, name: &[u8]) {
+        let known: [(&[u8], ContextHeader); 5] = [
+            (b"b3", ContextHeader::B3),
+            (b"x-b3-traceid", ContextHeader::B3Multi),
+            (b"uber-trace-id", ContextHeader::Jaeger),
+            (b"x-amzn-trace-id", ContextHeader::Xray),
+            (b"baggage", ContextHeader::Baggage),
+        ];
+        if let Some((_, header)) = known.into_iter().find(|(known, _)| name.eq_ignore_ascii_case(known)) {
+            self.context.note(header);
         }
     }
 
