@@ -137,6 +137,6 @@ fn a_thread_that_runs_another_task_than_it_read_with_says_nothing() {
     app.answer(0, 2);
     assert_eq!(
         app.scene.outline(),
-        "app < GET /a 200\napp < GET /a 200\n  app > GET 200 [task]\napp > GET 200\n"
+        "app < GET /a 200\napp > GET 200\napp < GET /a 200\n  app > GET 200 [task]\n"
     );
 }
