@@ -54,6 +54,7 @@ fn aiohttp_one_request_after_the_other() {
     let backend = threaded_backend(&scenario, None);
     let front = front(&scenario, "aiohttp_front.py", &backend);
     let daemon = scenario.daemon();
+    get_known(&front);
     for _ in 0..10 {
         curl([front.url("/aiohttp/hello")]);
     }
@@ -62,10 +63,16 @@ fn aiohttp_one_request_after_the_other() {
         r#"
         10 x CLIENT curl "GET" 200
           SERVER aiohttp_front "GET /aiohttp/hello" 200 by socket
-            CLIENT aiohttp_front "GET" 200 by thread
+            CLIENT aiohttp_front "GET" 200 by task
               SERVER threaded_backend "GET /aiohttp/hello" 200 by socket
         "#,
     );
+}
+
+/// What a process runs is found out at its first request.
+fn get_known(server: &Service) {
+    curl([server.url("/first")]);
+    thread::sleep(Duration::from_millis(500));
 }
 
 /// Sixty-four clients of one event loop: the task that answers a request is known to have made its call.
@@ -75,9 +82,7 @@ fn every_call_has_its_request(script: &str) {
     let backend = threaded_backend(&scenario, None);
     let front = front(&scenario, script, &backend);
     let daemon = scenario.daemon();
-    // What a process runs is found out at its first request.
-    curl([front.url("/first")]);
-    thread::sleep(Duration::from_millis(500));
+    get_known(&front);
     many_at_once(&front, "/tasks", 64, 10);
     let spans = scenario.finish(daemon, "/tasks", 4 * 640);
     assert_edges_keep_path(&spans);
