@@ -167,10 +167,8 @@ mod tests {
 
     #[test]
     fn a_circle_of_parents_ends() {
-        let spans = [
-            span(1, 2, true, back_path("a", 1, false)),
-            span(2, 1, false, "http://127.0.0.1/back/x".into()),
-        ];
+        let spans =
+            [span(1, 2, true, back_path("a", 1, false)), span(2, 1, false, "http://127.0.0.1/back/x".into())];
         assert_eq!(judge(&spans, &[("a", 1)]).by_kind[&Kind::One].orphan, 1);
     }
 }

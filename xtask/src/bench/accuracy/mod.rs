@@ -106,6 +106,7 @@ fn wanted(names: &[String]) -> Result<Vec<&'static Runtime>> {
             bail!("There is no front service {name}; there are {}.", known.join(", "));
         }
     }
-    let wanted = RUNTIMES.iter().filter(|runtime| names.is_empty() || names.iter().any(|name| name == runtime.name));
+    let wanted =
+        RUNTIMES.iter().filter(|runtime| names.is_empty() || names.iter().any(|name| name == runtime.name));
     Ok(wanted.collect())
 }

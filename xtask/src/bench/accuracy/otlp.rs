@@ -112,13 +112,8 @@ mod tests {
         };
         let resources = vec![ResourceSpans { scopes: vec![ScopeSpans { spans: vec![span] }] }];
         let read = spans(&[Request { resources }.encode_to_vec()]).expect("valid");
-        let expected = Span {
-            id: vec![2; 8],
-            parent: vec![3; 8],
-            trace: vec![1; 16],
-            server: true,
-            path: "/x".into(),
-        };
+        let expected =
+            Span { id: vec![2; 8], parent: vec![3; 8], trace: vec![1; 16], server: true, path: "/x".into() };
         assert_eq!(read, [expected]);
         assert!(spans(&[vec![0xff; 3]]).is_err());
     }

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 
 use super::ids::Kind;
 use crate::bench::process::service;
+use crate::shell::run;
 
 /// Where the parts of a front service are, and where it has to listen and to call.
 #[derive(Debug)]
@@ -43,7 +44,7 @@ pub(super) struct Runtime {
 }
 
 /// Every front service.
-pub(super) const RUNTIMES: [Runtime; 12] = [
+pub(super) const RUNTIMES: [Runtime; 14] = [
     Runtime {
         name: "http.server",
         what: "CPython http.server, a thread for each connection; urllib3",
@@ -140,6 +141,22 @@ pub(super) const RUNTIMES: [Runtime; 12] = [
         version: |_| version("java", "--version"),
         command: java,
     },
+    Runtime {
+        name: "go",
+        what: "Go net/http server and client",
+        plain: false,
+        kinds: &Kind::ALL,
+        version: |_| version("go", "version"),
+        command: go,
+    },
+    Runtime {
+        name: "puma",
+        what: "Ruby, Puma with 8 threads; Net::HTTP",
+        plain: false,
+        kinds: &Kind::ALL,
+        version: |_| version("puma", "--version"),
+        command: |place| Ok(puma(place)),
+    },
 ];
 
 impl Runtime {
@@ -218,11 +235,8 @@ fn node(place: &Place<'_>, client: &str) -> Command {
 
 fn nginx(place: &Place<'_>, keepalive: &str) -> Result<Command> {
     let directory = place.directory.display();
-    let persistent = if keepalive.is_empty() {
-        ""
-    } else {
-        "proxy_http_version 1.1; proxy_set_header Connection \"\";"
-    };
+    let persistent =
+        if keepalive.is_empty() { "" } else { "proxy_http_version 1.1; proxy_set_header Connection \"\";" };
     let configuration = format!(
         "user root; daemon off; master_process off; pid {directory}/nginx.pid;\n\
          events {{ worker_connections 4096; }}\n\
@@ -259,6 +273,25 @@ fn java(place: &Place<'_>) -> Result<Command> {
     command.args(["-Xmx256m", "-XX:TieredStopAtLevel=1"]).arg(place.apps.join("JavaService.java"));
     command.arg(place.front.port().to_string()).arg(format!("http://{}", place.back));
     Ok(command)
+}
+
+fn go(place: &Place<'_>) -> Result<Command> {
+    let binary = place.directory.join("service");
+    let mut build = Command::new("go");
+    build.env("GO111MODULE", "off").args(["build", "-o"]).arg(&binary).arg(place.apps.join("service.go"));
+    run(&mut build)?;
+    let mut command = service(binary);
+    command.arg(place.front.port().to_string()).arg(format!("http://{}", place.back));
+    Ok(command)
+}
+
+fn puma(place: &Place<'_>) -> Command {
+    let mut command = service("puma");
+    command
+        .args(["--quiet", "--threads", "8:8", "--bind"])
+        .arg(format!("tcp://{}?backlog=1024", place.front));
+    command.args(["--environment", "production"]).arg(place.apps.join("puma.ru"));
+    command
 }
 
 fn write(place: &Place<'_>, name: &str, text: &str) -> Result<PathBuf> {

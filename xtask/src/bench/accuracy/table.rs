@@ -39,9 +39,8 @@ pub(super) fn text(report: &Report) -> String {
 }
 
 fn by_concurrency(series: &[&Series]) -> Vec<Vec<String>> {
-    let head = [
-        "front", "at a time", "calls", "right", "wrong", "orphan", "twice", "missing", "failed", "latency",
-    ];
+    let head =
+        ["front", "at a time", "calls", "right", "wrong", "orphan", "twice", "missing", "failed", "latency"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for series in series {
         rows.extend(series.loads.iter().map(|load| row(series.runtime, load)));
@@ -51,8 +50,7 @@ fn by_concurrency(series: &[&Series]) -> Vec<Vec<String>> {
 
 fn row(runtime: &str, load: &Load) -> Vec<String> {
     let counts = sum(load.by_kind.values());
-    let numbers =
-        [counts.calls, counts.right, counts.wrong, counts.orphan, counts.twice, counts.missing];
+    let numbers = [counts.calls, counts.right, counts.wrong, counts.orphan, counts.twice, counts.missing];
     let mut row = vec![runtime.to_owned(), load.concurrency.to_string()];
     row.extend(numbers.iter().map(u64::to_string));
     row.push(match load.failed_before {
