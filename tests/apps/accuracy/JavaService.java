@@ -36,6 +36,14 @@ public class JavaService {
         exchange.close();
     }
 
+    static void pause() {
+        try {
+            Thread.sleep(ThreadLocalRandom.current().nextInt(20));
+        } catch (InterruptedException end) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
     static void front(HttpExchange exchange) throws IOException {
         String[] parts = exchange.getRequestURI().getPath().split("/");
         String first = path(parts[3], 1);
@@ -48,15 +56,14 @@ public class JavaService {
             }
             case "par" -> CompletableFuture.allOf(call(first), call(second)).join();
             case "wait" -> {
-                try {
-                    Thread.sleep(ThreadLocalRandom.current().nextInt(20));
-                } catch (InterruptedException end) {
-                    return;
-                }
+                pause();
                 call(first).join();
             }
             default -> {
                 answer(exchange);
+                if (parts[2].equals("later")) {
+                    pause();
+                }
                 call(first).join();
                 return;
             }

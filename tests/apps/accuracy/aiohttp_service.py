@@ -31,9 +31,11 @@ async def front(request):
         await asyncio.sleep(pause())
         await call(session, first)
     answer = web.Response(text="ok\n")
-    if kind == "after":
+    if kind in ("after", "later"):
         await answer.prepare(request)
         await answer.write_eof()
+        if kind == "later":
+            await asyncio.sleep(pause())
         await call(session, first)
     return answer
 

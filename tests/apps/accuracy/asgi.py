@@ -25,6 +25,11 @@ async def call(path):
     (await app.state.client.get(BACK + path)).raise_for_status()
 
 
+async def later(path):
+    await asyncio.sleep(pause())
+    await call(path)
+
+
 @app.get("/front/{kind}/{identifier}")
 async def front(kind: str, identifier: str, tasks: BackgroundTasks):
     first, second = (back_path(identifier, number) for number in (1, 2))
@@ -40,4 +45,6 @@ async def front(kind: str, identifier: str, tasks: BackgroundTasks):
         await call(first)
     elif kind == "after":
         tasks.add_task(call, first)
+    elif kind == "later":
+        tasks.add_task(later, first)
     return "ok"

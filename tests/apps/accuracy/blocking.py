@@ -28,5 +28,7 @@ def before(kind, identifier, call):
 
 def after(kind, identifier, call):
     """Makes the call that comes after the answer."""
-    if kind == "after":
+    if kind == "later":
+        time.sleep(pause())
+    if kind in ("after", "later"):
         call(back_path(identifier, 1))

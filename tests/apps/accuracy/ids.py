@@ -20,5 +20,5 @@ def parse(path):
 
 
 def pause():
-    """Seconds that a request of kind `wait` waits before its call."""
+    """Seconds that a request of kind `wait` or `later` waits before its call."""
     return random.random() * 0.02

@@ -14,6 +14,7 @@ function backPath(id, call) {
 }
 
 const pause = () => Math.random() * 20;
+const sleep = () => new Promise((done) => { setTimeout(done, pause()); });
 
 function request(path, done) {
   http.get(back + path, { agent }, (answer) => {
@@ -33,7 +34,9 @@ function withCallbacks(kind, first, second, answer) {
   } else if (kind === 'wait') setTimeout(() => request(first, answer), pause());
   else {
     answer();
-    setImmediate(() => request(first, () => {}));
+    const go = () => request(first, () => {});
+    if (kind === 'later') setTimeout(go, pause());
+    else setImmediate(go);
   }
 }
 
@@ -46,11 +49,12 @@ async function withPromises(kind, first, second, answer) {
     await call(second);
   } else if (kind === 'par') await Promise.all([call(first), call(second)]);
   else if (kind === 'wait') {
-    await new Promise((done) => { setTimeout(done, pause()); });
+    await sleep();
     await call(first);
   }
   answer();
-  if (kind === 'after') await call(first);
+  if (kind === 'later') await sleep();
+  if (kind === 'after' || kind === 'later') await call(first);
 }
 
 const handle = client === 'fetch' ? withPromises : withCallbacks;

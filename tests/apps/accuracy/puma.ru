@@ -33,7 +33,8 @@ class Answer
   end
 
   def close
-    call_back(@id, 1) if @kind == 'after'
+    sleep(rand * 0.02) if @kind == 'later'
+    call_back(@id, 1) if %w[after later].include?(@kind)
   end
 end
 

@@ -29,6 +29,10 @@ func call(id string, number int) {
 	answer.Body.Close()
 }
 
+func pause() {
+	time.Sleep(time.Duration(rand.Intn(20000)) * time.Microsecond)
+}
+
 func front(answer http.ResponseWriter, request *http.Request) {
 	parts := strings.Split(request.URL.Path, "/")
 	kind, id := parts[2], parts[3]
@@ -49,14 +53,21 @@ func front(answer http.ResponseWriter, request *http.Request) {
 		}
 		both.Wait()
 	case "wait":
-		time.Sleep(time.Duration(rand.Intn(20000)) * time.Microsecond)
+		pause()
 		call(id, 1)
 	case "after":
 		defer func() { go call(id, 1) }()
+	case "later":
+		defer func() {
+			go func() {
+				pause()
+				call(id, 1)
+			}()
+		}()
 	}
 	answer.Header().Set("Content-Length", "3")
 	io.WriteString(answer, "ok\n")
-	if kind == "after" {
+	if kind == "after" || kind == "later" {
 		answer.(http.Flusher).Flush()
 	}
 }

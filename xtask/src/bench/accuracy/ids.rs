@@ -16,11 +16,13 @@ pub(super) enum Kind {
     Wait,
     /// The answer, then one call.
     After,
+    /// The answer, a pause of up to 20 ms, then one call.
+    Later,
 }
 
 impl Kind {
     /// Every kind.
-    pub(super) const ALL: [Self; 5] = [Self::One, Self::Seq, Self::Par, Self::Wait, Self::After];
+    pub(super) const ALL: [Self; 6] = [Self::One, Self::Seq, Self::Par, Self::Wait, Self::After, Self::Later];
 
     /// As the path has it.
     pub(super) fn name(self) -> &'static str {
@@ -30,6 +32,7 @@ impl Kind {
             Self::Par => "par",
             Self::Wait => "wait",
             Self::After => "after",
+            Self::Later => "later",
         }
     }
 
@@ -37,7 +40,7 @@ impl Kind {
     pub(super) fn calls(self) -> u32 {
         match self {
             Self::Seq | Self::Par => 2,
-            Self::One | Self::Wait | Self::After => 1,
+            Self::One | Self::Wait | Self::After | Self::Later => 1,
         }
     }
 }

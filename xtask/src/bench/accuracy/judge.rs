@@ -118,7 +118,7 @@ fn is_front(span: &Span) -> bool {
 }
 
 fn tell(request: &Request, chain: &[&Span]) -> String {
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |bytes: &[u8]| bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
     let steps = chain.iter().map(|span| {
         format!("{} {} ({})", if span.server { "SERVER" } else { "CLIENT" }, span.path, hex(&span.id))
     });

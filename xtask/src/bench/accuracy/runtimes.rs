@@ -139,7 +139,7 @@ pub(super) const RUNTIMES: [Runtime; 14] = [
         plain: false,
         kinds: &Kind::ALL,
         version: |_| version("java", "--version"),
-        command: java,
+        command: |place| Ok(java(place)),
     },
     Runtime {
         name: "go",
@@ -268,11 +268,11 @@ fn haproxy(place: &Place<'_>) -> Result<Command> {
     Ok(command)
 }
 
-fn java(place: &Place<'_>) -> Result<Command> {
+fn java(place: &Place<'_>) -> Command {
     let mut command = service("java");
     command.args(["-Xmx256m", "-XX:TieredStopAtLevel=1"]).arg(place.apps.join("JavaService.java"));
     command.arg(place.front.port().to_string()).arg(format!("http://{}", place.back));
-    Ok(command)
+    command
 }
 
 fn go(place: &Place<'_>) -> Result<Command> {

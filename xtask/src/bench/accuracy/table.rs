@@ -64,9 +64,17 @@ fn row(runtime: &str, load: &Load) -> Vec<String> {
 
 fn by_kind(series: &[&Series]) -> Vec<Vec<String>> {
     let mut rows = vec![
-        ["front", "one call", "two, in sequence", "two, in parallel", "after a pause", "after the answer"]
-            .map(str::to_owned)
-            .to_vec(),
+        [
+            "front",
+            "one call",
+            "two, in sequence",
+            "two, in parallel",
+            "after a pause",
+            "after the answer",
+            "long after the answer",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
     ];
     for series in series {
         let mut row = vec![series.runtime.to_owned()];
