@@ -160,10 +160,11 @@ pub(super) fn series(
     Ok(Ok(series))
 }
 
-/// Requests with ids of their own, of each kind in turn.
+/// Requests of each kind in turn. The process id stands in their ids: the tracer sees every process of the host, another
+/// run of this benchmark too.
 fn requests(kinds: &[Kind], phase: char, concurrency: u16, count: u32) -> Vec<Request> {
     let kinds = kinds.iter().copied().cycle();
-    let ids = (0..count).map(|number| format!("{phase}{concurrency}-{number}"));
+    let ids = (0..count).map(|number| format!("{}-{phase}{concurrency}-{number}", std::process::id()));
     ids.zip(kinds).map(|(id, kind)| Request { id, kind }).collect()
 }
 

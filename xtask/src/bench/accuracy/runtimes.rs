@@ -44,7 +44,7 @@ pub(super) struct Runtime {
 }
 
 /// Every front service.
-pub(super) const RUNTIMES: [Runtime; 14] = [
+pub(super) const RUNTIMES: [Runtime; 15] = [
     Runtime {
         name: "http.server",
         what: "CPython http.server, a thread for each connection; urllib3",
@@ -156,6 +156,14 @@ pub(super) const RUNTIMES: [Runtime; 14] = [
         kinds: &Kind::ALL,
         version: |_| version("puma", "--version"),
         command: |place| Ok(puma(place)),
+    },
+    Runtime {
+        name: "c-epoll",
+        what: "C, one thread, one epoll loop",
+        plain: false,
+        kinds: &Kind::ALL,
+        version: |_| version("cc", "--version"),
+        command: epoll,
     },
 ];
 
@@ -292,6 +300,14 @@ fn puma(place: &Place<'_>) -> Command {
         .arg(format!("tcp://{}?backlog=1024", place.front));
     command.args(["--environment", "production"]).arg(place.apps.join("puma.ru"));
     command
+}
+
+fn epoll(place: &Place<'_>) -> Result<Command> {
+    let binary = place.directory.join("epoll");
+    run(Command::new("cc").args(["-O2", "-o"]).arg(&binary).arg(place.apps.join("epoll.c")))?;
+    let mut command = service(binary);
+    command.arg(place.front.port().to_string()).arg(place.back.port().to_string());
+    Ok(command)
 }
 
 fn write(place: &Place<'_>, name: &str, text: &str) -> Result<PathBuf> {
