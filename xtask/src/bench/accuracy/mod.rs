@@ -19,8 +19,9 @@ use self::back::Back;
 use self::run::Series;
 use self::runtimes::{RUNTIMES, Runtime};
 use super::host::Host;
+use super::process::go_on;
 use super::{Common, page, prepare, report};
-use crate::shell::say;
+use crate::shell::{say, sentences};
 use crate::test_env;
 use crate::workspace::Workspace;
 
@@ -88,7 +89,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
                 say(format!("{} is skipped: {reason}.", runtime.name));
                 report.skipped.push(Skipped { runtime: runtime.name, reason });
             }
-            Err(error) => return Err(error.context(format!("{} failed.", runtime.name))),
+            Err(error) => {
+                // The others are worth judging all the same, unless this process was asked to end.
+                go_on()?;
+                let reason = sentences(&error);
+                say(format!("{} failed: {reason}", runtime.name));
+                report.skipped.push(Skipped { runtime: runtime.name, reason });
+            }
         }
     }
     let text = table::text(&report);
