@@ -16,13 +16,15 @@ const PROGRAMS: [(&str, &str); 4] =
 const VENV_PACKAGE: &str = "python3-venv";
 
 /// Python packages. `rotel` is a real OTLP receiver; the propagators write trace context as real applications do.
-const PYTHON: [&str; 11] = [
+const PYTHON: [&str; 13] = [
     "gunicorn==27.0.1",
     "flask==3.1.3",
     "requests==2.34.2",
     "uvicorn==0.54.0",
     "fastapi==0.165.0",
     "aiohttp==3.14.5",
+    "httpx==0.28.1",
+    "uvloop==0.23.0",
     "rotel==0.0.1a15",
     "opentelemetry-api==1.45.2",
     "opentelemetry-propagator-b3==1.45.1",

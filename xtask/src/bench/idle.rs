@@ -67,7 +67,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let text = text(&report);
     report::show(&report, &text, args.common.json);
     if args.common.write {
-        page::write(workspace.root(), "idle", &text)?;
+        page::write(workspace.root(), page::OVERHEAD, "idle", &text)?;
     }
     Ok(())
 }

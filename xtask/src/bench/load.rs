@@ -124,7 +124,7 @@ impl Connection {
 }
 
 /// Length of an answer, head and body, once its head is complete.
-fn whole_length(bytes: &[u8]) -> Option<usize> {
+pub(super) fn whole_length(bytes: &[u8]) -> Option<usize> {
     let head = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     Some(head + content_length(&bytes[..head])?)
 }

@@ -6,10 +6,12 @@
 //! | start | how long until a service that already runs shows up? |
 //! | idle | what does the daemon use when nothing happens? |
 //! | pipeline | how many spans a second does the daemon's pipeline make? |
+//! | accuracy | does each call belong to the trace of the request that it was made for? |
 //!
 //! Nothing here judges a figure: machines differ and are seldom quiet. Rounds with and without the tracer take turns,
 //! and ratios are taken within a round, so that what else the machine does falls on both sides.
 
+mod accuracy;
 mod daemon;
 mod format;
 mod host;
@@ -39,6 +41,8 @@ use crate::workspace::{Profile, Workspace};
 pub(crate) enum Bench {
     /// nginx under load, with and without the tracer: throughput, latency, CPU, memory, losses.
     Overhead(overhead::Args),
+    /// Services of many runtimes under concurrent load: whether each call is in the trace of its request.
+    Accuracy(accuracy::Args),
     /// Time from the start of the daemon to the first span of a service that already runs, at an OTLP receiver.
     Start(start::Args),
     /// CPU time and context switches of the daemon when nothing is traced.
@@ -56,7 +60,7 @@ struct Common {
     /// One line of JSON instead of tables.
     #[arg(long)]
     json: bool,
-    /// Also put the tables into docs/overhead.md.
+    /// Also put the tables into the page of the benchmark under docs/.
     #[arg(long)]
     write: bool,
 }
@@ -65,6 +69,7 @@ struct Common {
 pub(crate) fn run(bench: &Bench) -> Result<()> {
     match bench {
         Bench::Overhead(args) => overhead::run(args),
+        Bench::Accuracy(args) => accuracy::run(args),
         Bench::Start(args) => start::run(args),
         Bench::Idle(args) => idle::run(args),
         Bench::Pipeline(args) => pipeline::run(args),

@@ -1,13 +1,13 @@
 //! The traced server: nginx as one process, with a static page and one from its configuration.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
-use super::process::{Running, service, wait_until};
+use super::process::{Running, service};
 
 /// How long nginx may take to listen.
 const START: Duration = Duration::from_secs(10);
@@ -33,16 +33,7 @@ impl Nginx {
         let mut process = Running::start(
             service("nginx").arg("-p").arg(directory).arg("-e").arg(&log).arg("-c").arg(&file),
         )?;
-        let listens = wait_until(START, || match process.ended()? {
-            Some(status) => bail!(
-                "nginx ended with {status} at its start: {}",
-                fs::read_to_string(&log).unwrap_or_default().trim()
-            ),
-            None => Ok(TcpStream::connect(address).ok()),
-        })?;
-        if listens.is_none() {
-            bail!("nginx does not listen on {address} after {START:?}.");
-        }
+        process.listens(address, START, &log)?;
         Ok(Self { process, address })
     }
 

@@ -81,7 +81,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let text = report::text(&report);
     report::show(&report, &text, args.common.json);
     if args.common.write {
-        page::write(workspace.root(), "overhead", &text)?;
+        page::write(workspace.root(), page::OVERHEAD, "overhead", &text)?;
     }
     Ok(())
 }

@@ -1,22 +1,24 @@
-//! docs/overhead.md: tables are put between a pair of markers, the text around them is written by people.
+//! Pages under docs/ with figures: tables are put between a pair of markers, the text around them is written by people.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-/// The page, from the root of the workspace.
-const PAGE: &str = "docs/overhead.md";
+/// What tracing costs, from the root of the workspace.
+pub(super) const OVERHEAD: &str = "docs/overhead.md";
+/// How many traces are right, from the root of the workspace.
+pub(super) const ACCURACY: &str = "docs/accuracy.md";
 
-/// Puts the tables of a benchmark into the page.
-pub(super) fn write(root: &Path, benchmark: &str, tables: &str) -> Result<()> {
-    let file = root.join(PAGE);
-    let text = fs::read_to_string(&file).with_context(|| format!("{PAGE} cannot be read."))?;
+/// Puts the tables of a benchmark into a page.
+pub(super) fn write(root: &Path, page: &str, benchmark: &str, tables: &str) -> Result<()> {
+    let file = root.join(page);
+    let text = fs::read_to_string(&file).with_context(|| format!("{page} cannot be read."))?;
     let new = replace(&text, benchmark, tables).with_context(|| {
-        format!("{PAGE} lacks the lines <!-- {benchmark}:begin --> and <!-- {benchmark}:end -->, one behind the other.")
+        format!("{page} lacks the lines <!-- {benchmark}:begin --> and <!-- {benchmark}:end -->, one behind the other.")
     })?;
-    fs::write(&file, new).with_context(|| format!("{PAGE} cannot be written."))?;
-    crate::shell::say(format!("the tables are in {PAGE}."));
+    fs::write(&file, new).with_context(|| format!("{page} cannot be written."))?;
+    crate::shell::say(format!("the tables are in {page}."));
     Ok(())
 }
 

@@ -2,6 +2,8 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, OnceLock, atomic::AtomicBool, atomic::Ordering};
 use std::thread::sleep;
@@ -100,6 +102,22 @@ impl Running {
     /// Whether it has ended, and how.
     pub(super) fn ended(&mut self) -> Result<Option<ExitStatus>> {
         self.child.try_wait().with_context(|| format!("{} cannot be waited for.", self.name))
+    }
+
+    /// Waits until it accepts connections. `log` is where it tells why not.
+    pub(super) fn listens(&mut self, address: SocketAddr, limit: Duration, log: &Path) -> Result<()> {
+        let listens = wait_until(limit, || match self.ended()? {
+            Some(status) => bail!(
+                "{} ended with {status} at its start: {}",
+                self.name,
+                fs::read_to_string(log).unwrap_or_default().trim()
+            ),
+            None => Ok(TcpStream::connect(address).ok()),
+        })?;
+        if listens.is_none() {
+            bail!("{} does not listen on {address} after {limit:?}.", self.name);
+        }
+        Ok(())
     }
 
     /// Waits for an end by itself, which must be a success.

@@ -1,4 +1,4 @@
-//! An OTLP/HTTP receiver that takes everything and keeps nothing (OTLP 1.x, section OTLP/HTTP).
+//! An OTLP/HTTP receiver that takes everything, and keeps it only when told to (OTLP 1.x, section OTLP/HTTP).
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -32,15 +32,26 @@ struct Seen {
     /// What a body must hold to be noted, if any is.
     wanted: Option<&'static str>,
     first: Mutex<Option<Instant>>,
+    /// Every body, where they are kept.
+    bodies: Option<Mutex<Vec<Vec<u8>>>>,
 }
 
 impl Receiver {
     /// Starts one that notes when the first batch with this text came, if it is told one.
     pub(super) fn start(wanted: Option<&'static str>) -> Result<Self> {
+        Self::with(wanted, None)
+    }
+
+    /// Starts one that keeps every body.
+    pub(super) fn keeping() -> Result<Self> {
+        Self::with(None, Some(Mutex::default()))
+    }
+
+    fn with(wanted: Option<&'static str>, bodies: Option<Mutex<Vec<Vec<u8>>>>) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .context("The receiver cannot listen on the loopback interface.")?;
         let address = listener.local_addr()?;
-        let seen = Arc::new(Seen { bytes: AtomicU64::new(0), wanted, first: Mutex::new(None) });
+        let seen = Arc::new(Seen { bytes: AtomicU64::new(0), wanted, first: Mutex::new(None), bodies });
         let for_thread = Arc::clone(&seen);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -55,6 +66,12 @@ impl Receiver {
     /// Bytes of bodies so far.
     pub(super) fn bytes(&self) -> u64 {
         self.seen.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Takes the bodies that were kept.
+    pub(super) fn take(&self) -> Vec<Vec<u8>> {
+        let Some(bodies) = &self.seen.bodies else { return Vec::new() };
+        std::mem::take(&mut bodies.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// When the first batch with the wanted text had come.
@@ -89,6 +106,9 @@ fn serve(stream: TcpStream, seen: &Seen) -> Result<()> {
 impl Seen {
     fn note(&self, body: &[u8]) {
         self.bytes.fetch_add(body.len() as u64, Ordering::Relaxed);
+        if let Some(bodies) = &self.bodies {
+            bodies.lock().unwrap_or_else(PoisonError::into_inner).push(body.to_vec());
+        }
         let Some(wanted) = self.wanted.map(str::as_bytes) else { return };
         let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
         if first.is_none() && body.windows(wanted.len()).any(|window| window == wanted) {
@@ -100,6 +120,14 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bodies_are_kept_when_told_to() {
+        let receiver = Receiver::keeping().expect("a receiver");
+        receiver.seen.note(b"one");
+        assert_eq!(receiver.take(), [b"one"]);
+        assert!(receiver.take().is_empty());
+    }
 
     #[test]
     fn batches_are_taken_and_the_wanted_one_is_noted() {

@@ -80,7 +80,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let text = text(&report);
     report::show(&report, &text, args.common.json);
     if args.common.write {
-        page::write(workspace.root(), "start", &text)?;
+        page::write(workspace.root(), page::OVERHEAD, "start", &text)?;
     }
     Ok(())
 }

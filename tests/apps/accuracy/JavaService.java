@@ -1,0 +1,81 @@
+// java JavaService.java PORT BACK: the JDK's HttpServer with a fixed pool of threads; calls by java.net.http.
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ThreadLocalRandom;
+
+public class JavaService {
+    static final HttpClient CLIENT = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+    static String back;
+
+    // FNV-1a, 64 bits, of `ID:CALL`: no byte of it says which request it belongs to.
+    static String path(String id, int call) {
+        long value = 0xcbf29ce484222325L;
+        for (byte part : (id + ":" + call).getBytes()) {
+            value = (value ^ part) * 0x100000001b3L;
+        }
+        return String.format("/back/%016x", value);
+    }
+
+    static CompletableFuture<?> call(String path) {
+        HttpRequest request = HttpRequest.newBuilder(URI.create(back + path)).build();
+        return CLIENT.sendAsync(request, HttpResponse.BodyHandlers.ofString());
+    }
+
+    static void answer(HttpExchange exchange) throws IOException {
+        byte[] body = "ok\n".getBytes();
+        exchange.sendResponseHeaders(200, body.length);
+        exchange.getResponseBody().write(body);
+        exchange.close();
+    }
+
+    static void pause() {
+        try {
+            Thread.sleep(ThreadLocalRandom.current().nextInt(20));
+        } catch (InterruptedException end) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    static void front(HttpExchange exchange) throws IOException {
+        String[] parts = exchange.getRequestURI().getPath().split("/");
+        String first = path(parts[3], 1);
+        String second = path(parts[3], 2);
+        switch (parts[2]) {
+            case "one" -> call(first).join();
+            case "seq" -> {
+                call(first).join();
+                call(second).join();
+            }
+            case "par" -> CompletableFuture.allOf(call(first), call(second)).join();
+            case "wait" -> {
+                pause();
+                call(first).join();
+            }
+            default -> {
+                answer(exchange);
+                if (parts[2].equals("later")) {
+                    pause();
+                }
+                call(first).join();
+                return;
+            }
+        }
+        answer(exchange);
+    }
+
+    public static void main(String[] args) throws IOException {
+        back = args[1];
+        HttpServer server = HttpServer.create(new InetSocketAddress("127.0.0.1", Integer.parseInt(args[0])), 1024);
+        server.createContext("/front/", JavaService::front);
+        server.setExecutor(Executors.newFixedThreadPool(8));
+        server.start();
+    }
+}

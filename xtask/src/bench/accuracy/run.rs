@@ -1,0 +1,178 @@
+//! One front service: without the tracer, then with it.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use super::back::Back;
+use super::driver::{self, Outcome, Request};
+use super::ids::Kind;
+use super::judge::{Counts, Traces};
+use super::otlp;
+use super::runtimes::{Place, Runtime};
+use crate::bench::daemon::Daemon;
+use crate::bench::format::median;
+use crate::bench::nginx::free_address;
+use crate::bench::process::Running;
+use crate::bench::receiver::Receiver;
+use crate::shell::say;
+
+/// How long a front service may take to listen.
+const START: Duration = Duration::from_secs(20);
+/// Requests that nobody counts: what a runtime does once, it has done then.
+const WARM_UP: u32 = 100;
+/// How many of them at a time.
+const WARM_UP_CONCURRENCY: usize = 8;
+/// Failures that are shown of each load.
+const MAX_FAILURES: usize = 2;
+
+/// What is the same for every front service.
+#[derive(Debug)]
+pub(super) struct Setting<'a> {
+    /// The daemon.
+    pub(super) binary: &'a Path,
+    /// The Python environment.
+    pub(super) venv: &'a Path,
+    /// The folder of the services' sources.
+    pub(super) apps: &'a Path,
+    /// Loads, by the requests that are open at a time.
+    pub(super) concurrency: &'a [u16],
+    /// Requests of each load.
+    pub(super) requests: u32,
+}
+
+/// What was found of a front service.
+#[derive(Debug, Serialize)]
+pub(super) struct Series {
+    /// Its name.
+    pub(super) runtime: &'static str,
+    /// What it is.
+    pub(super) what: &'static str,
+    /// The ids stood in its calls.
+    pub(super) plain: bool,
+    /// Versions of its parts.
+    pub(super) version: String,
+    /// By concurrency.
+    pub(super) loads: Vec<Load>,
+    /// Some wrong edges.
+    pub(super) examples: Vec<String>,
+    /// What the daemon has lost while it was traced, where it did not mean to.
+    pub(super) dropped: u64,
+}
+
+/// A load of a front service.
+#[derive(Debug, Serialize)]
+pub(super) struct Load {
+    /// Requests that were open at a time.
+    pub(super) concurrency: u16,
+    /// What became of the calls, by kind of request.
+    pub(super) by_kind: BTreeMap<Kind, Counts>,
+    /// Requests that failed without the tracer.
+    pub(super) failed_before: usize,
+    /// Requests that failed with it.
+    pub(super) failed: usize,
+    /// Median time to the answer of requests with one call, microseconds: without the tracer, and with it.
+    pub(super) latency_us: [f64; 2],
+}
+
+/// Runs one, or says why it cannot run here.
+pub(super) fn series(
+    setting: &Setting<'_>,
+    runtime: &'static Runtime,
+    back: &Back,
+) -> Result<Result<Series, String>> {
+    let directory = tempfile::tempdir().context("No temporary directory could be made.")?;
+    let place = Place {
+        venv: setting.venv,
+        apps: setting.apps,
+        directory: directory.path(),
+        front: free_address()?,
+        back: back.address,
+    };
+    let version = match runtime.version(&place) {
+        Ok(version) => version,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    say(format!("{}: {version}.", runtime.name));
+    let log = directory.path().join("front.log");
+    let writer = File::create(&log).with_context(|| format!("{} could not be written.", log.display()))?;
+    let mut command = runtime.command(&place)?;
+    let mut front = Running::start(command.stdout(writer.try_clone()?).stderr(writer))?;
+    front.listens(place.front, START, &log)?;
+
+    let load = |phase: char, concurrency: u16| -> Result<(Vec<Request>, Outcome)> {
+        let requests = requests(runtime.kinds, phase, concurrency, setting.requests);
+        let outcome = driver::run(place.front, &requests, concurrency.into())?;
+        for failure in outcome.failures.iter().take(MAX_FAILURES) {
+            say(format!("{}: a request failed: {failure}", runtime.name));
+        }
+        Ok((requests, outcome))
+    };
+    driver::run(place.front, &requests(runtime.kinds, 'w', 0, WARM_UP), WARM_UP_CONCURRENCY)?;
+    let mut before = Vec::new();
+    for &concurrency in setting.concurrency {
+        let (requests, outcome) = load('b', concurrency)?;
+        back.take(calls(&requests))?;
+        before.push(outcome);
+    }
+
+    let receiver = Receiver::keeping()?;
+    let daemon = Daemon::start(setting.binary, directory.path(), Some(receiver.address))?;
+    let mut traced = Vec::new();
+    for &concurrency in setting.concurrency {
+        let (requests, outcome) = load('t', concurrency)?;
+        let hits = back.take(calls(&requests))?;
+        traced.push((requests, outcome, hits));
+    }
+    let status = daemon.settled()?;
+    // Its end sends what still waits for a full batch.
+    drop(daemon);
+    drop(front);
+
+    let spans = otlp::spans(&receiver.take())?;
+    let traces = Traces::new(&spans);
+    let mut series = Series {
+        runtime: runtime.name,
+        what: runtime.what,
+        plain: runtime.plain,
+        version,
+        loads: Vec::new(),
+        examples: Vec::new(),
+        dropped: status.drops.iter().filter(|drop| !drop.intentional).map(|drop| drop.count).sum(),
+    };
+    for ((&concurrency, before), (requests, outcome, hits)) in
+        setting.concurrency.iter().zip(&before).zip(&traced)
+    {
+        let verdict = traces.judge(requests, hits, runtime.plain);
+        series.examples.extend(verdict.examples.into_iter().map(|text| format!("at {concurrency}: {text}")));
+        series.loads.push(Load {
+            concurrency,
+            by_kind: verdict.by_kind.into_iter().collect(),
+            failed_before: before.failures.len(),
+            failed: outcome.failures.len(),
+            latency_us: [before, outcome].map(latency),
+        });
+    }
+    Ok(Ok(series))
+}
+
+/// Requests of each kind in turn. The process id stands in their ids: the tracer sees every process of the host, another
+/// run of this benchmark too.
+fn requests(kinds: &[Kind], phase: char, concurrency: u16, count: u32) -> Vec<Request> {
+    let kinds = kinds.iter().copied().cycle();
+    let ids = (0..count).map(|number| format!("{}-{phase}{concurrency}-{number}", std::process::id()));
+    ids.zip(kinds).map(|(id, kind)| Request { id, kind }).collect()
+}
+
+fn calls(requests: &[Request]) -> usize {
+    requests.iter().map(|request| request.kind.calls() as usize).sum()
+}
+
+fn latency(outcome: &Outcome) -> f64 {
+    let of_one = outcome.latencies_us.iter().filter(|(kind, _)| *kind == Kind::One);
+    median(of_one.map(|&(_, latency)| latency))
+}

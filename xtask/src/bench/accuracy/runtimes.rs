@@ -1,0 +1,328 @@
+//! The front services: this table is the only place that names them.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use super::ids::Kind;
+use crate::bench::process::service;
+use crate::shell::run;
+
+/// Where the parts of a front service are, and where it has to listen and to call.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    /// The Python environment.
+    pub(super) venv: &'a Path,
+    /// The folder of the services' sources.
+    pub(super) apps: &'a Path,
+    /// A folder for what it writes.
+    pub(super) directory: &'a Path,
+    /// Where it listens.
+    pub(super) front: SocketAddr,
+    /// What it calls.
+    pub(super) back: SocketAddr,
+}
+
+/// A kind of front service.
+#[derive(Debug)]
+pub(super) struct Runtime {
+    /// For `--runtime`, and in the tables.
+    pub(super) name: &'static str,
+    /// What it is, in one line.
+    pub(super) what: &'static str,
+    /// The ids stand in the calls as they are: it cannot compute.
+    pub(super) plain: bool,
+    /// What it can do.
+    pub(super) kinds: &'static [Kind],
+    /// A command that prints its version.
+    version: fn(&Place<'_>) -> Command,
+    /// How it is started.
+    command: fn(&Place<'_>) -> Result<Command>,
+}
+
+/// Every front service.
+pub(super) const RUNTIMES: [Runtime; 15] = [
+    Runtime {
+        name: "http.server",
+        what: "CPython http.server, a thread for each connection; urllib3",
+        plain: false,
+        kinds: &Kind::ALL,
+        version: |place| python_version(place, &["urllib3"]),
+        command: |place| Ok(python(place, "http_server.py")),
+    },
+    Runtime {
+        name: "gunicorn-gthread",
+        what: "gunicorn gthread, 1 worker of 8 threads; requests",
+        plain: false,
+        kinds: &Kind::ALL,
+        version: |place| python_version(place, &["gunicorn", "requests"]),
+        command: |place| Ok(gunicorn(place, &["gthread", "--workers", "1", "--threads", "8"])),
+    },
+    Runtime {
+        name: "gunicorn-sync",
+        what: "gunicorn sync, 4 forked workers; requests",
+        plain: false,
+        kinds: &Kind::ALL,
+        version: |place| python_version(place, &["gunicorn", "requests"]),
+        command: |place| Ok(gunicorn(place, &["sync", "--workers", "4"])),
+    },
+    Runtime {
+        name: "aiohttp",
+        what: "aiohttp server and client, asyncio's own loop",
+        plain: false,
+        kinds: &Kind::ALL,
+        version: |place| python_version(place, &["aiohttp"]),
+        command: |place| Ok(python(place, "aiohttp_service.py")),
+    },
+    Runtime {
+        name: "uvicorn",
+        what: "FastAPI in uvicorn, asyncio's own loop; httpx",
+        plain: false,
+        kinds: &Kind::ALL,
+        version: |place| python_version(place, &["uvicorn", "fastapi", "httpx"]),
+        command: |place| Ok(uvicorn(place, "asyncio")),
+    },
+    Runtime {
+        name: "uvicorn-uvloop",
+        what: "FastAPI in uvicorn, uvloop; httpx",
+        plain: false,
+        kinds: &Kind::ALL,
+        version: |place| python_version(place, &["uvicorn", "uvloop", "fastapi", "httpx"]),
+        command: |place| Ok(uvicorn(place, "uvloop")),
+    },
+    Runtime {
+        name: "node-fetch",
+        what: "Node http server, async/await; fetch",
+        plain: false,
+        kinds: &Kind::ALL,
+        version: |_| version("node", "--version"),
+        command: |place| Ok(node(place, "fetch")),
+    },
+    Runtime {
+        name: "node-callback",
+        what: "Node http server, callbacks; http.request with a keep-alive agent",
+        plain: false,
+        kinds: &Kind::ALL,
+        version: |_| version("node", "--version"),
+        command: |place| Ok(node(place, "callback")),
+    },
+    Runtime {
+        name: "nginx",
+        what: "nginx as reverse proxy, a connection for each call",
+        plain: true,
+        kinds: &[Kind::One],
+        version: |_| version("nginx", "-v"),
+        command: |place| nginx(place, ""),
+    },
+    Runtime {
+        name: "nginx-keepalive",
+        what: "nginx as reverse proxy, kept upstream connections",
+        plain: true,
+        kinds: &[Kind::One],
+        version: |_| version("nginx", "-v"),
+        command: |place| nginx(place, "keepalive 64;"),
+    },
+    Runtime {
+        name: "haproxy",
+        what: "haproxy, 1 thread, `http-reuse always`",
+        plain: true,
+        kinds: &[Kind::One],
+        version: |_| version("haproxy", "-v"),
+        command: haproxy,
+    },
+    Runtime {
+        name: "java",
+        what: "JDK HttpServer, 8 threads; java.net.http",
+        plain: false,
+        kinds: &Kind::ALL,
+        version: |_| version("java", "--version"),
+        command: |place| Ok(java(place)),
+    },
+    Runtime {
+        name: "go",
+        what: "Go net/http server and client",
+        plain: false,
+        kinds: &Kind::ALL,
+        version: |_| version("go", "version"),
+        command: go,
+    },
+    Runtime {
+        name: "puma",
+        what: "Ruby, Puma with 8 threads; Net::HTTP",
+        plain: false,
+        kinds: &Kind::ALL,
+        version: |_| version("puma", "--version"),
+        command: |place| Ok(puma(place)),
+    },
+    Runtime {
+        name: "c-epoll",
+        what: "C, one thread, one epoll loop",
+        plain: false,
+        kinds: &Kind::ALL,
+        version: |_| version("cc", "--version"),
+        command: epoll,
+    },
+];
+
+impl Runtime {
+    /// Its version, or why it cannot run here.
+    pub(super) fn version(&self, place: &Place<'_>) -> Result<String, String> {
+        let mut command = (self.version)(place);
+        let name = command.get_program().to_string_lossy().into_owned();
+        let output = command.output().map_err(|_| format!("{name} is not installed"))?;
+        if !output.status.success() {
+            return Err(format!("{name} does not tell its version"));
+        }
+        // nginx tells it on standard error.
+        let bytes = if output.stdout.is_empty() { output.stderr } else { output.stdout };
+        let text = String::from_utf8_lossy(&bytes);
+        Ok(text.lines().next().unwrap_or_default().trim().to_owned())
+    }
+
+    /// How it is started.
+    pub(super) fn command(&self, place: &Place<'_>) -> Result<Command> {
+        let mut command = (self.command)(place)?;
+        command.env("BACK", format!("http://{}", place.back));
+        Ok(command)
+    }
+}
+
+fn version(program: &str, option: &str) -> Command {
+    let mut command = Command::new(program);
+    command.arg(option);
+    command
+}
+
+fn python_version(place: &Place<'_>, packages: &[&str]) -> Command {
+    let mut command = Command::new(tool(place, "python"));
+    command.args([
+        "-c",
+        "import importlib.metadata as m, platform, sys\n\
+         print('CPython', platform.python_version(), *(f'{name} {m.version(name)}' for name in sys.argv[1:]))",
+    ]);
+    command.args(packages);
+    command
+}
+
+fn tool(place: &Place<'_>, name: &str) -> PathBuf {
+    place.venv.join("bin").join(name)
+}
+
+fn python(place: &Place<'_>, script: &str) -> Command {
+    let mut command = service(tool(place, "python"));
+    command.arg(place.apps.join(script));
+    command.arg(place.front.port().to_string()).arg(format!("http://{}", place.back));
+    command
+}
+
+fn gunicorn(place: &Place<'_>, class: &[&str]) -> Command {
+    let mut command = service(tool(place, "gunicorn"));
+    command.arg("--worker-class").args(class).arg("--bind").arg(place.front.to_string());
+    command.args(["--keep-alive", "30", "--graceful-timeout", "1", "--no-control-socket", "--chdir"]);
+    command.arg(place.apps).arg("wsgi:app");
+    command
+}
+
+fn uvicorn(place: &Place<'_>, event_loop: &str) -> Command {
+    let mut command = service(tool(place, "uvicorn"));
+    command.args(["--loop", event_loop, "--log-level", "warning", "--timeout-keep-alive", "60"]);
+    command.args(["--timeout-graceful-shutdown", "1", "--port"]).arg(place.front.port().to_string());
+    command.arg("--app-dir").arg(place.apps).arg("asgi:app");
+    command
+}
+
+fn node(place: &Place<'_>, client: &str) -> Command {
+    let mut command = service("node");
+    command.arg(place.apps.join("node.js")).arg(place.front.port().to_string());
+    command.arg(format!("http://{}", place.back)).arg(client);
+    command
+}
+
+fn nginx(place: &Place<'_>, keepalive: &str) -> Result<Command> {
+    let directory = place.directory.display();
+    let persistent =
+        if keepalive.is_empty() { "" } else { "proxy_http_version 1.1; proxy_set_header Connection \"\";" };
+    let configuration = format!(
+        "user root; daemon off; master_process off; pid {directory}/nginx.pid;\n\
+         events {{ worker_connections 4096; }}\n\
+         http {{\n\
+           access_log off; keepalive_requests 1000000;\n\
+           client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy;\n\
+           fastcgi_temp_path {directory}/fastcgi; uwsgi_temp_path {directory}/uwsgi; scgi_temp_path {directory}/scgi;\n\
+           upstream back {{ server {}; {keepalive} }}\n\
+           server {{ listen {} backlog=4096; location /front/one/ {{ proxy_pass http://back/back/; {persistent} }} }}\n\
+         }}\n",
+        place.back, place.front
+    );
+    let file = write(place, "nginx.conf", &configuration)?;
+    let mut command = service("nginx");
+    command.arg("-e").arg(place.directory.join("nginx.log")).arg("-c").arg(file);
+    Ok(command)
+}
+
+fn haproxy(place: &Place<'_>) -> Result<Command> {
+    let configuration = format!(
+        "global\n  nbthread 1\n\
+         defaults\n  mode http\n  timeout connect 10s\n  timeout client 60s\n  timeout server 60s\n\
+         frontend front\n  bind {}\n  http-request replace-path /front/one/(.*) /back/\\1\n  default_backend back\n\
+         backend back\n  http-reuse always\n  server back {}\n",
+        place.front, place.back
+    );
+    let mut command = service("haproxy");
+    command.arg("-db").arg("-f").arg(write(place, "haproxy.cfg", &configuration)?);
+    Ok(command)
+}
+
+fn java(place: &Place<'_>) -> Command {
+    let mut command = service("java");
+    command.args(["-Xmx256m", "-XX:TieredStopAtLevel=1"]).arg(place.apps.join("JavaService.java"));
+    command.arg(place.front.port().to_string()).arg(format!("http://{}", place.back));
+    command
+}
+
+fn go(place: &Place<'_>) -> Result<Command> {
+    let binary = place.directory.join("service");
+    let mut build = Command::new("go");
+    build.env("GO111MODULE", "off").args(["build", "-o"]).arg(&binary).arg(place.apps.join("service.go"));
+    run(&mut build)?;
+    let mut command = service(binary);
+    command.arg(place.front.port().to_string()).arg(format!("http://{}", place.back));
+    Ok(command)
+}
+
+fn puma(place: &Place<'_>) -> Command {
+    let mut command = service("puma");
+    command
+        .args(["--quiet", "--threads", "8:8", "--bind"])
+        .arg(format!("tcp://{}?backlog=1024", place.front));
+    command.args(["--environment", "production"]).arg(place.apps.join("puma.ru"));
+    command
+}
+
+fn epoll(place: &Place<'_>) -> Result<Command> {
+    let binary = place.directory.join("epoll");
+    run(Command::new("cc").args(["-O2", "-o"]).arg(&binary).arg(place.apps.join("epoll.c")))?;
+    let mut command = service(binary);
+    command.arg(place.front.port().to_string()).arg(place.back.port().to_string());
+    Ok(command)
+}
+
+fn write(place: &Place<'_>, name: &str, text: &str) -> Result<PathBuf> {
+    let file = place.directory.join(name);
+    fs::write(&file, text).with_context(|| format!("{} could not be written.", file.display()))?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique() {
+        let names: std::collections::BTreeSet<_> = RUNTIMES.iter().map(|runtime| runtime.name).collect();
+        assert_eq!(names.len(), RUNTIMES.len());
+    }
+}
