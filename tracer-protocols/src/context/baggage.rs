@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
+use crate::http1::is_token;
+
 /// Members that have to be passed on (section "Limits"); what lies beyond is not read.
 const MAX_MEMBERS: usize = 64;
 /// Bytes of a list that have to be passed on; a member that crosses this is not read.
@@ -22,7 +24,7 @@ pub fn baggage(list: &str) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
         .filter_map(|member| {
             let (key, value) = member.split(';').next()?.split_once('=')?;
             let (key, value) = (key.trim_matches([' ', '\t']), value.trim_matches([' ', '\t']));
-            (is_token(key) && value.bytes().all(is_plain)).then(|| (key, decode(value)))
+            (is_baggage_key(key) && value.bytes().all(is_plain)).then(|| (key, decode(value)))
         })
 }
 
@@ -33,19 +35,14 @@ pub fn baggage_value<'a>(list: &'a str, key: &str) -> Option<Cow<'a, str>> {
     values.all(|other| other == first).then_some(first)
 }
 
-/// Whether baggage can have a key of this name.
+/// Whether baggage can have a key of this name: a token, as the name of a header is.
 pub fn is_baggage_key(key: &str) -> bool {
-    is_token(key)
+    !key.is_empty() && key.bytes().all(is_token)
 }
 
 /// A value with its percent-encoding undone; what is no UTF-8 becomes U+FFFD, as the specification says.
 pub(super) fn decode(value: &str) -> Cow<'_, str> {
     percent_decode_str(value).decode_utf8_lossy()
-}
-
-/// RFC 7230, section 3.2.6.
-pub(super) fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
 /// `baggage-octet`

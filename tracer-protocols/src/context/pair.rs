@@ -1,6 +1,7 @@
 //! Headers that the user names: one with a trace id, one with a span id.
 
-use super::{TraceContext, baggage::is_token, hex};
+use super::{TraceContext, hex};
+use crate::http1::is_token;
 
 /// Bytes of a header name; longer ones are a mistake.
 const MAX_NAME: usize = 128;
@@ -28,7 +29,7 @@ impl HeaderPair {
     /// `baggage_prefix` is what stands before a baggage key in the name of its header.
     pub fn new(trace_id: &str, span_id: &str, baggage_prefix: Option<&str>) -> Result<Self, PairError> {
         for name in [Some(trace_id), Some(span_id), baggage_prefix].into_iter().flatten() {
-            if !is_token(name) || name.len() > MAX_NAME {
+            if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(is_token) {
                 return Err(PairError::NoName(name.to_owned()));
             }
         }

@@ -25,4 +25,5 @@ pub use headers::{HeaderIter, Headers};
 pub use message::{ContextHeader, ContextHeaders, End, Message, RequestHead, ResponseHead, Version};
 pub use method::Method;
 pub use parser::Parser;
+pub(crate) use start_line::is_token;
 pub use target::Target;
