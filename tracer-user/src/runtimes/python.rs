@@ -6,11 +6,11 @@
 //! that is not listed is left alone.
 
 use std::{
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
 };
 
-use object::{Object, ObjectSegment, ObjectSymbol};
+use object::{Object, ObjectSegment, ObjectSymbol, ReadCache, ReadRef};
 use tracer_common::runtime::Python;
 
 /// Offsets of one minor version, bytes.
@@ -51,8 +51,9 @@ pub fn find(proc: &Path, pid: u32) -> Option<Python> {
     let (runtime, layout) = maps.lines().filter_map(interpreter).find_map(|(start, path, minor)| {
         let layout = layout(minor)?;
         // The file as the process sees it, in its own mount namespace.
-        let file = fs::read(process.join("root").join(path.strip_prefix("/").ok()?)).ok()?;
-        Some((start.checked_add(offset_of_runtime(&file)?)?, layout))
+        let file = File::open(process.join("root").join(path.strip_prefix("/").ok()?)).ok()?;
+        // Megabytes, of which the symbol table is all that is read.
+        Some((start.checked_add(offset_of_runtime(&ReadCache::new(file))?)?, layout))
     })?;
     Some(Python {
         main: runtime + layout.main,
@@ -80,7 +81,7 @@ fn interpreter(line: &str) -> Option<(u64, PathBuf, u32)> {
 }
 
 /// Distance of `_PyRuntime` from where the file's first byte is mapped.
-fn offset_of_runtime(file: &[u8]) -> Option<u64> {
+fn offset_of_runtime<'a>(file: impl ReadRef<'a>) -> Option<u64> {
     let file = object::File::parse(file).ok()?;
     let first = file.segments().find(|segment| segment.file_range().0 == 0)?.address();
     let symbol =
@@ -117,7 +118,7 @@ mod tests {
 
     #[test]
     fn files_that_are_no_elf() {
-        assert_eq!(offset_of_runtime(b""), None);
-        assert_eq!(offset_of_runtime(b"\x7fELF\x02\x01\x01"), None);
+        assert_eq!(offset_of_runtime(&b""[..]), None);
+        assert_eq!(offset_of_runtime(&b"\x7fELF\x02\x01\x01"[..]), None);
     }
 }

@@ -1,7 +1,7 @@
 //! Who caused an exchange: the evidence, best first.
 
 use super::{
-    correlate::{Correlator, Ghost, Open, Undecided},
+    correlate::{Correlator, Ghost, Undecided},
     groups::GroupId,
     late::LateServer,
 };
@@ -9,7 +9,7 @@ use crate::{
     connections::Ends,
     spans::{
         exchange::{Exchange, ExchangeId},
-        span::{Evidence, Parent, SpanKind},
+        span::{Evidence, Parent, SpanId, SpanKind},
     },
 };
 
@@ -59,20 +59,11 @@ impl Correlator {
             self.set_parent(call, request, Evidence::Task);
             return;
         }
-        let Some(Open { group: in_hand, span_id, .. }) = self.open.get(&request) else {
-            return self.stands_alone(call, now_ns);
-        };
-        let parent = Parent { span_id: *span_id, evidence: Evidence::Task };
-        let (in_hand, Some(&Undecided { group, span_id })) = (*in_hand, self.undecided.get(&call)) else {
-            return;
-        };
-        if self.groups.compatible(group, in_hand) {
-            let stays = self.merge(group, in_hand);
-            if let Some(group) = self.groups.get_mut(stays)
-                && let Some(span) = group.finished.iter_mut().find(|span| span.span_id == span_id)
-            {
-                span.parent = Some(parent);
-            }
+        if let (Some(&Undecided { group, span_id }), Some(request)) =
+            (self.undecided.get(&call), self.open.get(&request))
+        {
+            let parent = Parent { span_id: request.span_id, evidence: Evidence::Task };
+            self.set_parent_of_finished(group, span_id, request.group, parent);
         }
         self.stands_alone(call, now_ns);
     }
@@ -142,17 +133,9 @@ impl Correlator {
     fn adopt(&mut self, client: &Exchange, server: LateServer, evidence: Evidence) {
         let Some(open) = self.open.get_mut(&client.id) else { return };
         open.start_bound_ns = server.start_ns;
-        if !self.groups.compatible(open.group, server.group) {
-            return;
-        }
         let group = open.group;
-        let stays = self.merge(server.group, group);
         let parent = Parent { span_id: client.span_id, evidence };
-        if let Some(group) = self.groups.get_mut(stays)
-            && let Some(span) = group.finished.iter_mut().find(|span| span.span_id == server.span_id)
-        {
-            span.parent = Some(parent);
-        }
+        self.set_parent_of_finished(server.group, server.span_id, group, parent);
     }
 
     fn follow_ghost(&mut self, server: ExchangeId, ghost: Ghost, evidence: Evidence) {
@@ -162,6 +145,19 @@ impl Correlator {
             group.trace_id = Some(ghost.trace_id);
             group.flags = group.flags.or(ghost.flags);
             open.parent = Some(Parent { span_id: ghost.span_id, evidence });
+        }
+    }
+
+    /// As [`Self::set_parent`], for a child in `group` that is over; its parent is in `of_parent`.
+    fn set_parent_of_finished(&mut self, group: GroupId, child: SpanId, of_parent: GroupId, parent: Parent) {
+        if !self.groups.compatible(group, of_parent) {
+            return;
+        }
+        let stays = self.merge(group, of_parent);
+        if let Some(group) = self.groups.get_mut(stays)
+            && let Some(span) = group.finished.iter_mut().find(|span| span.span_id == child)
+        {
+            span.parent = Some(parent);
         }
     }
 

@@ -3,7 +3,7 @@
 //! A task that answered a request made every call of its own since that request was read for it, unless it served another
 //! one in between. So the parent of such a call is decided late, and the call's trace waits for that.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use foldhash::fast::RandomState;
 use smallvec::SmallVec;
@@ -52,16 +52,11 @@ pub(super) struct Decided {
 impl Tasks {
     /// A call was made. Returns whether it waits for its parent.
     pub(super) fn called(&mut self, call: &Exchange) -> bool {
-        let known = self.by_task.len();
         let now_ns = call.start_ns;
         if call.task == 0 || self.distrusted.get(&call.tgid).is_some_and(|&until_ns| now_ns < until_ns) {
             return false;
         }
-        let key = (call.tgid, call.task);
-        if known >= MAX_TASKS && !self.by_task.contains_key(&key) {
-            return false;
-        }
-        let work = self.by_task.entry(key).or_default();
+        let Some(work) = self.work(call.tgid, call.task) else { return false };
         if work.calls.len() >= MAX_CALLS {
             return false;
         }
@@ -74,11 +69,7 @@ impl Tasks {
     pub(super) fn answered(&mut self, request: &Exchange) -> Decided {
         let mut decided = Decided::default();
         let Some(response) = request.response.filter(|response| response.task != 0) else { return decided };
-        let key = (request.tgid, response.task);
-        if self.by_task.len() >= MAX_TASKS && !self.by_task.contains_key(&key) {
-            return decided;
-        }
-        let work = self.by_task.entry(key).or_default();
+        let Some(work) = self.work(request.tgid, response.task) else { return decided };
         let serves_several = request.start_ns < work.answered_ns;
         for (call, start_ns) in work.calls.drain(..) {
             if start_ns >= request.start_ns && !serves_several {
@@ -93,6 +84,16 @@ impl Tasks {
             self.distrusted.insert(request.tgid, request.last_ns + DISTRUST_NS);
         }
         decided
+    }
+
+    /// What is known of a task; `None` where there are too many to remember another one.
+    fn work(&mut self, tgid: u32, task: u32) -> Option<&mut Work> {
+        let full = self.by_task.len() >= MAX_TASKS;
+        match self.by_task.entry((tgid, task)) {
+            Entry::Occupied(known) => Some(known.into_mut()),
+            Entry::Vacant(_) if full => None,
+            Entry::Vacant(free) => Some(free.insert(Work::default())),
+        }
     }
 
     /// Forgets tasks that were not heard of for long. Returns the calls that waited for them.
