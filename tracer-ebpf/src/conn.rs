@@ -35,8 +35,6 @@ pub(crate) struct Conn {
     pub(crate) partial: [u64; 2],
     /// The process that was checked last.
     pub(crate) tgid: u32,
-    /// The process that is known to be described to the daemon.
-    pub(crate) described: u32,
     /// Records emitted or lost, by direction.
     pub(crate) number: [u32; 2],
     /// Bytes of the current message that may still be copied, by direction.
@@ -57,7 +55,9 @@ pub(crate) struct Conn {
     pub(crate) excluded: u8,
     /// 1 while the runtime of `tgid` can be asked for tasks.
     pub(crate) tasks: u8,
-    pub(crate) padding: [u8; 6],
+    /// 1 while `tgid` is known to be described to the daemon.
+    pub(crate) described: u8,
+    pub(crate) padding: u8,
 }
 
 /// The state of `sk`, created if need be and wanted.

@@ -1,7 +1,7 @@
 //! Every map of the object.
 
 use aya_ebpf::{
-    btf_maps::{Array, ArrayOfMaps, HashMap, PerCpuArray, RingBuf, SkStorage},
+    btf_maps::{Array, ArrayOfMaps, HashMap, LruHashMap, PerCpuArray, RingBuf, SkStorage},
     macros::btf_map,
 };
 use tracer_common::{
@@ -29,13 +29,11 @@ pub(crate) static PROCESSES: HashMap<u32, u32, { MAX_PROCESSES as usize }> = Has
 
 /// Thread group id -> which thread of a traced process it descends from. Deleted at process exit.
 #[btf_map]
-pub(crate) static ORIGINS: aya_ebpf::btf_maps::LruHashMap<u32, Origin, { MAX_ORIGINS as usize }> =
-    aya_ebpf::btf_maps::LruHashMap::new();
+pub(crate) static ORIGINS: LruHashMap<u32, Origin, { MAX_ORIGINS as usize }> = LruHashMap::new();
 
 /// Thread group id -> where its runtime keeps the identity of tasks. Written by the daemon.
 #[btf_map]
-pub(crate) static RUNTIMES: aya_ebpf::btf_maps::LruHashMap<u32, Python, { MAX_RUNTIMES as usize }> =
-    aya_ebpf::btf_maps::LruHashMap::new();
+pub(crate) static RUNTIMES: LruHashMap<u32, Python, { MAX_RUNTIMES as usize }> = LruHashMap::new();
 
 /// `KernelDrop` -> count. Read by the daemon.
 #[btf_map]
@@ -44,6 +42,22 @@ pub(crate) static DROPS: PerCpuArray<u64, { KernelDrop::COUNT as usize }> = PerC
 /// One cell: changes with the flags of any process. What was read of `PROCESSES` before is to be read again then.
 #[btf_map]
 pub(crate) static GENERATION: Array<u32, 1> = Array::new();
+
+/// The value of [`GENERATION`].
+#[inline(always)]
+pub(crate) fn generation() -> u32 {
+    // SAFETY: an array element is always valid; a lost race is noticed at the next record.
+    GENERATION.get_ptr(0).map_or(0, |cell| unsafe { *cell })
+}
+
+/// Says that what is known of some process has changed.
+#[inline(always)]
+pub(crate) fn next_generation() {
+    if let Some(generation) = GENERATION.get_ptr_mut(0) {
+        // SAFETY: an array element is always valid; that it changes is enough.
+        unsafe { *generation = (*generation).wrapping_add(1) };
+    }
+}
 
 /// One cell: the last connection id given out.
 #[btf_map]
@@ -55,5 +69,4 @@ pub(crate) static LAST_WAKE: PerCpuArray<u64, 1> = PerCpuArray::new();
 
 /// Thread id -> how far it is in a `sendmmsg` or `recvmmsg` call.
 #[btf_map]
-pub(crate) static BATCHES: aya_ebpf::btf_maps::LruHashMap<u32, crate::syscall::Batch, 1024> =
-    aya_ebpf::btf_maps::LruHashMap::new();
+pub(crate) static BATCHES: LruHashMap<u32, crate::syscall::Batch, 1024> = LruHashMap::new();

@@ -168,18 +168,23 @@ pub(crate) fn failed(tid: u32) {
     }
 }
 
-/// Two consecutive 64-bit words of user memory: an iovec, or `msg_iov` and `msg_iovlen`. Zeros on a fault, which is what the
-/// helper leaves then.
+/// Two consecutive words: an iovec, or `msg_iov` and `msg_iovlen`.
 #[inline(always)]
 pub(crate) fn read_user_pair(address: u64) -> [u64; 2] {
-    let mut pair = MaybeUninit::<[u64; 2]>::uninit();
+    read_user_words(address)
+}
+
+/// Consecutive 64-bit words of user memory. Zeros on a fault, which is what the helper leaves then.
+#[inline(always)]
+pub(crate) fn read_user_words<const N: usize>(address: u64) -> [u64; N] {
+    let mut words = MaybeUninit::<[u64; N]>::uninit();
     // SAFETY: a local of exactly that size, which the helper fills in any case; it checks the source.
     unsafe {
         bpf_probe_read_user(
-            pair.as_mut_ptr().cast(),
-            size_of::<[u64; 2]>() as u32,
+            words.as_mut_ptr().cast(),
+            size_of::<[u64; N]>() as u32,
             address as *const core::ffi::c_void,
         );
-        pair.assume_init()
+        words.assume_init()
     }
 }

@@ -1,11 +1,9 @@
 //! Which task of its runtime the current thread is running.
 
-use core::mem::MaybeUninit;
-
-use aya_ebpf::helpers::generated::{bpf_get_current_task_btf, bpf_probe_read_user};
+use aya_ebpf::helpers::generated::bpf_get_current_task_btf;
 use tracer_common::runtime::{MAX_THREAD_STATES, task_of};
 
-use crate::{globals::offset, kernel_read::field, maps::RUNTIMES};
+use crate::{globals::offset, kernel_read::field, maps::RUNTIMES, syscall::read_user_words};
 
 /// A global function: see `capture`. 0 where no task is known.
 #[unsafe(no_mangle)]
@@ -31,13 +29,8 @@ pub(crate) extern "C" fn current_task(tgid: u32) -> u32 {
     0
 }
 
-/// Eight bytes of user memory, 0 on a fault, which is what the helper leaves then.
 #[inline(always)]
 fn word(address: u64) -> u64 {
-    let mut word = MaybeUninit::<u64>::uninit();
-    // SAFETY: a local of exactly that size, which the helper fills in any case; it checks the source.
-    unsafe {
-        bpf_probe_read_user(word.as_mut_ptr().cast(), 8, address as *const core::ffi::c_void);
-        word.assume_init()
-    }
+    let [word] = read_user_words(address);
+    word
 }

@@ -14,7 +14,7 @@ use crate::{
     emit::{self, Urgency},
     globals::offset,
     kernel_read::field,
-    maps::{GENERATION, PROCESSES},
+    maps::{PROCESSES, next_generation},
 };
 
 // match-proto: include/trace/events/sched.h: sched_process_exit(struct task_struct *p)
@@ -29,6 +29,7 @@ pub(crate) fn process_exit(_ctx: BtfTracePointContext) -> i32 {
     origin::exited(tgid);
     if PROCESSES.get_ptr(tgid).is_some() {
         let _ = PROCESSES.remove(tgid);
+        next_generation();
         let exit = Exit { header: emit::header(Kind::Exit, tgid, 0) };
         // SAFETY: `slot` is a reserved `Exit`.
         emit::record::<Exit>(Urgency::Timer, |slot| unsafe { *slot = exit });
@@ -45,10 +46,7 @@ pub(crate) fn process_exec(_ctx: BtfTracePointContext) -> i32 {
         // A new program under the same pid: its name and its selection are to be found out again.
         // SAFETY: a live map value; a lost race describes the process once more.
         unsafe { *known &= SELECTED };
-        if let Some(generation) = GENERATION.get_ptr_mut(0) {
-            // SAFETY: an array element is always valid; that it changes is enough.
-            unsafe { *generation = (*generation).wrapping_add(1) };
-        }
+        next_generation();
     }
     0
 }

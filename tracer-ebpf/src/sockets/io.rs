@@ -21,7 +21,7 @@ use crate::{
     emit,
     globals::{config, offset},
     kernel_read::field,
-    maps::{GENERATION, PROCESSES},
+    maps::{PROCESSES, generation},
     process::describe,
     syscall::{self, Buffers},
     task::current_task,
@@ -35,8 +35,6 @@ const TCP: u16 = 6;
 const MPTCP: u16 = 262;
 /// `MSG_PEEK | MSG_ERRQUEUE` (include/linux/socket.h): the bytes will be read again, or are none of the stream.
 const NOT_CONSUMED: i32 = 0x2 | 0x2000;
-/// How many records pass between two looks at whether a process is described.
-const RECHECK: u32 = 16;
 
 // match-proto: include/trace/events/sock.h: sock_send_length(struct sock *sk, int ret, int flags)
 #[btf_tracepoint(function = "sock_send_length")]
@@ -146,12 +144,6 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
     }
 }
 
-#[inline(always)]
-fn generation() -> u32 {
-    // SAFETY: an array element is always valid; a lost race is noticed at the next record.
-    GENERATION.get_ptr(0).map_or(0, |cell| unsafe { *cell })
-}
-
 /// Whether `tgid` is to be traced.
 #[inline(always)]
 fn allowed(conn: &mut Conn, tgid: u32) -> bool {
@@ -162,6 +154,7 @@ fn allowed(conn: &mut Conn, tgid: u32) -> bool {
         let known = unsafe { PROCESSES.get(tgid) }.copied().unwrap_or(0);
         conn.tgid = tgid;
         conn.tasks = u8::from(known & TASKS != 0);
+        conn.described = u8::from(known & ANNOUNCED != 0);
         conn.excluded =
             u8::from(known & EXCLUDED != 0 || (config!(only_selected) != 0 && known & SELECTED == 0));
     }
@@ -192,8 +185,8 @@ fn data_header<const WAY: usize>(
     extra: u16,
 ) -> DataHeader {
     // Not the first record alone: a socket is handed on by fork, and its process may run another program by now.
-    if conn.described != tgid || conn.number[WAY].is_multiple_of(RECHECK) {
-        conn.described = tgid;
+    if conn.tgid != tgid || conn.described == 0 {
+        conn.described = u8::from(conn.tgid == tgid);
         // SAFETY: a copy is taken at once.
         let known = unsafe { PROCESSES.get(tgid) }.copied().unwrap_or(0);
         if known & ANNOUNCED == 0 {
