@@ -58,6 +58,14 @@ pub fn threaded_backend(scenario: &Scenario, next: Option<&Service>) -> Service 
     Service::start(scenario, &format!("threaded_backend-{port}"), command, Listens::port(port))
 }
 
+/// A Python service that takes its port and the address of the service that it calls.
+#[track_caller]
+pub fn python_front(scenario: &Scenario, script: &str, backend: &Service) -> Service {
+    let port = free_port();
+    let command = python(script, [port.to_string(), backend.url("")]);
+    Service::start(scenario, script, command, Listens::port(port))
+}
+
 /// A Python service that takes its port as the only argument.
 #[track_caller]
 pub fn python_server(scenario: &Scenario, name: &str) -> Service {

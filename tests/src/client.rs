@@ -4,6 +4,7 @@ use std::{
     io::{Read as _, Write as _},
     net::{Shutdown, SocketAddr, TcpStream},
     os::fd::AsFd as _,
+    thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -181,6 +182,20 @@ impl Client {
 /// A GET as small as HTTP/1.1 allows.
 pub fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+}
+
+/// So many clients at once, each with one connection and `requests` GETs of `prefix/CLIENT/NUMBER`, all answered with 200.
+pub fn at_once(address: SocketAddr, prefix: &str, clients: usize, requests: usize) {
+    thread::scope(|scope| {
+        for client in 0..clients {
+            scope.spawn(move || {
+                let mut connection = Client::connect(address);
+                for number in 0..requests {
+                    assert_eq!(connection.get(&format!("{prefix}/{client}/{number}")).status, 200);
+                }
+            });
+        }
+    });
 }
 
 /// Now, in nanoseconds since the Unix epoch: the clock that spans are on.

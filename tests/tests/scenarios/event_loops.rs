@@ -3,39 +3,13 @@
 use std::{thread, time::Duration};
 
 use tracer_tests::{
-    apps::{curl, python, threaded_backend},
-    client::Client,
-    ports::free_port,
+    apps::{curl, python_front, threaded_backend},
+    client::at_once,
     scenario::Scenario,
-    service::{Listens, Service},
+    service::Service,
     span::ReceivedSpan,
     tree::{self, assert_edges_keep_path, assert_trees},
 };
-
-fn front(scenario: &Scenario, script: &str, backend: &Service) -> Service {
-    let port = free_port();
-    let command = python(script, [port.to_string(), backend.url("")]);
-    Service::start(scenario, script, command, Listens::port(port))
-}
-
-/// Eight clients, each with a connection of its own and twenty requests.
-fn at_once(server: &Service, prefix: &str) {
-    many_at_once(server, prefix, 8, 20);
-}
-
-fn many_at_once(server: &Service, prefix: &str, clients: usize, requests: usize) {
-    let address = server.address();
-    thread::scope(|scope| {
-        for client in 0..clients {
-            scope.spawn(move || {
-                let mut connection = Client::connect(address);
-                for number in 0..requests {
-                    assert_eq!(connection.get(&format!("{prefix}/{client}/{number}")).status, 200);
-                }
-            });
-        }
-    });
-}
 
 /// An edge may be missing where nothing tells whose call it was, but none may be wrong, and no span is missing.
 fn assert_whole(spans: &[ReceivedSpan], front: &str) {
@@ -52,7 +26,7 @@ fn assert_whole(spans: &[ReceivedSpan], front: &str) {
 fn aiohttp_one_request_after_the_other() {
     let scenario = Scenario::start("aiohttp-sequence");
     let backend = threaded_backend(&scenario, None);
-    let front = front(&scenario, "aiohttp_front.py", &backend);
+    let front = python_front(&scenario, "aiohttp_front.py", &backend);
     let daemon = scenario.daemon();
     get_known(&front);
     for _ in 0..10 {
@@ -80,10 +54,10 @@ fn every_call_has_its_request(script: &str) {
     let service = script.trim_end_matches(".py");
     let scenario = Scenario::start(&format!("{service}-at-once"));
     let backend = threaded_backend(&scenario, None);
-    let front = front(&scenario, script, &backend);
+    let front = python_front(&scenario, script, &backend);
     let daemon = scenario.daemon();
     get_known(&front);
-    many_at_once(&front, "/tasks", 64, 10);
+    at_once(front.address(), "/tasks", 64, 10);
     let spans = scenario.finish(daemon, "/tasks", 4 * 640);
     assert_edges_keep_path(&spans);
     let calls = spans.iter().filter(|span| span.kind == "CLIENT" && tree::service(span) == service);
@@ -107,8 +81,8 @@ fn asgi_tasks() {
 fn fastapi_calls_from_its_pool_have_no_wrong_parent() {
     let scenario = Scenario::start("fastapi-at-once");
     let backend = threaded_backend(&scenario, None);
-    let front = front(&scenario, "fastapi_front.py", &backend);
+    let front = python_front(&scenario, "fastapi_front.py", &backend);
     let daemon = scenario.daemon();
-    at_once(&front, "/fastapi");
+    at_once(front.address(), "/fastapi", 8, 20);
     assert_whole(&scenario.finish(daemon, "/fastapi", 640), "fastapi_front");
 }

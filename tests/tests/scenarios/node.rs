@@ -1,10 +1,8 @@
 //! Node's http server and client: one thread, many requests.
 
-use std::thread;
-
 use tracer_tests::{
     apps::{curl, node},
-    client::Client,
+    client::at_once,
     scenario::Scenario,
     tree::{assert_edges_keep_path, assert_trees},
 };
@@ -36,17 +34,7 @@ fn requests_at_once_have_no_wrong_parent() {
     let backend = node(&scenario, "node_backend.js", &[]);
     let front = node(&scenario, "node_front.js", &[backend.url("")]);
     let daemon = scenario.daemon();
-    let address = front.address();
-    thread::scope(|scope| {
-        for client in 0..16 {
-            scope.spawn(move || {
-                let mut connection = Client::connect(address);
-                for number in 0..20 {
-                    assert_eq!(connection.get(&format!("/node-many/{client}/{number}")).status, 200);
-                }
-            });
-        }
-    });
+    at_once(front.address(), "/node-many", 16, 20);
     let spans = scenario.finish(daemon, "/node-many", 1280);
     assert_edges_keep_path(&spans);
     for (kind, service) in [("SERVER", "node_front"), ("CLIENT", "node_front"), ("SERVER", "node_backend")] {

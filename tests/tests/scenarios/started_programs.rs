@@ -1,41 +1,21 @@
 //! Programs that a service starts to answer a request.
 
-use std::thread;
-
 use tracer_tests::{
-    apps::{python, threaded_backend},
-    client::Client,
-    ports::free_port,
+    apps::{python_front, threaded_backend},
+    client::{Client, at_once},
     scenario::Scenario,
-    service::{Listens, Service},
     tree::{assert_edges_keep_path, assert_trees},
 };
-
-fn starting_front(scenario: &Scenario, backend: &Service) -> Service {
-    let port = free_port();
-    let command = python("starting_front.py", [port.to_string(), backend.url("")]);
-    Service::start(scenario, "starting_front", command, Listens::port(port))
-}
 
 /// Eight at a time: every curl, two processes away, belongs to the request whose thread started its shell.
 #[test]
 fn the_calls_of_a_shell_belong_to_the_request() {
     let scenario = Scenario::start("started-shell");
     let backend = threaded_backend(&scenario, None);
-    let front = starting_front(&scenario, &backend);
+    let front = python_front(&scenario, "starting_front.py", &backend);
     let daemon = scenario.daemon();
-    let address = front.address();
-    thread::scope(|scope| {
-        for client in 0..8 {
-            scope.spawn(move || {
-                let mut connection = Client::connect(address);
-                for number in 0..5 {
-                    assert_eq!(connection.get(&format!("/started/shell/{client}/{number}")).status, 200);
-                }
-            });
-        }
-    });
-    let spans: Vec<_> = scenario.finish(daemon, "/started", 160);
+    at_once(front.address(), "/started/shell", 8, 5);
+    let spans = scenario.finish(daemon, "/started", 160);
     assert_edges_keep_path(&spans);
     assert_trees(
         &spans,
@@ -53,7 +33,7 @@ fn the_calls_of_a_shell_belong_to_the_request() {
 fn a_fork_is_no_program_of_its_own() {
     let scenario = Scenario::start("started-fork");
     let backend = threaded_backend(&scenario, None);
-    let front = starting_front(&scenario, &backend);
+    let front = python_front(&scenario, "starting_front.py", &backend);
     let daemon = scenario.daemon();
     let mut connection = Client::connect(front.address());
     for _ in 0..5 {
