@@ -25,6 +25,7 @@ mod pipeline;
 mod process;
 mod receiver;
 mod report;
+mod serve;
 mod start;
 mod wrk;
 

@@ -1,24 +1,22 @@
 //! An OTLP/HTTP receiver that takes everything, and keeps it only when told to (OTLP 1.x, section OTLP/HTTP).
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::io::{BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 
 use super::load::content_length;
+use super::serve::{listen, read_head};
 
-/// Longest request head that is read, bytes.
-const MAX_HEAD: usize = 16 << 10;
 /// Longest body that is read, bytes: the daemon's batches are far smaller.
 const MAX_BODY: usize = 64 << 20;
 /// A success with nothing to say: an empty `ExportTraceServiceResponse`.
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n";
 
-/// A receiver in threads of this process. They end when the exporters close their connections, at the latest with this
-/// process.
+/// A receiver in threads of this process.
 #[derive(Debug)]
 pub(super) struct Receiver {
     /// Where it listens.
@@ -48,18 +46,10 @@ impl Receiver {
     }
 
     fn with(wanted: Option<&'static str>, bodies: Option<Mutex<Vec<Vec<u8>>>>) -> Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .context("The receiver cannot listen on the loopback interface.")?;
-        let address = listener.local_addr()?;
         let seen = Arc::new(Seen { bytes: AtomicU64::new(0), wanted, first: Mutex::new(None), bodies });
-        let for_thread = Arc::clone(&seen);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let seen = Arc::clone(&for_thread);
-                // An exporter that breaks off repeats its batch; the daemon counts what it could not deliver.
-                std::thread::spawn(move || drop(serve(stream, &seen)));
-            }
-        });
+        let for_threads = Arc::clone(&seen);
+        // An exporter that breaks off repeats its batch; the daemon counts what it could not deliver.
+        let address = listen("receiver", move |stream| serve(stream, &for_threads))?;
         Ok(Self { address, seen })
     }
 
@@ -84,14 +74,7 @@ fn serve(stream: TcpStream, seen: &Seen) -> Result<()> {
     let mut writer = stream.try_clone()?;
     let mut reader = BufReader::with_capacity(64 << 10, stream);
     let mut body = Vec::new();
-    loop {
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let count = reader.by_ref().take(MAX_HEAD as u64).read_until(b'\n', &mut head)?;
-            if count == 0 || head.len() > MAX_HEAD {
-                return Ok(());
-            }
-        }
+    while let Some(head) = read_head(&mut reader)? {
         let Some(len) = content_length(&head).filter(|&len| len <= MAX_BODY) else {
             writer.write_all(b"HTTP/1.1 411 Length Required\r\nContent-Length: 0\r\n\r\n")?;
             bail!("A request without a usable length.");
@@ -101,6 +84,7 @@ fn serve(stream: TcpStream, seen: &Seen) -> Result<()> {
         seen.note(&body);
         writer.write_all(ANSWER)?;
     }
+    Ok(())
 }
 
 impl Seen {

@@ -26,6 +26,13 @@ pub(super) struct Place<'a> {
     pub(super) back: SocketAddr,
 }
 
+impl Place<'_> {
+    /// The port to listen on and the address to call, as our own services take them.
+    fn arguments(&self) -> [String; 2] {
+        [self.front.port().to_string(), format!("http://{}", self.back)]
+    }
+}
+
 /// A kind of front service.
 #[derive(Debug)]
 pub(super) struct Runtime {
@@ -214,7 +221,7 @@ fn tool(place: &Place<'_>, name: &str) -> PathBuf {
 fn python(place: &Place<'_>, script: &str) -> Command {
     let mut command = service(tool(place, "python"));
     command.arg(place.apps.join(script));
-    command.arg(place.front.port().to_string()).arg(format!("http://{}", place.back));
+    command.args(place.arguments());
     command
 }
 
@@ -236,8 +243,7 @@ fn uvicorn(place: &Place<'_>, event_loop: &str) -> Command {
 
 fn node(place: &Place<'_>, client: &str) -> Command {
     let mut command = service("node");
-    command.arg(place.apps.join("node.js")).arg(place.front.port().to_string());
-    command.arg(format!("http://{}", place.back)).arg(client);
+    command.arg(place.apps.join("node.js")).args(place.arguments()).arg(client);
     command
 }
 
@@ -279,7 +285,7 @@ fn haproxy(place: &Place<'_>) -> Result<Command> {
 fn java(place: &Place<'_>) -> Command {
     let mut command = service("java");
     command.args(["-Xmx256m", "-XX:TieredStopAtLevel=1"]).arg(place.apps.join("JavaService.java"));
-    command.arg(place.front.port().to_string()).arg(format!("http://{}", place.back));
+    command.args(place.arguments());
     command
 }
 
@@ -289,7 +295,7 @@ fn go(place: &Place<'_>) -> Result<Command> {
     build.env("GO111MODULE", "off").args(["build", "-o"]).arg(&binary).arg(place.apps.join("service.go"));
     run(&mut build)?;
     let mut command = service(binary);
-    command.arg(place.front.port().to_string()).arg(format!("http://{}", place.back));
+    command.args(place.arguments());
     Ok(command)
 }
 
