@@ -27,6 +27,7 @@ mod process;
 mod sockets;
 mod syscall;
 mod task;
+mod turn;
 
 #[cfg(not(test))]
 #[panic_handler]

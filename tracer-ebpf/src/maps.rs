@@ -6,11 +6,11 @@ use aya_ebpf::{
 };
 use tracer_common::{
     drops::KernelDrop,
-    limits::{MAX_ORIGINS, MAX_PROCESSES},
+    limits::{MAX_ORIGINS, MAX_PROCESSES, MAX_TURNING_THREADS},
     runtime::{MAX_RUNTIMES, Python},
 };
 
-use crate::{conn::Conn, process::Origin};
+use crate::{conn::Conn, process::Origin, turn::Turn};
 
 /// One ring buffer of a CPU. The daemon creates them in the configured size; this one is the template.
 pub(crate) type Ring = RingBuf<u64, 4096>;
@@ -34,6 +34,10 @@ pub(crate) static ORIGINS: LruHashMap<u32, Origin, { MAX_ORIGINS as usize }> = L
 /// Thread group id -> where its runtime keeps the identity of tasks. Written by the daemon.
 #[btf_map]
 pub(crate) static RUNTIMES: LruHashMap<u32, Python, { MAX_RUNTIMES as usize }> = LruHashMap::new();
+
+/// Thread id -> its turns, if they are numbered.
+#[btf_map]
+pub(crate) static TURNS: LruHashMap<u32, Turn, { MAX_TURNING_THREADS as usize }> = LruHashMap::new();
 
 /// `KernelDrop` -> count. Read by the daemon.
 #[btf_map]

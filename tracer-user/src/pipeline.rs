@@ -10,11 +10,11 @@ use tracer_protocols::context::Extractor;
 use crate::{
     clock::WallClock,
     config::Config,
-    connections::{self, Ends, Tracker},
+    connections::{self, By, Ends, Tracker},
     ingest::{Event, decode},
     processes::Processes,
     spans::{
-        exchange::{Exchange, ExchangeSink},
+        exchange::{Exchange, ExchangeId, ExchangeSink},
         render::Renderer,
         span::{Span, SpanKind},
     },
@@ -187,17 +187,21 @@ impl ExchangeSink for Stage {
         &mut self.drops
     }
 
+    fn read(&mut self, exchange: ExchangeId, by: By, now_ns: u64) {
+        self.correlator.read(exchange, by, now_ns);
+    }
+
     fn opened(&mut self, exchange: &Exchange, ends: &Ends) {
         // An exchange that is left out is followed all the same: it may be the link between two that are not.
         let port = ends.server_port(exchange.kind == SpanKind::Server);
-        let shown = self.processes.selected(exchange.tgid, port);
+        let shown = self.processes.selected(exchange.by.tgid, port);
         self.correlator.opened(exchange, ends, shown, &mut self.drops);
     }
 
     fn closed(&mut self, mut exchange: Exchange, ends: &Ends) {
         let Some(closed) = self.correlator.closed(&mut exchange, ends) else { return };
         let span = if closed.is_shown() {
-            let resource = self.processes.resource(exchange.tgid);
+            let resource = self.processes.resource(exchange.by.tgid);
             self.finished += 1;
             Some(self.renderer.span(&exchange, ends, resource, self.clock))
         } else {

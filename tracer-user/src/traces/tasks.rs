@@ -8,7 +8,11 @@ use std::collections::{HashMap, hash_map::Entry};
 use foldhash::fast::RandomState;
 use smallvec::SmallVec;
 
-use crate::spans::exchange::{Exchange, ExchangeId};
+use super::late_calls::{Calls, Decided};
+use crate::{
+    connections::Work,
+    spans::exchange::{Exchange, ExchangeId},
+};
 
 /// Tasks remembered at a time.
 const MAX_TASKS: usize = 65_536;
@@ -20,19 +24,16 @@ const MEMORY_NS: u64 = 60_000_000_000;
 /// calls for others. Nanoseconds.
 const DISTRUST_NS: u64 = 300_000_000_000;
 
-/// Calls that wait.
-pub(super) type Calls = SmallVec<[ExchangeId; 2]>;
-
 /// The tasks of all processes.
 #[derive(Debug, Default)]
 pub(super) struct Tasks {
-    by_task: HashMap<(u32, u32), Work, RandomState>,
+    by_task: HashMap<(u32, u32), Known, RandomState>,
     /// Processes whose tasks serve several requests at a time, with the time until which that counts.
     distrusted: HashMap<u32, u64, RandomState>,
 }
 
 #[derive(Debug, Default)]
-struct Work {
+struct Known {
     /// Calls with their start.
     calls: SmallVec<[(ExchangeId, u64); 2]>,
     /// When it last answered.
@@ -40,23 +41,15 @@ struct Work {
     seen_ns: u64,
 }
 
-/// What an answer says of the calls that waited for it.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Decided {
-    /// Made for the request that was answered.
-    pub(super) belong: Calls,
-    /// Nobody can tell.
-    pub(super) stand_alone: Calls,
-}
-
 impl Tasks {
     /// A call was made. Returns whether it waits for its parent.
     pub(super) fn called(&mut self, call: &Exchange) -> bool {
         let now_ns = call.start_ns;
-        if call.task == 0 || self.distrusted.get(&call.tgid).is_some_and(|&until_ns| now_ns < until_ns) {
+        let Work::Task(task) = call.by.work else { return false };
+        if self.distrusted.get(&call.by.tgid).is_some_and(|&until_ns| now_ns < until_ns) {
             return false;
         }
-        let Some(work) = self.work(call.tgid, call.task) else { return false };
+        let Some(work) = self.work(call.by.tgid, task) else { return false };
         if work.calls.len() >= MAX_CALLS {
             return false;
         }
@@ -68,8 +61,8 @@ impl Tasks {
     /// A request was answered by a task.
     pub(super) fn answered(&mut self, request: &Exchange) -> Decided {
         let mut decided = Decided::default();
-        let Some(response) = request.response.filter(|response| response.task != 0) else { return decided };
-        let Some(work) = self.work(request.tgid, response.task) else { return decided };
+        let Some(Work::Task(task)) = request.response.map(|response| response.by.work) else { return decided };
+        let Some(work) = self.work(request.by.tgid, task) else { return decided };
         let serves_several = request.start_ns < work.answered_ns;
         for (call, start_ns) in work.calls.drain(..) {
             if start_ns >= request.start_ns && !serves_several {
@@ -81,18 +74,18 @@ impl Tasks {
         work.answered_ns = request.last_ns;
         work.seen_ns = request.last_ns;
         if serves_several {
-            self.distrusted.insert(request.tgid, request.last_ns + DISTRUST_NS);
+            self.distrusted.insert(request.by.tgid, request.last_ns + DISTRUST_NS);
         }
         decided
     }
 
     /// What is known of a task; `None` where there are too many to remember another one.
-    fn work(&mut self, tgid: u32, task: u32) -> Option<&mut Work> {
+    fn work(&mut self, tgid: u32, task: u32) -> Option<&mut Known> {
         let full = self.by_task.len() >= MAX_TASKS;
         match self.by_task.entry((tgid, task)) {
             Entry::Occupied(known) => Some(known.into_mut()),
             Entry::Vacant(_) if full => None,
-            Entry::Vacant(free) => Some(free.insert(Work::default())),
+            Entry::Vacant(free) => Some(free.insert(Known::default())),
         }
     }
 
