@@ -10,3 +10,5 @@ pub const SELECTED: u32 = 4;
 pub const TASKS: u32 = 8;
 /// Its connections are in epoll sets, as those of event loops are: the turns of its threads are numbered.
 pub const TURNS: u32 = 16;
+/// Its loop sends what a read leads to before it reads anything else.
+pub const PROMPT: u32 = 32;

@@ -60,6 +60,9 @@ pub(crate) struct Conn {
     pub(crate) described: u8,
     /// 1 where requests come in.
     pub(crate) serves: u8,
+    /// 1 if `tgid` sends what a read leads to before it reads anything else.
+    pub(crate) prompt: u8,
+    pub(crate) padding: [u8; 3],
     /// See [`Question`].
     pub(crate) question: Question,
 }

@@ -1,7 +1,8 @@
 //! Turns of a thread: what it does from a read from a socket to the next one, or until it sleeps (`DataHeader::task`).
 //!
 //! An event loop reads a request, and what it sends before it reads anything else may be for that request. A loop that reads
-//! from several sockets before it sends anything owes them something: while it does, its turns have no number.
+//! from several sockets before it sends anything may owe them something: while it does, its turns have no number, unless it is
+//! known to send at once.
 //! A read from a database's socket goes on with the turn that asked, as long as one question at a time is asked there.
 
 use aya_ebpf::{
@@ -65,7 +66,7 @@ fn sleeps() -> u32 {
 /// A global function: see `capture`.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn turn_begins(tid: u32, socket: u32, resumed: u32) -> i32 {
+extern "C" fn turn_begins(tid: u32, socket: u32, resumed: u32, prompt: u32) -> i32 {
     let sleeps = sleeps();
     let Some(turn) = TURNS.get_ptr_mut(tid) else {
         let first = Turn { current: 1, last: 1, sleeps, owed: 1, socket, silent: 1 };
@@ -75,7 +76,7 @@ extern "C" fn turn_begins(tid: u32, socket: u32, resumed: u32) -> i32 {
     // SAFETY: a live map value, only touched by this thread.
     let turn = unsafe { &mut *turn };
     // A loop that sleeps has done what it had to do.
-    let before = if turn.sleeps != sleeps {
+    let before = if turn.sleeps != sleeps || prompt != 0 {
         0
     } else if turn.socket == socket && turn.silent != 0 && turn.owed != 0 {
         turn.owed - 1
@@ -127,13 +128,13 @@ extern "C" fn turn_acts(tid: u32) -> u32 {
 /// Bytes went through a socket of a process whose turns are numbered.
 #[inline(always)]
 pub(crate) fn passed<const WAY: usize>(conn: &mut Conn, tid: u32) {
-    let socket = conn.id() as u32;
+    let (socket, prompt) = (conn.id() as u32, u32::from(conn.prompt));
     let question = &mut conn.question;
     let other_protocol = conn.mode != mode::HTTP;
     if WAY == RECEIVED {
         let resumes = other_protocol && question.tid == tid && question.overlaps == 0;
         question.open = 0;
-        turn_begins(tid, socket, if resumes { question.turn } else { 0 });
+        turn_begins(tid, socket, if resumes { question.turn } else { 0 }, prompt);
         return;
     }
     if question.connecting != 0 {

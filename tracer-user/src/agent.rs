@@ -26,7 +26,7 @@ use crate::{
         preflight::explain_start_failure,
     },
     pipeline::Pipeline,
-    processes::Processes,
+    processes::{Mark, Processes},
     telemetry::{
         drops::Drop as DropKind,
         own,
@@ -210,14 +210,15 @@ impl Agent {
         let output = &mut self.output;
         self.pipeline.advance(horizon_ns, WallClock::now(), |trace| output.trace(trace, now_ns));
         self.output.tick(now_ns);
-        for (pid, python) in self.pipeline.take_runtimes() {
-            if let Err(error) = self.capture.kernel.read_tasks(pid, python) {
-                tracing::debug!(pid, %error, "the tasks of a process stay unknown");
-            }
-        }
-        for pid in self.pipeline.take_excluded() {
-            if let Err(error) = self.capture.kernel.mark_process(pid, process::EXCLUDED) {
-                tracing::debug!(pid, %error, "a process that is left out still costs events");
+        for (pid, mark) in self.pipeline.take_marks() {
+            let kernel = &mut self.capture.kernel;
+            let told = match mark {
+                Mark::LeftOut => kernel.mark_process(pid, process::EXCLUDED),
+                Mark::PromptLoop => kernel.mark_process(pid, process::PROMPT),
+                Mark::Tasks(python) => kernel.read_tasks(pid, python),
+            };
+            if let Err(error) = told {
+                tracing::debug!(pid, ?mark, %error, "the kernel side cannot be told of a process");
             }
         }
     }

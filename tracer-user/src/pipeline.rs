@@ -4,7 +4,6 @@
 //! record -> decode -> connections -> http1 -> [Stage: selection, correlation, rendering] -> trace
 //! ```
 
-use tracer_common::runtime::Python;
 use tracer_protocols::context::Extractor;
 
 use crate::{
@@ -12,7 +11,7 @@ use crate::{
     config::Config,
     connections::{self, By, Ends, Tracker},
     ingest::{Event, decode},
-    processes::Processes,
+    processes::{Mark, Processes},
     spans::{
         exchange::{Exchange, ExchangeId, ExchangeSink},
         render::Renderer,
@@ -32,10 +31,8 @@ pub struct Pipeline {
     stage: Stage,
     max_request_age_ns: u64,
     swept_ns: u64,
-    /// Processes that the selection rules leave out, for the kernel side to be told.
-    excluded: Vec<u32>,
-    /// Processes whose tasks the kernel side can read, for it to be told.
-    runtimes: Vec<(u32, Python)>,
+    /// What the kernel side is to be told of processes.
+    marks: Vec<(u32, Mark)>,
 }
 
 /// What comes behind the connections.
@@ -85,8 +82,7 @@ impl Pipeline {
             },
             max_request_age_ns: config.http.max_request_age.as_nanos() as u64,
             swept_ns: 0,
-            excluded: Vec::new(),
-            runtimes: Vec::new(),
+            marks: Vec::new(),
         }
     }
 
@@ -107,11 +103,7 @@ impl Pipeline {
             Event::Process(process) => {
                 self.stage.correlator.process_described(process.process);
                 let tgid = process.process.header.tgid;
-                if self.stage.processes.describe(&process) {
-                    self.excluded.push(tgid);
-                } else if let Some(python) = self.stage.processes.find_python(tgid) {
-                    self.runtimes.push((tgid, python));
-                }
+                self.marks.extend(self.stage.processes.describe(&process).map(|mark| (tgid, mark)));
             }
             Event::Exit(exit) => {
                 self.tracker.process_exit(exit.header.tgid, exit.header.time_ns, &mut self.stage);
@@ -151,14 +143,9 @@ impl Pipeline {
         self.stage.correlator.waiting_spans() > 0
     }
 
-    /// Processes that the selection rules left out since the last call.
-    pub fn take_excluded(&mut self) -> Vec<u32> {
-        std::mem::take(&mut self.excluded)
-    }
-
-    /// Processes of a known runtime that were described since the last call.
-    pub fn take_runtimes(&mut self) -> Vec<(u32, Python)> {
-        std::mem::take(&mut self.runtimes)
+    /// What the kernel side is to be told of processes (by thread group id) that were described since the last call.
+    pub fn take_marks(&mut self) -> Vec<(u32, Mark)> {
+        std::mem::take(&mut self.marks)
     }
 
     /// The state in numbers.

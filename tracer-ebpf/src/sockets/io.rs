@@ -8,7 +8,7 @@ use aya_ebpf::{
 use tracer_common::{
     drops::KernelDrop,
     event::{DataHeader, Kind, flags},
-    process::{ANNOUNCED, EXCLUDED, SELECTED, TASKS, TURNS},
+    process::{ANNOUNCED, EXCLUDED, PROMPT, SELECTED, TASKS, TURNS},
 };
 
 use super::{
@@ -185,6 +185,7 @@ fn allowed(conn: &mut Conn, tgid: u32) -> bool {
         let known = unsafe { PROCESSES.get(tgid) }.copied().unwrap_or(0);
         conn.tgid = tgid;
         conn.work = (known & (TASKS | TURNS)) as u8;
+        conn.prompt = u8::from(known & PROMPT != 0);
         conn.described = u8::from(known & ANNOUNCED != 0);
         conn.excluded =
             u8::from(known & EXCLUDED != 0 || (config!(only_selected) != 0 && known & SELECTED == 0));
@@ -236,7 +237,8 @@ fn data_header<const WAY: usize>(
         if task == 0 {
             header.flags |= flags::TURN;
             // The first request on a connection is for whatever it was connected for.
-            let connected = WAY == SENT && number == 0 && conn.question.tid == tid && conn.question.first != 0;
+            let connected =
+                WAY == SENT && number == 0 && conn.question.tid == tid && conn.question.first != 0;
             task = if connected { conn.question.turn } else { turn::current(tid) };
         }
     }

@@ -1,7 +1,9 @@
 //! How TCP connections end.
 
 use aya_ebpf::{
-    helpers::{bpf_get_current_pid_tgid, generated::bpf_skc_to_tcp_sock}, macros::btf_tracepoint, programs::BtfTracePointContext,
+    helpers::{bpf_get_current_pid_tgid, generated::bpf_skc_to_tcp_sock},
+    macros::btf_tracepoint,
+    programs::BtfTracePointContext,
 };
 use tracer_common::event::{Close, CloseKind, Kind, close_flags};
 

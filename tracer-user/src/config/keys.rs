@@ -115,6 +115,12 @@ pub const KEYS: &[Key] = &[
         "a list of up to 64 different names in quotes",
     ),
     key(
+        "traces.event_loops",
+        Kind::List,
+        "TRACER_TRACES_EVENT_LOOPS",
+        "a list of file names of executables in quotes, such as [\"my-server\"]",
+    ),
+    key(
         "export.otlp.endpoint",
         Kind::Text,
         "OTEL_EXPORTER_OTLP_ENDPOINT",

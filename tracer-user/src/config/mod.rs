@@ -21,6 +21,7 @@ mod select;
 mod select_tests;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod validate;
 
 use std::path::{Path, PathBuf};
@@ -36,6 +37,7 @@ pub use self::{
     pattern::{PathPattern, PatternError, PortRange, TextPattern},
     sections::{Capture, Export, Http, Level, Log, Print, ResourceSection, Routes},
     select::{PortFilter, Rule, Select, SkipReason, Verdict},
+    traces::{EventLoops, Traces},
 };
 use self::{file::Document, overlay::Settings};
 
@@ -57,6 +59,8 @@ pub struct Config {
     pub http: Http,
     /// Which headers say where a request comes from.
     pub context: Context,
+    /// How requests find their causes.
+    pub traces: Traces,
     /// Where spans go.
     pub export: Export,
     /// What is known of every process.

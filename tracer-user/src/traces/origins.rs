@@ -33,7 +33,11 @@ impl Origins {
                 by: By {
                     tgid: process.origin_tgid,
                     tid: process.origin_tid,
-                    work: if process.origin_task == 0 { Work::Unknown } else { Work::Task(process.origin_task) },
+                    work: if process.origin_task == 0 {
+                        Work::Unknown
+                    } else {
+                        Work::Task(process.origin_task)
+                    },
                     polled: false,
                 },
                 time_ns: process.origin_ns,

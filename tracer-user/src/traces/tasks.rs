@@ -61,7 +61,9 @@ impl Tasks {
     /// A request was answered by a task.
     pub(super) fn answered(&mut self, request: &Exchange) -> Decided {
         let mut decided = Decided::default();
-        let Some(Work::Task(task)) = request.response.map(|response| response.by.work) else { return decided };
+        let Some(Work::Task(task)) = request.response.map(|response| response.by.work) else {
+            return decided;
+        };
         let Some(work) = self.work(request.by.tgid, task) else { return decided };
         let serves_several = request.start_ns < work.answered_ns;
         for (call, start_ns) in work.calls.drain(..) {

@@ -153,10 +153,7 @@ fn a_turn_may_begin_in_the_middle_of_a_message() {
     app.scene.receive(app.backs[0], app.app.turning(4), b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no");
     app.answer(0, 4);
     app.scene.receive(app.backs[0], app.app.turning(5), b"k");
-    assert_eq!(
-        app.scene.outline(),
-        "app < POST /a 200\n  app > GET 200 [turn]\napp < GET /b 200\n"
-    );
+    assert_eq!(app.scene.outline(), "app < POST /a 200\n  app > GET 200 [turn]\napp < GET /b 200\n");
 }
 
 /// The answer never comes: nothing is lost, the call is handed out by itself.
