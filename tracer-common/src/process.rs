@@ -12,3 +12,5 @@ pub const TASKS: u32 = 8;
 pub const TURNS: u32 = 16;
 /// Its loop sends what a read leads to before it reads anything else.
 pub const PROMPT: u32 = 32;
+/// It is a Go program whose goroutines are known: see map `GO_RUNTIMES`.
+pub const GOROUTINES: u32 = 64;

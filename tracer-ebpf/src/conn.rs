@@ -62,7 +62,13 @@ pub(crate) struct Conn {
     pub(crate) serves: u8,
     /// 1 if `tgid` sends what a read leads to before it reads anything else.
     pub(crate) prompt: u8,
-    pub(crate) padding: [u8; 3],
+    /// 1 once a call was handed over to a goroutine that writes it here.
+    pub(crate) handed_over: u8,
+    pub(crate) padding: [u8; 2],
+    /// The goroutine that read from the client last, 0 since it was answered.
+    pub(crate) reader: u32,
+    /// The request that a call is made for, see `go`; 0 since its answer began.
+    pub(crate) asks: u32,
     /// See [`Question`].
     pub(crate) question: Question,
 }

@@ -7,10 +7,10 @@ use aya_ebpf::{
 use tracer_common::{
     drops::KernelDrop,
     limits::{MAX_ORIGINS, MAX_PROCESSES, MAX_TURNING_THREADS},
-    runtime::{MAX_RUNTIMES, Python},
+    runtime::{Go, MAX_ASKERS, MAX_GOROUTINES, MAX_RUNTIMES, Python},
 };
 
-use crate::{conn::Conn, process::Origin, turn::Turn};
+use crate::{conn::Conn, go::Asker, process::Origin, turn::Turn};
 
 /// One ring buffer of a CPU. The daemon creates them in the configured size; this one is the template.
 pub(crate) type Ring = RingBuf<u64, 4096>;
@@ -34,6 +34,18 @@ pub(crate) static ORIGINS: LruHashMap<u32, Origin, { MAX_ORIGINS as usize }> = L
 /// Thread group id -> where its runtime keeps the identity of tasks. Written by the daemon.
 #[btf_map]
 pub(crate) static RUNTIMES: LruHashMap<u32, Python, { MAX_RUNTIMES as usize }> = LruHashMap::new();
+
+/// Thread group id -> what is known of the goroutines of a Go program. Written by the daemon.
+#[btf_map]
+pub(crate) static GO_RUNTIMES: LruHashMap<u32, Go, { MAX_RUNTIMES as usize }> = LruHashMap::new();
+
+/// Thread group id and goroutine id -> the request that it works for, by a number that no other has.
+#[btf_map]
+pub(crate) static GOROUTINES: LruHashMap<u64, u32, { MAX_GOROUTINES as usize }> = LruHashMap::new();
+
+/// Thread group id and file descriptor -> who handed a call over to be written there.
+#[btf_map]
+pub(crate) static ASKERS: LruHashMap<u64, Asker, { MAX_ASKERS as usize }> = LruHashMap::new();
 
 /// Thread id -> its turns, if they are numbered.
 #[btf_map]
@@ -62,6 +74,10 @@ pub(crate) fn next_generation() {
         unsafe { *generation = (*generation).wrapping_add(1) };
     }
 }
+
+/// One cell: the last number of a Go program's request.
+#[btf_map]
+pub(crate) static LAST_REQUEST: Array<u64, 1> = Array::new();
 
 /// One cell: the last connection id given out.
 #[btf_map]

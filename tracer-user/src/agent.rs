@@ -212,10 +212,11 @@ impl Agent {
         self.output.tick(now_ns);
         for (pid, mark) in self.pipeline.take_marks() {
             let kernel = &mut self.capture.kernel;
-            let told = match mark {
+            let told = match &mark {
                 Mark::LeftOut => kernel.mark_process(pid, process::EXCLUDED),
                 Mark::PromptLoop => kernel.mark_process(pid, process::PROMPT),
-                Mark::Tasks(python) => kernel.read_tasks(pid, python),
+                Mark::Tasks(python) => kernel.read_tasks(pid, *python),
+                Mark::Goroutines(program) => kernel.watch_goroutines(pid, program),
             };
             if let Err(error) = told {
                 tracing::debug!(pid, ?mark, %error, "the kernel side cannot be told of a process");

@@ -9,7 +9,7 @@ use crate::{
     config::{Config, EventLoops, Select, Verdict},
     identity::{Block, Directory, Host, KernelProcess, ProcessFacts},
     ingest::ProcessRecord,
-    runtimes,
+    runtimes::{self, GoProgram},
     spans::span::Resource,
 };
 
@@ -21,12 +21,14 @@ const MAX_PROCESSES: usize = tracer_common::limits::MAX_PROCESSES as usize;
 const GRACE_NS: u64 = 5_000_000_000;
 
 /// What the kernel side has to know of a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mark {
     /// It is not traced.
     LeftOut,
     /// It keeps its tasks here.
     Tasks(Python),
+    /// It is this Go program.
+    Goroutines(Box<GoProgram>),
     /// Its event loop handles one event at a time.
     PromptLoop,
 }
@@ -77,7 +79,9 @@ impl Processes {
         if prompt {
             return Some(Mark::PromptLoop);
         }
-        runtimes::find_python(self.proc.as_deref()?, pid).map(Mark::Tasks)
+        let proc = self.proc.as_deref()?;
+        let go = || runtimes::find_go(proc, pid).map(|program| Mark::Goroutines(Box::new(program)));
+        runtimes::find_python(proc, pid).map(Mark::Tasks).or_else(go)
     }
 
     /// Returns whether the process is left out.

@@ -17,6 +17,8 @@ pub mod flags {
     pub const POLLED: u16 = 16;
     /// `task` numbers the thread's turns, not the runtime's tasks.
     pub const TURN: u16 = 32;
+    /// `task` numbers requests: it is the one that the goroutine works for.
+    pub const GOROUTINE: u16 = 64;
 }
 
 /// A data record without its payload.

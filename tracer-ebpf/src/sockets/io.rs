@@ -8,7 +8,7 @@ use aya_ebpf::{
 use tracer_common::{
     drops::KernelDrop,
     event::{DataHeader, Kind, flags},
-    process::{ANNOUNCED, EXCLUDED, PROMPT, SELECTED, TASKS, TURNS},
+    process::{ANNOUNCED, EXCLUDED, GOROUTINES, PROMPT, SELECTED, TASKS, TURNS},
 };
 
 use super::{
@@ -20,6 +20,7 @@ use crate::{
     conn::{self, Conn, RECEIVED, SENT, mode},
     emit,
     globals::{config, offset},
+    go,
     kernel_read::field,
     maps::{PROCESSES, generation},
     process::describe,
@@ -94,7 +95,7 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
         return;
     }
     if result == 0 {
-        if WAY == RECEIVED && conn.work != 0 {
+        if WAY == RECEIVED && conn.work != 0 && u32::from(conn.work) != GOROUTINES {
             turn::ends(conn, tid);
         }
         if WAY == RECEIVED && conn.mode == mode::HTTP && conn.excluded == 0 {
@@ -109,7 +110,7 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
     if conn.mode == mode::OWN || !allowed(conn, tgid) {
         return;
     }
-    if conn.work != 0 {
+    if conn.work != 0 && u32::from(conn.work) != GOROUTINES {
         turn::passed::<WAY>(conn, tid);
     }
     let buffers = syscall::buffers(tid);
@@ -184,7 +185,7 @@ fn allowed(conn: &mut Conn, tgid: u32) -> bool {
         // SAFETY: a copy is taken at once.
         let known = unsafe { PROCESSES.get(tgid) }.copied().unwrap_or(0);
         conn.tgid = tgid;
-        conn.work = (known & (TASKS | TURNS)) as u8;
+        conn.work = (if known & GOROUTINES != 0 { GOROUTINES } else { known & (TASKS | TURNS) }) as u8;
         conn.prompt = u8::from(known & PROMPT != 0);
         conn.described = u8::from(known & ANNOUNCED != 0);
         conn.excluded =
@@ -230,7 +231,10 @@ fn data_header<const WAY: usize>(
     let mut header = emit::header(Kind::Data, tgid, conn.id);
     header.flags = extra | if WAY == SENT { flags::SENT } else { 0 };
     let mut task = 0;
-    if conn.work != 0 {
+    if u32::from(conn.work) == GOROUTINES {
+        header.flags |= flags::GOROUTINE;
+        task = if WAY == RECEIVED { go::received(conn, tgid) } else { go::sent(conn, tgid) };
+    } else if conn.work != 0 {
         if u32::from(conn.work) & TASKS != 0 {
             task = current_task(tgid);
         }

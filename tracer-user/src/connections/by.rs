@@ -10,6 +10,8 @@ pub enum Work {
     Unknown,
     /// A task of its runtime, by a number that no other live task of the process has.
     Task(u32),
+    /// A request, by a number of its own: the one that the goroutine works for.
+    Goroutine(u32),
     /// A turn: what the thread did between two reads from sockets (`DataHeader::task`).
     Turn(u32),
 }
@@ -34,6 +36,7 @@ impl By {
         let work = match head.task {
             0 => Work::Unknown,
             turn if has(flags::TURN) => Work::Turn(turn),
+            goroutine if has(flags::GOROUTINE) => Work::Goroutine(goroutine),
             task => Work::Task(task),
         };
         Self { tgid: head.header.tgid, tid: head.tid, work, polled: has(flags::POLLED) }

@@ -15,9 +15,11 @@ use tracer_common::{
 
 use super::{
     btf::{self, BtfError, VMLINUX},
+    goroutines::Goroutines,
     programs::{Need, PROGRAMS, ProgramSpec},
     rings,
 };
+use crate::runtimes::GoProgram;
 
 #[cfg(not(ebpf_stub))]
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tracer.bpf.o"));
@@ -95,6 +97,7 @@ pub struct Kernel {
     drops: PerCpuArray<MapData, u64>,
     processes: HashMap<MapData, u32, u32>,
     runtimes: HashMap<MapData, u32, RuntimeBytes>,
+    goroutines: Goroutines,
     /// Changes with the flags of any process, so that the kernel side looks at them again.
     generation: Array<MapData, u32>,
     /// The ring buffers.
@@ -134,6 +137,7 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
     let drops = PerCpuArray::try_from(ebpf.take_map("DROPS").ok_or(LoadError::NoMap("DROPS"))?)?;
     let processes = HashMap::try_from(ebpf.take_map("PROCESSES").ok_or(LoadError::NoMap("PROCESSES"))?)?;
     let runtimes = HashMap::try_from(ebpf.take_map("RUNTIMES").ok_or(LoadError::NoMap("RUNTIMES"))?)?;
+    let goroutines = Goroutines::new(&mut ebpf)?;
     let generation = Array::try_from(ebpf.take_map("GENERATION").ok_or(LoadError::NoMap("GENERATION"))?)?;
 
     let mut programs = Vec::new();
@@ -147,7 +151,7 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
         };
         programs.push(ProgramState { spec, reason });
     }
-    Ok(Kernel { ebpf, drops, processes, runtimes, generation, rings, programs })
+    Ok(Kernel { ebpf, drops, processes, runtimes, goroutines, generation, rings, programs })
 }
 
 fn program<'a>(ebpf: &'a mut Ebpf, spec: &ProgramSpec) -> Result<&'a mut BtfTracePoint, ProgramError> {
@@ -201,6 +205,12 @@ impl Kernel {
     pub fn read_tasks(&mut self, tgid: u32, python: Python) -> Result<(), MapError> {
         self.runtimes.insert(tgid, RuntimeBytes(python), 0)?;
         self.mark_process(tgid, process::TASKS)
+    }
+
+    /// Tells the kernel side that a process runs a Go program, and probes that.
+    pub fn watch_goroutines(&mut self, tgid: u32, program: &GoProgram) -> Result<(), MapError> {
+        self.goroutines.watch(&mut self.ebpf, &mut self.programs, tgid, program)?;
+        self.mark_process(tgid, process::GOROUTINES)
     }
 
     /// Run count and time of each program.

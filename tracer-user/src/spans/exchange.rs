@@ -35,6 +35,8 @@ pub struct Exchange {
     pub from_start: bool,
     /// First byte of the request, CLOCK_MONOTONIC nanoseconds.
     pub start_ns: u64,
+    /// The request's head was read or written up to its end.
+    pub head_ns: u64,
     /// Last byte of the response so far, or the first of the request.
     pub last_ns: u64,
     /// The request.

@@ -133,6 +133,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
             by: at.by,
             position,
             start_ns: at.first_ns,
+            head_ns: at.last_ns,
             last_ns: at.last_ns,
             request: Request {
                 method: head.method,

@@ -205,7 +205,7 @@ impl Correlator {
         exchange.last_ns = exchange.last_ns.min(open.end_bound_ns).max(exchange.start_ns);
         match open.kind {
             SpanKind::Server => {
-                self.threads.end(open.by.tid, exchange.id);
+                self.threads.end(open.by, exchange.id);
                 if exchange.response.is_some_and(|response| response.by.tid != open.by.tid) {
                     self.threads.hands_over(open.by.tgid, exchange.last_ns);
                 }

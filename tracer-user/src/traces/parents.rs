@@ -45,7 +45,7 @@ impl Correlator {
     fn may_be_known_later(&mut self, call: &Exchange) -> bool {
         match call.by.work {
             Work::Unknown => false,
-            Work::Task(_) => self.threads.serves(call.by.tid) && self.tasks.called(call),
+            Work::Task(_) | Work::Goroutine(_) => self.threads.serve(call.by.tgid) && self.tasks.called(call),
             Work::Turn(_) => {
                 !self.threads.hands_over_at(call.by.tgid, call.start_ns) && self.turns.called(call)
             }
@@ -55,7 +55,10 @@ impl Correlator {
     /// A request is answered: calls may be waiting for that.
     pub(super) fn decide_late_calls(&mut self, request: &Exchange) {
         let by_task = self.tasks.answered(request);
-        self.apply(by_task, request, Evidence::Task);
+        let goroutine =
+            request.response.is_some_and(|response| matches!(response.by.work, Work::Goroutine(_)));
+        let evidence = if goroutine { Evidence::Goroutine } else { Evidence::Task };
+        self.apply(by_task, request, evidence);
         let by_turn = self.turns.answered(request);
         self.apply(by_turn, request, Evidence::Turn);
     }

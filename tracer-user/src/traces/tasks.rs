@@ -41,11 +41,19 @@ struct Known {
     seen_ns: u64,
 }
 
+/// The number of a task or goroutine.
+fn task(work: Work) -> Option<u32> {
+    match work {
+        Work::Task(number) | Work::Goroutine(number) => Some(number),
+        Work::Unknown | Work::Turn(_) => None,
+    }
+}
+
 impl Tasks {
     /// A call was made. Returns whether it waits for its parent.
     pub(super) fn called(&mut self, call: &Exchange) -> bool {
         let now_ns = call.start_ns;
-        let Work::Task(task) = call.by.work else { return false };
+        let Some(task) = task(call.by.work) else { return false };
         if self.distrusted.get(&call.by.tgid).is_some_and(|&until_ns| now_ns < until_ns) {
             return false;
         }
@@ -61,13 +69,13 @@ impl Tasks {
     /// A request was answered by a task.
     pub(super) fn answered(&mut self, request: &Exchange) -> Decided {
         let mut decided = Decided::default();
-        let Some(Work::Task(task)) = request.response.map(|response| response.by.work) else {
+        let Some(task) = request.response.and_then(|response| task(response.by.work)) else {
             return decided;
         };
         let Some(work) = self.work(request.by.tgid, task) else { return decided };
-        let serves_several = request.start_ns < work.answered_ns;
+        let serves_several = request.head_ns < work.answered_ns;
         for (call, start_ns) in work.calls.drain(..) {
-            if start_ns >= request.start_ns && !serves_several {
+            if start_ns >= request.head_ns && !serves_several {
                 decided.belong.push(call);
             } else {
                 decided.stand_alone.push(call);

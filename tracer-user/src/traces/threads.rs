@@ -22,6 +22,8 @@ const HANDOVER_NS: u64 = 300_000_000_000;
 #[derive(Debug, Default)]
 pub(super) struct Threads {
     threads: HashMap<u32, Thread, RandomState>,
+    /// How many, by process.
+    in_hand: HashMap<u32, u32, RandomState>,
     /// Processes whose threads hand requests over, with the time until which that counts.
     handing_over: HashMap<u32, u64, RandomState>,
 }
@@ -36,6 +38,7 @@ struct Thread {
 impl Threads {
     /// A thread read a request.
     pub(super) fn begin(&mut self, by: By, exchange: ExchangeId, now_ns: u64) {
+        *self.in_hand.entry(by.tgid).or_default() += 1;
         let thread = self.threads.entry(by.tid).or_default();
         thread.in_hand.push((exchange, by));
         if thread.in_hand.len() > 1 {
@@ -43,15 +46,21 @@ impl Threads {
         }
     }
 
-    /// Whether `tid` has requests in hand.
-    pub(super) fn serves(&self, tid: u32) -> bool {
-        self.threads.get(&tid).is_some_and(|thread| !thread.in_hand.is_empty())
+    /// Whether process `tgid` has requests in hand.
+    pub(super) fn serve(&self, tgid: u32) -> bool {
+        self.in_hand.contains_key(&tgid)
     }
 
-    /// A request that `tid` read is answered.
-    pub(super) fn end(&mut self, tid: u32, exchange: ExchangeId) {
+    /// A request that a thread read is answered.
+    pub(super) fn end(&mut self, by: By, exchange: ExchangeId) {
+        if let Some(count) = self.in_hand.get_mut(&by.tgid) {
+            *count -= 1;
+            if *count == 0 {
+                self.in_hand.remove(&by.tgid);
+            }
+        }
         // The thread stays until it is swept: it will soon read another one.
-        if let Some(thread) = self.threads.get_mut(&tid) {
+        if let Some(thread) = self.threads.get_mut(&by.tid) {
             thread.in_hand.retain(|(other, _)| *other != exchange);
         }
     }
@@ -107,7 +116,7 @@ mod tests {
         threads.begin(by(1, 7), 1, 0);
         assert_eq!(threads.handling(by(1, 7), 1), Some(1));
         assert_eq!(threads.handling(by(1, 8), 1), None);
-        threads.end(7, 1);
+        threads.end(by(1, 7), 1);
         assert_eq!(threads.handling(by(1, 7), 3), None);
         threads.sweep(3);
         assert!(threads.threads.is_empty());
@@ -131,10 +140,10 @@ mod tests {
         threads.begin(by(1, 7), 1, 0);
         threads.begin(by(1, 7), 2, 1);
         assert_eq!(threads.handling(by(1, 7), 2), None);
-        threads.end(7, 1);
+        threads.end(by(1, 7), 1);
         assert_eq!(threads.handling(by(1, 7), 4), None, "the call may still belong to request 1");
         assert_eq!(threads.handling(by(1, 7), 2 + DISTRUST_NS), Some(2));
-        threads.end(7, 2);
+        threads.end(by(1, 7), 2);
         threads.sweep(5);
         assert_eq!(threads.threads.len(), 1);
         threads.sweep(2 + DISTRUST_NS);
@@ -150,7 +159,7 @@ mod tests {
             let believed = threads.handling(polls(work), 1);
             assert_eq!(believed, (work == Work::Task(3)).then_some(1), "{work:?}");
             assert_eq!(threads.handling(polls(Work::Task(4)), 1), None);
-            threads.end(7, 1);
+            threads.end(by(1, 7), 1);
         }
     }
 }

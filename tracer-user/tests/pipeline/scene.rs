@@ -261,7 +261,7 @@ impl Scene {
             turn: matches!(call.by.work, Work::Turn(_)),
             task: match call.by.work {
                 Work::Unknown => 0,
-                Work::Task(number) | Work::Turn(number) => number,
+                Work::Task(number) | Work::Goroutine(number) | Work::Turn(number) => number,
             },
             time_ns: now_ns,
             conn: at.id,
