@@ -40,8 +40,14 @@ pub const MAX_GOROUTINES: u32 = 65_536;
 /// Calls that were handed over and are not written yet, at a time.
 pub const MAX_ASKERS: u32 = 16_384;
 
-/// The number in `DataHeader::task` for a context at this address. Objects are aligned to 16 bytes (Objects/obmalloc.c), and no
-/// process has two contexts 64 GiB apart.
-pub const fn task_of(context: u64) -> u32 {
-    (context >> 4) as u32
+/// A context at this address, in a few bits. Objects are aligned to 16 bytes (Objects/obmalloc.c), and no process has two contexts
+/// 32 GiB apart.
+pub const fn place_of(context: u64) -> u32 {
+    (context >> 4) as u32 & !BY_PLACE
 }
+
+/// Set in `DataHeader::task` where nothing but the place of the context tells tasks apart, which another one may have later.
+pub const BY_PLACE: u32 = 1 << 31;
+
+/// Contexts that are remembered, at a time; the least recently used one makes room.
+pub const MAX_CONTEXTS: u32 = 65_536;

@@ -27,6 +27,8 @@ const PERSIST_CONN_DATA: u64 = 88;
 const NETFD_SYSFD: u64 = 16;
 /// No process has more descriptors (fs.nr_open's default): what is read as one may be something else.
 const MAX_FD: u32 = 1 << 20;
+/// Numbers of requests begin anew behind this.
+const MAX_REQUEST: u32 = u32::MAX >> 1;
 /// A call that no request is known to have caused.
 const NO_REQUEST: u32 = u32::MAX;
 /// How long a call may take from being handed over to being written, nanoseconds.
@@ -86,7 +88,7 @@ extern "C" fn current_request(tgid: u32) -> u32 {
 extern "C" fn goroutine_reads(tgid: u32, goroutine: u32) -> u32 {
     let Some(last) = LAST_REQUEST.get_ptr_mut(0) else { return 0 };
     // SAFETY: an array element is always valid.
-    let request = unsafe { crate::atomic::fetch_increment(last) + 1 } as u32;
+    let request = unsafe { crate::atomic::fetch_increment(last) + 1 } as u32 & MAX_REQUEST;
     let _ = GOROUTINES.insert(key(tgid, goroutine), request, u64::from(BPF_ANY));
     request
 }

@@ -10,6 +10,7 @@
 //! | `process_exec` | `sched:sched_process_exec` | 3.4 | the process must be described anew |
 //! | `process_fork` | `sched:sched_process_fork` | 2.6 | which thread started a process; with `tracer exec`, children are traced too |
 //! | `go_round_trip` | `net/http.(*persistConn).roundTrip` | | which goroutine makes a call |
+//! | `python_new_context` | `PyContext_CopyCurrent`, return | | which task started another one |
 //! | `go_new_goroutine` | in `runtime.newproc` | | which goroutine started another one |
 //!
 //! Nothing runs on a syscall that does not touch a socket: that is why the socket tracepoints are used and not the syscall ones.

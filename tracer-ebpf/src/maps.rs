@@ -7,10 +7,10 @@ use aya_ebpf::{
 use tracer_common::{
     drops::KernelDrop,
     limits::{MAX_ORIGINS, MAX_PROCESSES, MAX_TURNING_THREADS},
-    runtime::{Go, MAX_ASKERS, MAX_GOROUTINES, MAX_RUNTIMES, Python},
+    runtime::{Go, MAX_ASKERS, MAX_CONTEXTS, MAX_GOROUTINES, MAX_RUNTIMES, Python},
 };
 
-use crate::{conn::Conn, go::Asker, process::Origin, turn::Turn};
+use crate::{conn::Conn, go::Asker, process::Origin, task::Context, turn::Turn};
 
 /// One ring buffer of a CPU. The daemon creates them in the configured size; this one is the template.
 pub(crate) type Ring = RingBuf<u64, 4096>;
@@ -34,6 +34,14 @@ pub(crate) static ORIGINS: LruHashMap<u32, Origin, { MAX_ORIGINS as usize }> = L
 /// Thread group id -> where its runtime keeps the identity of tasks. Written by the daemon.
 #[btf_map]
 pub(crate) static RUNTIMES: LruHashMap<u32, Python, { MAX_RUNTIMES as usize }> = LruHashMap::new();
+
+/// Thread group id and place of a context -> the task that it was made for.
+#[btf_map]
+pub(crate) static CONTEXTS: LruHashMap<u64, Context, { MAX_CONTEXTS as usize }> = LruHashMap::new();
+
+/// One cell: the last number of a context.
+#[btf_map]
+pub(crate) static LAST_CONTEXT: Array<u64, 1> = Array::new();
 
 /// Thread group id -> what is known of the goroutines of a Go program. Written by the daemon.
 #[btf_map]

@@ -215,8 +215,7 @@ impl Agent {
             let told = match &mark {
                 Mark::LeftOut => kernel.mark_process(pid, process::EXCLUDED),
                 Mark::PromptLoop => kernel.mark_process(pid, process::PROMPT),
-                Mark::Tasks(python) => kernel.read_tasks(pid, *python),
-                Mark::Goroutines(program) => kernel.watch_goroutines(pid, program),
+                Mark::Runs(runtime) => kernel.watch(pid, runtime),
             };
             if let Err(error) = told {
                 tracing::debug!(pid, ?mark, %error, "the kernel side cannot be told of a process");

@@ -105,6 +105,7 @@ impl Pipeline {
                 let tgid = process.process.header.tgid;
                 self.marks.extend(self.stage.processes.describe(&process).map(|mark| (tgid, mark)));
             }
+            Event::Lineage(lineage) => self.stage.correlator.task_started(&lineage),
             Event::Exit(exit) => {
                 self.tracker.process_exit(exit.header.tgid, exit.header.time_ns, &mut self.stage);
                 self.stage.processes.exit(exit.header.tgid, exit.header.time_ns);

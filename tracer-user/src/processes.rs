@@ -3,13 +3,12 @@
 use std::{collections::HashMap, num::NonZeroUsize, path::PathBuf, sync::Arc};
 
 use foldhash::fast::RandomState;
-use tracer_common::runtime::Python;
 
 use crate::{
     config::{Config, EventLoops, Select, Verdict},
     identity::{Block, Directory, Host, KernelProcess, ProcessFacts},
     ingest::ProcessRecord,
-    runtimes::{self, GoProgram},
+    runtimes::{self, Runtime},
     spans::span::Resource,
 };
 
@@ -25,10 +24,8 @@ const GRACE_NS: u64 = 5_000_000_000;
 pub enum Mark {
     /// It is not traced.
     LeftOut,
-    /// It keeps its tasks here.
-    Tasks(Python),
-    /// It is this Go program.
-    Goroutines(Box<GoProgram>),
+    /// It runs this.
+    Runs(Runtime),
     /// Its event loop handles one event at a time.
     PromptLoop,
 }
@@ -79,9 +76,7 @@ impl Processes {
         if prompt {
             return Some(Mark::PromptLoop);
         }
-        let proc = self.proc.as_deref()?;
-        let go = || runtimes::find_go(proc, pid).map(|program| Mark::Goroutines(Box::new(program)));
-        runtimes::find_python(proc, pid).map(Mark::Tasks).or_else(go)
+        runtimes::find(self.proc.as_deref()?, pid).map(Mark::Runs)
     }
 
     /// Returns whether the process is left out.

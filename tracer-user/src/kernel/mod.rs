@@ -1,8 +1,8 @@
 //! The kernel side as the daemon sees it: offsets, the object, loading and attaching. Kernel-facing: `unsafe` is allowed here.
 
 pub mod btf;
-mod goroutines;
 pub mod loader;
 pub mod preflight;
+mod probes;
 pub mod programs;
 pub mod rings;

@@ -79,3 +79,11 @@ pub const NEW_GOROUTINE: ProgramSpec = ProgramSpec {
     need: Need::OnDemand,
     loss: "the calls of goroutines that a handler starts stand alone",
 };
+
+/// Which task started another one.
+pub const NEW_CONTEXT: ProgramSpec = ProgramSpec {
+    name: "python_new_context",
+    tracepoint: "PyContext_CopyCurrent",
+    need: Need::OnDemand,
+    loss: "the calls of tasks that a handler starts stand alone",
+};

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use foldhash::fast::RandomState;
-use tracer_common::event::Process;
+use tracer_common::event::{Lineage, Process};
 use tracer_protocols::context::TraceContext;
 
 use super::{
@@ -132,6 +132,11 @@ impl Correlator {
     /// A process is described: it may have been started for a request in hand.
     pub fn process_described(&mut self, process: &Process) {
         self.origins.described(process);
+    }
+
+    /// A task was started by another one.
+    pub fn task_started(&mut self, lineage: &Lineage) {
+        self.tasks.started(lineage);
     }
 
     /// A process ended.

@@ -7,24 +7,26 @@ mod build_info;
 mod functions;
 mod sites;
 
-use std::{fs::File, io, os::unix::fs::MetadataExt, path::Path};
+use std::{fs::File, path::Path};
 
 use object::{File as Elf, Object, ObjectSection, ReadCache, ReadRef};
 use tracer_common::runtime::Go;
 
 use self::functions::Functions;
+use super::FileId;
 
 /// A Go program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GoProgram {
     /// Where the runtime keeps what.
     pub layout: Go,
-    /// The file, by device and inode.
-    pub file: (u64, u64),
-    /// File offset of an instruction in `net/http.(*persistConn).roundTrip` at which the arguments are in their registers.
+    /// The file.
+    pub file: FileId,
+    /// File offset of an instruction in `net/http.(*persistConn).roundTrip` at which the arguments are in their registers; `None`
+    /// where the program lacks it.
     pub round_trip: Option<u64>,
     /// File offset of the call of `runtime.runqput` in `runtime.newproc`.
-    pub new_goroutine: Option<u64>,
+    pub new_goroutine: u64,
 }
 
 /// Offsets in `runtime.g` and `runtime.m` of a minor version, read from the debug information of 1.19.8, 1.21.13, 1.22.10, 1.23.9,
@@ -40,25 +42,24 @@ fn layout(minor: u32) -> Option<Go> {
 }
 
 /// The Go program that process `pid` runs; `None` if it runs none, or one that is not known.
-pub fn find(proc: &Path, pid: u32) -> Option<GoProgram> {
+pub(super) fn find(proc: &Path, pid: u32) -> Option<GoProgram> {
     if !cfg!(target_arch = "x86_64") {
         return None;
     }
     let file = File::open(proc.join(pid.to_string()).join("exe")).ok()?;
-    read(file).ok().flatten()
+    read(file)
 }
 
-fn read(file: File) -> io::Result<Option<GoProgram>> {
-    let metadata = file.metadata()?;
-    Ok(analyse(&ReadCache::new(file), (metadata.dev(), metadata.ino())))
+fn read(file: File) -> Option<GoProgram> {
+    let id = FileId::of(&file).ok()?;
+    analyse(&ReadCache::new(file), id)
 }
 
-fn analyse<'a>(bytes: impl ReadRef<'a>, file: (u64, u64)) -> Option<GoProgram> {
+fn analyse<'a>(bytes: impl ReadRef<'a>, file: FileId) -> Option<GoProgram> {
     let elf = Elf::parse(bytes).ok()?;
     let info = elf.section_by_name(".go.buildinfo")?.data().ok()?;
-    let minor = build_info::minor_version(info)?;
-    let layout = layout(minor)?;
-    let sites = Functions::of(&elf).map(|functions| sites::find(&elf, &functions)).unwrap_or_default();
+    let layout = layout(build_info::minor_version(info)?)?;
+    let sites = sites::find(&elf, &Functions::of(&elf)?)?;
     Some(GoProgram { layout, file, round_trip: sites.round_trip, new_goroutine: sites.new_goroutine })
 }
 
@@ -74,9 +75,9 @@ mod tests {
 
     #[test]
     fn files_that_are_no_go_program() {
-        assert_eq!(analyse(&b""[..], (0, 0)), None);
-        assert_eq!(analyse(&b"\x7fELF\x02\x01\x01"[..], (0, 0)), None);
+        assert_eq!(analyse(&b""[..], FileId(0, 0)), None);
+        assert_eq!(analyse(&b"\x7fELF\x02\x01\x01"[..], FileId(0, 0)), None);
         let own = File::open("/proc/self/exe").unwrap();
-        assert_eq!(read(own).unwrap(), None);
+        assert_eq!(read(own), None);
     }
 }

@@ -6,10 +6,10 @@ use object::{File as Elf, Object, ObjectSegment, ReadRef};
 use super::functions::Functions;
 
 /// File offsets of instructions.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Sites {
     pub(super) round_trip: Option<u64>,
-    pub(super) new_goroutine: Option<u64>,
+    pub(super) new_goroutine: u64,
 }
 
 /// How far into a function its look at the stack's bound is, bytes.
@@ -17,19 +17,24 @@ const PROLOGUE: usize = 32;
 /// The longest that `runtime.newproc.func1` may be, bytes.
 const MAX_FUNCTION: u64 = 4096;
 
-pub(super) fn find<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>, functions: &Functions) -> Sites {
+/// `None` where a function looks otherwise. A program that lacks `net/http`'s client writes its calls itself.
+pub(super) fn find<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>, functions: &Functions) -> Option<Sites> {
     let code = |name| {
         let (start, end) = functions.range(name)?;
         let (bytes, offset) = code_at(elf, start, end.min(start.checked_add(MAX_FUNCTION)?))?;
         Some((bytes, start, offset))
     };
-    let round_trip = code("net/http.(*persistConn).roundTrip")
-        .and_then(|(bytes, _, offset)| Some(offset + stack_check(bytes)? as u64));
-    let new_goroutine = code("runtime.newproc.func1").and_then(|(bytes, start, offset)| {
-        let (target, _) = functions.range("runtime.runqput")?;
-        Some(offset + call_of(bytes, start, target)? as u64)
-    });
-    Sites { round_trip, new_goroutine }
+    let round_trip = match functions.range("net/http.(*persistConn).roundTrip") {
+        Some(_) => {
+            let (bytes, _, offset) = code("net/http.(*persistConn).roundTrip")?;
+            Some(offset + stack_check(bytes)? as u64)
+        }
+        None => None,
+    };
+    let (bytes, start, offset) = code("runtime.newproc.func1")?;
+    let (runqput, _) = functions.range("runtime.runqput")?;
+    let new_goroutine = offset + call_of(bytes, start, runqput)? as u64;
+    Some(Sites { round_trip, new_goroutine })
 }
 
 /// The bytes in `[start, end)` and their place in the file.
