@@ -135,6 +135,18 @@ pub fn terminal_style(terminal: &impl IsTerminal) -> Style {
     Style { width, color, ..Style::default() }
 }
 
+/// Tells the kernel side of a process. One that has ended meanwhile is no matter.
+fn tell(kernel: &mut loader::Kernel, pid: u32, mark: &Mark) {
+    let told = match mark {
+        Mark::LeftOut => kernel.mark_process(pid, process::EXCLUDED),
+        Mark::PromptLoop => kernel.mark_process(pid, process::PROMPT),
+        Mark::Runs(runtime) => kernel.watch(pid, runtime),
+    };
+    if let Err(error) = told {
+        tracing::debug!(pid, ?mark, %error, "the kernel side cannot be told of a process");
+    }
+}
+
 impl Agent {
     /// Loads, connects and attaches everything. From its return on, traces are made.
     pub fn start(options: &Options) -> Result<Self, StartError> {
@@ -143,7 +155,7 @@ impl Agent {
         let settings = if options.export { otlp_settings(config, &options.environment)? } else { None };
         let exporting = settings.is_some();
         let control = options.socket.as_deref().map(Control::listen).transpose()?;
-        let kernel = load_kernel(config, options.only_selected)?;
+        let mut kernel = load_kernel(config, options.only_selected)?;
         if let Some(settings) = settings {
             tracing::info!(endpoint = ?settings.endpoint, protocol = ?settings.protocol, "traces are exported by OTLP");
             let stats = Arc::new(Stats::default());
@@ -159,6 +171,9 @@ impl Agent {
             }
         }
         let pipeline = live_pipeline(config);
+        for (pid, mark) in pipeline.running() {
+            tell(&mut kernel, pid, &mark);
+        }
         let capture = Capture::start(kernel)?;
         for state in &capture.kernel.programs {
             if let Some(reason) = &state.reason {
@@ -211,15 +226,7 @@ impl Agent {
         self.pipeline.advance(horizon_ns, WallClock::now(), |trace| output.trace(trace, now_ns));
         self.output.tick(now_ns);
         for (pid, mark) in self.pipeline.take_marks() {
-            let kernel = &mut self.capture.kernel;
-            let told = match &mark {
-                Mark::LeftOut => kernel.mark_process(pid, process::EXCLUDED),
-                Mark::PromptLoop => kernel.mark_process(pid, process::PROMPT),
-                Mark::Runs(runtime) => kernel.watch(pid, runtime),
-            };
-            if let Err(error) = told {
-                tracing::debug!(pid, ?mark, %error, "the kernel side cannot be told of a process");
-            }
+            tell(&mut self.capture.kernel, pid, &mark);
         }
     }
 

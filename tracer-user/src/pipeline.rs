@@ -144,6 +144,11 @@ impl Pipeline {
         self.stage.correlator.waiting_spans() > 0
     }
 
+    /// What the kernel side is to be told of the processes that run already.
+    pub fn running(&self) -> Vec<(u32, Mark)> {
+        self.stage.processes.running()
+    }
+
     /// What the kernel side is to be told of processes (by thread group id) that were described since the last call.
     pub fn take_marks(&mut self) -> Vec<(u32, Mark)> {
         std::mem::take(&mut self.marks)

@@ -1,6 +1,11 @@
 //! The traced processes: who they are and whether they are selected.
 
-use std::{collections::HashMap, num::NonZeroUsize, path::PathBuf, sync::Arc};
+use std::{
+    collections::HashMap,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use foldhash::fast::RandomState;
 
@@ -77,6 +82,25 @@ impl Processes {
             return Some(Mark::PromptLoop);
         }
         runtimes::find(self.proc.as_deref()?, pid).map(Mark::Runs)
+    }
+
+    /// What the kernel side has to know of the processes that run now (by process id), before they are heard of. Those that are
+    /// left out among them are not known yet.
+    pub fn running(&self) -> Vec<(u32, Mark)> {
+        let Some(proc) = self.proc.as_deref() else { return Vec::new() };
+        let entries = std::fs::read_dir(proc).into_iter().flatten().flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        pids.filter(|&pid| pid != std::process::id())
+            .filter_map(|pid| Some((pid, self.mark(proc, pid)?)))
+            .collect()
+    }
+
+    fn mark(&self, proc: &Path, pid: u32) -> Option<Mark> {
+        let exe = std::fs::read_link(proc.join(pid.to_string()).join("exe")).ok()?;
+        if self.event_loops.matches(exe.file_name()?.to_str()?) {
+            return Some(Mark::PromptLoop);
+        }
+        runtimes::find(proc, pid).map(Mark::Runs)
     }
 
     /// Returns whether the process is left out.

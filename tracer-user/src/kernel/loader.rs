@@ -182,7 +182,7 @@ impl Kernel {
     /// Attaches every loaded program. From here on events arrive.
     pub fn attach(&mut self) -> Result<(), LoadError> {
         for state in &mut self.programs {
-            if state.reason.is_some() {
+            if state.reason.is_some() || state.spec.need == Need::OnDemand {
                 continue;
             }
             let spec = state.spec;

@@ -114,7 +114,10 @@ pub(super) fn series(
         }
         Ok((requests, outcome))
     };
-    driver::run(place.front, &requests(runtime.kinds, 'w', 0, WARM_UP), WARM_UP_CONCURRENCY)?;
+    let warm_up = requests(runtime.kinds, 'w', 0, WARM_UP);
+    driver::run(place.front, &warm_up, WARM_UP_CONCURRENCY)?;
+    // Those made long after the answer, too: they are none of the next load.
+    back.take(calls(&warm_up))?;
     let mut before = Vec::new();
     for &concurrency in setting.concurrency {
         let (requests, outcome) = load('b', concurrency)?;
