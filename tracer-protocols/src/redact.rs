@@ -69,20 +69,21 @@ impl QueryValues<'_> {
 ///
 /// An item without `=` is shown, unless it looks like a token: then it is hidden whole.
 pub fn query(query: &str, values: QueryValues<'_>, out: &mut String) {
-    for item in query.split_inclusive(['&', ';']) {
-        let (item, separator) = match item.strip_suffix(['&', ';']) {
-            Some(bare) => item.split_at(bare.len()),
-            None => (item, ""),
-        };
-        match item.split_once('=') {
-            Some((key, value)) => {
-                out.push_str(key);
-                out.push('=');
+    let mut rest = query;
+    while !rest.is_empty() {
+        let end = rest.bytes().position(|byte| matches!(byte, b'&' | b';'));
+        let (item, behind) = rest.split_at(end.unwrap_or(rest.len()));
+        let (separator, behind) = behind.split_at(usize::from(end.is_some()));
+        match item.bytes().position(|byte| byte == b'=') {
+            Some(equals) => {
+                let (key, value) = (&item[..equals], &item[equals + 1..]);
+                out.push_str(&item[..=equals]);
                 out.push_str(if value.is_empty() || values.shows(key) { value } else { REDACTED });
             }
             None => out.push_str(if is_opaque(item) { REDACTED } else { item }),
         }
         out.push_str(separator);
+        rest = behind;
     }
 }
 

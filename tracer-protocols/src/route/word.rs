@@ -27,9 +27,9 @@ const OPAQUE: usize = 10;
 /// Letters without vowels among them, or nearly, that no language writes in one word.
 const UNSPEAKABLE: usize = 12;
 
-/// A word of lower-case letters, too short for anything but a name.
-pub(super) fn is_plain(word: &str) -> bool {
-    word.len() < OPAQUE && word.bytes().all(|b| b.is_ascii_lowercase())
+/// Too short to look random.
+pub(super) fn is_short(word: &str) -> bool {
+    word.len() < OPAQUE
 }
 
 /// Tells what `word` is: letters and digits only.

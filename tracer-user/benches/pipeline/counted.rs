@@ -41,7 +41,9 @@ pub(super) fn report() -> ExitCode {
     for shape in SHAPES {
         for encode in [false, true] {
             match count(shape, encode) {
-                Ok(instructions) => println!("{} {instructions:>6.0} instructions a span", title(shape, encode)),
+                Ok(instructions) => {
+                    println!("{} {instructions:>6.0} instructions a span", title(shape, encode))
+                }
                 Err(reason) => {
                     println!("{reason}");
                     return ExitCode::FAILURE;
@@ -57,13 +59,18 @@ fn count(shape: Shape, encode: bool) -> Result<f64, String> {
     let this = std::env::current_exe().map_err(|error| format!("This program cannot be found: {error}."))?;
     let mut valgrind = Command::new("valgrind");
     // Callgrind counts from the entry of a function to its return (callgrind manual, `--toggle-collect`).
-    valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--toggle-collect=*::counted::steady"]);
+    valgrind.args([
+        "--tool=callgrind",
+        "--callgrind-out-file=/dev/null",
+        "--toggle-collect=*::counted::steady",
+    ]);
     valgrind.arg(this).args([CHILD, &format!("{shape:?}")]).args(encode.then_some(ENCODE));
     let output = valgrind.output().map_err(|error| {
         format!("valgrind could not be started ({error}); install it to have instructions counted.")
     })?;
     let says = String::from_utf8_lossy(&output.stderr);
-    let collected = says.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse::<f64>().ok());
+    let collected =
+        says.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse::<f64>().ok());
     let spans = String::from_utf8_lossy(&output.stdout).trim().parse::<f64>().ok();
     match (collected, spans) {
         (Some(collected), Some(spans)) if spans > 0.0 => Ok(collected / spans),
