@@ -160,6 +160,7 @@ impl<'a> Fields<'a> {
 }
 
 /// The value of the field in `line`, trimmed, if its name is `name` (ASCII case ignored).
+#[expect(clippy::inline_always, reason = "where the name is a constant this is a comparison of a few words")]
 #[inline(always)]
 fn value_of<'a, const N: usize>(line: &'a [u8], name: &[u8; N]) -> Option<&'a [u8]> {
     let (start, rest) = line.split_first_chunk::<N>()?;
@@ -175,6 +176,7 @@ fn value_of<'a, const N: usize>(line: &'a [u8], name: &[u8; N]) -> Option<&'a [u
 }
 
 /// Compares without regard to ASCII case, eight bytes at a time.
+#[expect(clippy::inline_always, reason = "where the name is a constant this is a comparison of a few words")]
 #[inline(always)]
 fn is_same<const N: usize>(text: &[u8; N], known: &[u8; N]) -> bool {
     // The case of a letter is one bit.
@@ -184,6 +186,7 @@ fn is_same<const N: usize>(text: &[u8; N], known: &[u8; N]) -> bool {
 }
 
 /// The eight bytes at `at`, zeros behind the end.
+#[expect(clippy::inline_always, reason = "where the name is a constant this is a comparison of a few words")]
 #[inline(always)]
 fn word<const N: usize>(bytes: &[u8; N], at: usize) -> u64 {
     let mut word = [0; 8];

@@ -7,6 +7,9 @@ const FIXED64: u32 = 1;
 const LENGTH_DELIMITED: u32 = 2;
 const FIXED32: u32 = 5;
 
+/// Lengths below this take one byte.
+pub(super) const SHORT: usize = 0x80;
+
 /// Bytes that `value` takes as a base-128 varint: 1 to 10.
 pub(super) const fn varint_len(value: u64) -> usize {
     // Seven bits a byte; `| 1` because zero takes one byte too.
@@ -96,6 +99,13 @@ impl Writer {
     pub(super) fn header(&mut self, field: u32, len: usize) {
         self.tag(field, LENGTH_DELIMITED);
         self.varint(len as u64);
+    }
+
+    /// As two times [`Self::header`], with fields below 16 and lengths below [`SHORT`].
+    #[inline]
+    pub(super) fn short_headers(&mut self, [(outer, outer_len), (inner, inner_len)]: [(u32, usize); 2]) {
+        let tag = |field: u32| (field << 3 | LENGTH_DELIMITED) as u8;
+        self.bytes.extend_from_slice(&[tag(outer), outer_len as u8, tag(inner), inner_len as u8]);
     }
 
     /// A message field whose length is known only once it is written. Room for a length of `guess` bytes is kept
