@@ -35,6 +35,10 @@ pub(super) fn is_short(word: &str) -> bool {
 /// Tells what `word` is: letters and digits only.
 pub(super) fn classify(word: &str) -> Word {
     let bytes = word.as_bytes();
+    if is_short(word) && bytes.iter().all(u8::is_ascii_lowercase) {
+        // What most words are; all that follows would come to the same.
+        return Word::Name;
+    }
     let digits = bytes.iter().filter(|b| b.is_ascii_digit()).count();
     if digits == bytes.len() {
         return if digits == 0 { Word::Name } else { Word::Number };

@@ -245,31 +245,36 @@ fn attribute(out: &mut Writer, field: u32, key: &str, value: &Value) {
 #[inline]
 fn scalar_attribute(out: &mut Writer, field: u32, key: &str, kind: u32, scalar: u64) {
     let value_len = 1 + varint_len(scalar);
-    let len = key_len(key) + field_len(value_len);
+    // Two bytes of tag and length for each of key and value.
+    let len = key.len() + value_len + 4;
     if len < SHORT && !key.is_empty() {
         out.short_headers([(field, len), (field::key_value::KEY, key.len())]);
         out.raw(key.as_bytes());
     } else {
-        out.header(field, len);
+        out.header(field, key_len(key) + field_len(value_len));
         out.string(field::key_value::KEY, key);
     }
-    out.header(field::key_value::VALUE, value_len);
+    out.short_header(field::key_value::VALUE, value_len);
     out.integer(kind, scalar);
 }
 
 /// As [`attribute`], for text.
 #[inline]
 fn text_attribute(out: &mut Writer, field: u32, key: &str, text: &str) {
-    let value_len = field_len(text.len());
-    let len = key_len(key) + field_len(value_len);
+    // Two bytes of tag and length for each of key, value and text.
+    let len = key.len() + text.len() + 6;
     if len < SHORT && !key.is_empty() {
         out.short_headers([(field, len), (field::key_value::KEY, key.len())]);
         out.raw(key.as_bytes());
-        out.short_headers([(field::key_value::VALUE, value_len), (field::any_value::STRING, text.len())]);
+        out.short_headers([
+            (field::key_value::VALUE, text.len() + 2),
+            (field::any_value::STRING, text.len()),
+        ]);
         out.raw(text.as_bytes());
         return;
     }
-    out.header(field, len);
+    let value_len = field_len(text.len());
+    out.header(field, key_len(key) + field_len(value_len));
     out.string(field::key_value::KEY, key);
     out.header(field::key_value::VALUE, value_len);
     out.bytes(field::any_value::STRING, text.as_bytes());

@@ -21,6 +21,11 @@ pub(super) const fn field_len(contents: usize) -> usize {
     1 + varint_len(contents as u64) + contents
 }
 
+/// The tag of a length-delimited field whose number is below 16.
+const fn short_tag(field: u32) -> u8 {
+    (field << 3 | LENGTH_DELIMITED) as u8
+}
+
 /// Appends protobuf fields to a buffer.
 pub(super) struct Writer {
     bytes: Vec<u8>,
@@ -58,7 +63,14 @@ impl Writer {
     #[inline]
     pub(super) fn integer(&mut self, field: u32, value: u64) {
         self.tag(field, VARINT);
-        self.varint(value);
+        // Ports, status codes and most sizes: known lengths need one look at the buffer's.
+        let low = |shift: u32| (value >> shift) as u8;
+        match value {
+            0..0x80 => self.bytes.push(low(0)),
+            0x80..0x4000 => self.bytes.extend_from_slice(&[low(0) | 0x80, low(7)]),
+            0x4000..0x20_0000 => self.bytes.extend_from_slice(&[low(0) | 0x80, low(7) | 0x80, low(14)]),
+            _ => self.varint(value),
+        }
     }
 
     /// Nothing where the value is zero: the default of proto3.
@@ -101,11 +113,16 @@ impl Writer {
         self.varint(len as u64);
     }
 
-    /// As two times [`Self::header`], with fields below 16 and lengths below [`SHORT`].
+    /// As [`Self::header`], with a field below 16 and a length below [`SHORT`].
+    #[inline]
+    pub(super) fn short_header(&mut self, field: u32, len: usize) {
+        self.bytes.extend_from_slice(&[short_tag(field), len as u8]);
+    }
+
+    /// Two of [`Self::short_header`], at once.
     #[inline]
     pub(super) fn short_headers(&mut self, [(outer, outer_len), (inner, inner_len)]: [(u32, usize); 2]) {
-        let tag = |field: u32| (field << 3 | LENGTH_DELIMITED) as u8;
-        self.bytes.extend_from_slice(&[tag(outer), outer_len as u8, tag(inner), inner_len as u8]);
+        self.bytes.extend_from_slice(&[short_tag(outer), outer_len as u8, short_tag(inner), inner_len as u8]);
     }
 
     /// A message field whose length is known only once it is written. Room for a length of `guess` bytes is kept
