@@ -16,6 +16,7 @@ pub mod kernel;
 pub mod pipeline;
 pub mod processes;
 pub mod runtimes;
+pub mod sampling;
 pub mod spans;
 pub mod telemetry;
 pub mod traces;

@@ -1,7 +1,7 @@
-//! Stages 2 to 6 in one place: records in, finished traces out. No kernel, no clock, no I/O but what `Processes` reads of /proc.
+//! Stages 2 to 7 in one place: records in, finished traces out. No kernel, no clock, no I/O but what `Processes` reads of /proc.
 //!
 //! ```text
-//! record -> decode -> connections -> http1 -> [Stage: selection, correlation, rendering] -> trace
+//! record -> decode -> connections -> http1 -> [Stage: selection, correlation, rendering] -> sampler -> trace
 //! ```
 
 use tracer_common::runtime::Python;
@@ -13,6 +13,7 @@ use crate::{
     connections::{self, Ends, Tracker},
     ingest::{Event, decode},
     processes::Processes,
+    sampling::{Counts, Sampler},
     spans::{
         exchange::{Exchange, ExchangeSink},
         render::Renderer,
@@ -30,6 +31,7 @@ const SWEEP_NS: u64 = 1_000_000_000;
 pub struct Pipeline {
     tracker: Tracker,
     stage: Stage,
+    sampler: Sampler,
     max_request_age_ns: u64,
     swept_ns: u64,
     /// Processes that the selection rules leave out, for the kernel side to be told.
@@ -66,6 +68,8 @@ pub struct Census {
     pub connections: usize,
     /// Processes at hand.
     pub processes: usize,
+    /// What was kept and dropped by sampling, and why.
+    pub sampling: Counts,
 }
 
 impl Pipeline {
@@ -83,6 +87,7 @@ impl Pipeline {
                 clock,
                 finished: 0,
             },
+            sampler: Sampler::new(&config.sampling),
             max_request_age_ns: config.http.max_request_age.as_nanos() as u64,
             swept_ns: 0,
             excluded: Vec::new(),
@@ -124,15 +129,15 @@ impl Pipeline {
     /// Hands out finished traces. Every record up to `now_ns` (CLOCK_MONOTONIC) was taken; `clock` is today's mapping.
     pub fn advance(&mut self, now_ns: u64, clock: WallClock, mut out: impl FnMut(Vec<Span>)) {
         self.tracker.bury(now_ns, &mut self.stage);
-        let Stage { correlator, ids, .. } = &mut self.stage;
-        correlator.flush(now_ns, ids, &mut out);
+        let Self { stage: Stage { correlator, ids, .. }, sampler, .. } = self;
+        correlator.flush(now_ns, ids, |trace| sampler.take(trace, now_ns, &mut out));
         if now_ns >= self.swept_ns + SWEEP_NS {
             self.swept_ns = now_ns;
             self.stage.clock = clock;
             let before_ns = now_ns.saturating_sub(self.max_request_age_ns);
             self.tracker.expire(before_ns, now_ns, &mut self.stage);
-            let Stage { correlator, ids, .. } = &mut self.stage;
-            correlator.sweep(now_ns, ids, &mut out);
+            let Self { stage: Stage { correlator, ids, .. }, sampler, .. } = self;
+            correlator.sweep(now_ns, ids, |trace| sampler.take(trace, now_ns, &mut out));
             self.stage.processes.sweep(now_ns);
         }
     }
@@ -142,8 +147,8 @@ impl Pipeline {
     /// Requests in flight are not reported: nothing is known of their end. Those of connections that are gone have ended.
     pub fn finish(&mut self, mut out: impl FnMut(Vec<Span>)) {
         self.tracker.bury(u64::MAX, &mut self.stage);
-        let Stage { correlator, ids, .. } = &mut self.stage;
-        correlator.finish(ids, &mut out);
+        let Self { stage: Stage { correlator, ids, .. }, sampler, .. } = self;
+        correlator.finish(ids, |trace| sampler.take(trace, u64::MAX, &mut out));
     }
 
     /// Whether finished spans wait for their trace.
@@ -170,6 +175,7 @@ impl Pipeline {
             open_requests: self.stage.correlator.open_count(),
             connections: self.tracker.len(),
             processes: self.stage.processes.len(),
+            sampling: self.sampler.counts().clone(),
         }
     }
 }

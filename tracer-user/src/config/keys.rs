@@ -13,6 +13,8 @@ pub enum Kind {
     List,
     /// A whole number.
     Integer,
+    /// A number.
+    Number,
     /// `true` or `false`.
     Bool,
     /// Text, durations included.
@@ -42,6 +44,8 @@ const fn key(path: &'static str, kind: Kind, env: &'static str, expects: &'stati
 const RULES: &str = "a list of rules such as { exe = \"/usr/bin/py*\", port = 8080 } with at least one of the fields \
                      exe, command, port, pid, container, service";
 const BOOL: &str = "true or false";
+const SAMPLER: &str = "\"always_on\", \"always_off\", \"traceidratio\" or \"adaptive\", each also with \"parentbased_\" in front";
+const RATE: &str = "a number from 0 (no limit) to 1000000";
 const FILE: &str = "the path of a PEM file in quotes";
 
 /// All keys, in the order of the example file.
@@ -113,6 +117,33 @@ pub const KEYS: &[Key] = &[
         Kind::List,
         "TRACER_CONTEXT_BAGGAGE_KEYS",
         "a list of up to 64 different names in quotes",
+    ),
+    key("sampling.sampler", Kind::Text, "OTEL_TRACES_SAMPLER", SAMPLER),
+    key(
+        "sampling.argument",
+        Kind::Text,
+        "OTEL_TRACES_SAMPLER_ARG",
+        "a number: the share of traces for traceidratio, traces a second of each operation for adaptive",
+    ),
+    key("sampling.traces_per_second", Kind::Number, "TRACER_SAMPLING_TRACES_PER_SECOND", RATE),
+    key(
+        "sampling.rules",
+        Kind::Table,
+        "",
+        "a list of up to 256 tables such as { service = \"shop*\", route = \"/health\", sampler = \"traceidratio\", \
+         argument = 0.01, traces_per_second = 5 }, of which only sampler must be there",
+    ),
+    key(
+        "sampling.force_header",
+        Kind::Text,
+        "TRACER_SAMPLING_FORCE_HEADER",
+        "the name of a header in quotes, without the colon",
+    ),
+    key(
+        "sampling.force_attributes",
+        Kind::Table,
+        "",
+        "a list of up to 64 tables such as { key = \"baggage.debug\", value = \"1\" }, of which value may be left out",
     ),
     key(
         "export.otlp.endpoint",

@@ -15,6 +15,9 @@ pub mod keys;
 mod otlp;
 mod overlay;
 mod pattern;
+mod sampling;
+#[cfg(test)]
+mod sampling_tests;
 mod sections;
 mod select;
 #[cfg(test)]
@@ -34,6 +37,7 @@ pub use self::{
     flags::Flags,
     otlp::Otlp,
     pattern::{PathPattern, PatternError, PortRange, TextPattern},
+    sampling::{Choice, ForceAttribute, Root, Sampling, SamplingRule},
     sections::{Capture, Export, Http, Level, Log, Print, ResourceSection, Routes},
     select::{PortFilter, Rule, Select, SkipReason, Verdict},
 };
@@ -57,6 +61,8 @@ pub struct Config {
     pub http: Http,
     /// Which headers say where a request comes from.
     pub context: Context,
+    /// Which traces are kept.
+    pub sampling: Sampling,
     /// Where spans go.
     pub export: Export,
     /// What is known of every process.

@@ -111,6 +111,8 @@ fn a_good_file_is_read_whole() {
     assert_eq!(routes("mail"), ["/health"]);
     assert_ne!(config.context.formats, Context::default().formats);
     assert_eq!((config.context.custom.len(), config.context.baggage_keys.len()), (1, 2));
+    assert_ne!(config.sampling.choice(), Sampling::default().choice());
+    assert_eq!((config.sampling.rules.len(), config.sampling.force_attributes.len()), (1, 1));
     assert_eq!(config.export.batch_spans, 64);
     assert_eq!(config.export.batch_delay.as_millis(), 1000);
     assert_eq!(config.export.queue_bytes, 1 << 20);
@@ -181,7 +183,7 @@ fn keys_that_do_not_exist() {
         ("[log]\nxyz = 1", "tracer.toml:2:1: there is no key `log.xyz`. The keys of [log] are level."),
         (
             "qqq = 1",
-            "tracer.toml:1:1: there is no key `qqq`. The sections are select, capture, http, context, export, resource, log.",
+            "tracer.toml:1:1: there is no key `qqq`. The sections are select, capture, http, context, sampling, export, resource, log.",
         ),
         (
             "[select]\ninclude = [{ exe = 'a', prot = 1 }]",

@@ -1,0 +1,84 @@
+//! Stage 7: which traces are kept. Pure: decisions are functions of the trace, the configuration and a passed-in time.
+//!
+//! A trace that comes in parts is decided on once: its further parts follow.
+
+mod adaptive;
+mod bucket;
+mod decision;
+mod entry;
+mod head;
+#[cfg(test)]
+mod head_tests;
+mod recent;
+mod threshold;
+mod trace_state;
+
+pub use decision::{Counted, Counts, Decision, Reason};
+pub use entry::Entry;
+pub use head::{FORCED_KEY, Head};
+pub use threshold::{Randomness, Threshold};
+
+use self::recent::Recent;
+use crate::{config::Sampling, spans::span::Span};
+
+/// Stage 7.
+#[derive(Debug)]
+pub struct Sampler {
+    head: Head,
+    recent: Recent,
+    counts: Counts,
+}
+
+impl Sampler {
+    /// What a configuration asks for.
+    pub fn new(config: &Sampling) -> Self {
+        Self { head: Head::new(config), recent: Recent::default(), counts: Counts::new(Vec::new()) }
+    }
+
+    /// Takes a finished trace or a part of one, and hands it on if it is kept.
+    pub fn take(&mut self, trace: Vec<Span>, now_ns: u64, out: &mut impl FnMut(Vec<Span>)) {
+        if self.head.keeps_all() {
+            let all = Decision { keep: true, reason: Reason::AlwaysOn, threshold: Some(Threshold::ALWAYS) };
+            self.settle(trace, all, true, out);
+            return;
+        }
+        let Some(id) = trace.first().map(|span| span.trace_id) else { return };
+        if let Some(decision) = self.recent.get(&id) {
+            self.settle(trace, decision, false, out);
+            return;
+        }
+        let decision = self.head.decide(&trace, now_ns);
+        self.recent.put(id, decision);
+        self.settle(trace, decision, true, out);
+    }
+
+    /// What was kept and dropped so far, and why.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    fn settle(
+        &mut self,
+        mut trace: Vec<Span>,
+        decision: Decision,
+        first: bool,
+        out: &mut impl FnMut(Vec<Span>),
+    ) {
+        self.counts.add(decision, trace.len(), first);
+        if decision.keep {
+            for span in &mut trace {
+                mark(span, decision.threshold);
+            }
+            out(trace);
+        }
+    }
+}
+
+/// Makes `tracestate` say what a kept span stands for. Nothing is written where it stands for itself alone or where nobody knows.
+fn mark(span: &mut Span, threshold: Option<Threshold>) {
+    let threshold = threshold.filter(|&threshold| threshold != Threshold::ALWAYS);
+    let said = span.trace_state.as_deref().and_then(|list| trace_state::read(list).threshold);
+    if said != threshold {
+        span.trace_state = trace_state::with_threshold(span.trace_state.as_deref(), threshold);
+    }
+}
