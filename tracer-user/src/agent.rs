@@ -30,7 +30,7 @@ use crate::{
     telemetry::{
         drops::Drop as DropKind,
         own,
-        status::{DropCount, Export, Program, Snapshot, Spans},
+        status::{DropCount, Export, Program, Sampled, Snapshot, Spans},
     },
     traces::ids::Ids,
 };
@@ -261,6 +261,13 @@ impl Agent {
                 drops.push(drop_count("export", reason.name(), otlp.dropped(reason), false));
             }
         }
+        let sampling = census.sampling.iter().map(|counted| Sampled {
+            reason: counted.reason.into(),
+            policy: counted.policy,
+            kept: counted.kept,
+            traces: counted.traces,
+            spans: counted.spans,
+        });
         Snapshot {
             version: VERSION.into(),
             pid: std::process::id(),
@@ -272,6 +279,7 @@ impl Agent {
                 waiting: census.waiting_spans,
                 exported: otlp.as_ref().map_or(0, |otlp| otlp.exported_spans),
             },
+            sampling: sampling.collect(),
             export: otlp.map(|otlp| Export {
                 queued_batches: otlp.queued_batches,
                 queued_bytes: otlp.queued_bytes,

@@ -45,6 +45,7 @@ pub struct Pipeline {
 struct Stage {
     processes: Processes,
     extractor: Extractor,
+    force_header: Option<String>,
     correlator: Correlator,
     renderer: Renderer,
     ids: Ids,
@@ -80,6 +81,7 @@ impl Pipeline {
             stage: Stage {
                 processes,
                 extractor: config.context.extractor(),
+                force_header: Some(config.sampling.force_header.clone()).filter(|name| !name.is_empty()),
                 correlator: Correlator::new(traces::Limits::default()),
                 renderer: Renderer::new(&config.http, &config.context.baggage_keys),
                 ids,
@@ -187,6 +189,10 @@ impl ExchangeSink for Stage {
 
     fn extractor(&self) -> &Extractor {
         &self.extractor
+    }
+
+    fn force_header(&self) -> Option<&str> {
+        self.force_header.as_deref()
     }
 
     fn drops(&mut self) -> &mut Drops {

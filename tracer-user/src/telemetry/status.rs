@@ -17,6 +17,8 @@ pub struct Snapshot {
     pub drops: Vec<DropCount>,
     /// Spans by what became of them.
     pub spans: Spans,
+    /// What sampling kept and dropped, and why.
+    pub sampling: Vec<Sampled>,
     /// The OTLP exporter, where there is one.
     pub export: Option<Export>,
     /// Records taken from the kernel side.
@@ -72,6 +74,21 @@ pub struct Spans {
     pub waiting: usize,
     /// Accepted by the backend.
     pub exported: u64,
+}
+
+/// What sampling did for one reason.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Sampled {
+    /// The reason; for a policy its name.
+    pub reason: String,
+    /// Whether a policy of the configuration is the reason.
+    pub policy: bool,
+    /// Whether these were kept.
+    pub kept: bool,
+    /// Traces that were decided on.
+    pub traces: u64,
+    /// Spans in them.
+    pub spans: u64,
 }
 
 /// The OTLP exporter.
@@ -136,6 +153,14 @@ impl Snapshot {
                 let _ = writeln!(text, "  last error: {error}");
             }
         }
+        if self.sampling.iter().any(|sampled| sampled.reason != "always_on") {
+            let _ = writeln!(text, "\nSampling:");
+            for Sampled { reason, policy, kept, traces, spans } in &self.sampling {
+                let verb = if *kept { "kept" } else { "dropped" };
+                let kind = if *policy { "policy " } else { "" };
+                let _ = writeln!(text, "  {verb:<8} {traces:>10} traces, {spans:>10} spans  {kind}{reason}");
+            }
+        }
         let _ = writeln!(text, "\nKernel programs:");
         for program in &self.programs {
             match &program.reason {
@@ -174,6 +199,16 @@ impl Snapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sampling_is_shown_where_there_is_any() {
+        let sampled = |reason: &str, kept| Sampled { reason: reason.into(), policy: false, kept, traces: 3, spans: 5 };
+        let mut snapshot = Snapshot { sampling: vec![sampled("always_on", true)], ..Snapshot::default() };
+        assert!(!snapshot.to_text().contains("Sampling"));
+        snapshot.sampling = vec![sampled("ratio", true), sampled("ratio", false)];
+        let text = snapshot.to_text();
+        assert!(text.contains("kept") && text.contains("dropped") && text.contains("5 spans  ratio"), "{text}");
+    }
 
     #[test]
     fn losses_are_shown_and_design_is_not_called_loss() {
