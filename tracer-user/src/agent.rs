@@ -30,7 +30,7 @@ use crate::{
     telemetry::{
         drops::Drop as DropKind,
         own,
-        status::{DropCount, Export, Program, Sampled, Snapshot, Spans},
+        status::{DropCount, Export, Program, Sampled, Sampling, Snapshot, Spans},
     },
     traces::ids::Ids,
 };
@@ -261,7 +261,7 @@ impl Agent {
                 drops.push(drop_count("export", reason.name(), otlp.dropped(reason), false));
             }
         }
-        let sampling = census.sampling.iter().map(|counted| Sampled {
+        let decisions = census.sampling.iter().map(|counted| Sampled {
             reason: counted.reason.into(),
             policy: counted.policy,
             kept: counted.kept,
@@ -279,7 +279,12 @@ impl Agent {
                 waiting: census.waiting_spans,
                 exported: otlp.as_ref().map_or(0, |otlp| otlp.exported_spans),
             },
-            sampling: sampling.collect(),
+            sampling: Sampling {
+                decisions: decisions.collect(),
+                decided_early: census.decided_early,
+                waiting_traces: census.waiting_traces,
+                waiting_bytes: census.waiting_bytes,
+            },
             export: otlp.map(|otlp| Export {
                 queued_batches: otlp.queued_batches,
                 queued_bytes: otlp.queued_bytes,

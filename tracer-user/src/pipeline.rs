@@ -71,6 +71,12 @@ pub struct Census {
     pub processes: usize,
     /// What was kept and dropped by sampling, and why.
     pub sampling: Counts,
+    /// Traces that sampling decided on before all of their parts had the time to come.
+    pub decided_early: u64,
+    /// Traces that wait for the policies of sampling.
+    pub waiting_traces: usize,
+    /// Memory that these take, bytes.
+    pub waiting_bytes: usize,
 }
 
 impl Pipeline {
@@ -142,6 +148,7 @@ impl Pipeline {
             correlator.sweep(now_ns, ids, |trace| sampler.take(trace, now_ns, &mut out));
             self.stage.processes.sweep(now_ns);
         }
+        self.sampler.flush(now_ns, &mut out);
     }
 
     /// Ends everything that is open and hands out all that is left: the daemon stops.
@@ -149,8 +156,9 @@ impl Pipeline {
     /// Requests in flight are not reported: nothing is known of their end. Those of connections that are gone have ended.
     pub fn finish(&mut self, mut out: impl FnMut(Vec<Span>)) {
         self.tracker.bury(u64::MAX, &mut self.stage);
-        let Self { stage: Stage { correlator, ids, .. }, sampler, .. } = self;
-        correlator.finish(ids, |trace| sampler.take(trace, u64::MAX, &mut out));
+        let Self { stage: Stage { correlator, ids, .. }, sampler, swept_ns, .. } = self;
+        correlator.finish(ids, |trace| sampler.take(trace, *swept_ns, &mut out));
+        sampler.finish(*swept_ns, &mut out);
     }
 
     /// Whether finished spans wait for their trace.
@@ -170,6 +178,7 @@ impl Pipeline {
 
     /// The state in numbers.
     pub fn census(&self) -> Census {
+        let (waiting_traces, waiting_bytes) = self.sampler.waiting();
         Census {
             drops: self.stage.drops.clone(),
             finished_spans: self.stage.finished,
@@ -178,6 +187,9 @@ impl Pipeline {
             connections: self.tracker.len(),
             processes: self.stage.processes.len(),
             sampling: self.sampler.counts().clone(),
+            decided_early: self.sampler.decided_early(),
+            waiting_traces,
+            waiting_bytes,
         }
     }
 }

@@ -146,6 +146,25 @@ pub const KEYS: &[Key] = &[
         "a list of up to 64 tables such as { key = \"baggage.debug\", value = \"1\" }, of which value may be left out",
     ),
     key(
+        "sampling.tail.decision_wait",
+        Kind::Text,
+        "TRACER_SAMPLING_TAIL_DECISION_WAIT",
+        "a duration in quotes from \"0s\" to \"10m\", such as \"5s\"",
+    ),
+    key(
+        "sampling.tail.max_bytes",
+        Kind::Integer,
+        "TRACER_SAMPLING_TAIL_MAX_BYTES",
+        "a number of bytes from 65536 to 17179869184",
+    ),
+    key(
+        "sampling.tail.policies",
+        Kind::Table,
+        "",
+        "a list of up to 128 policies such as { name = \"errors\", type = \"status_code\", status_code = { status_codes = \
+         [\"ERROR\"] } }: docs/sampling.md has all types",
+    ),
+    key(
         "export.otlp.endpoint",
         Kind::Text,
         "OTEL_EXPORTER_OTLP_ENDPOINT",

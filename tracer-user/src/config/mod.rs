@@ -22,6 +22,7 @@ mod sections;
 mod select;
 #[cfg(test)]
 mod select_tests;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod validate;
@@ -40,6 +41,7 @@ pub use self::{
     sampling::{Choice, ForceAttribute, Root, Sampling, SamplingRule},
     sections::{Capture, Export, Http, Level, Log, Print, ResourceSection, Routes},
     select::{PortFilter, Rule, Select, SkipReason, Verdict},
+    tail::{Code, Composite, LearnedLatency, Policy, PolicyKind, Rare, Tail},
 };
 use self::{file::Document, overlay::Settings};
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::pattern::TextPattern;
+use super::{pattern::TextPattern, tail::Tail};
 
 /// `[sampling]`: which traces are kept.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -20,6 +20,8 @@ pub struct Sampling {
     pub force_header: String,
     /// Attributes of a span that ask for its trace to be kept.
     pub force_attributes: Vec<ForceAttribute>,
+    /// Policies over whole traces.
+    pub tail: Tail,
 }
 
 /// The sampler of some services and routes.

@@ -94,3 +94,63 @@ fn wrong_numbers_are_named() {
     let header = refused("[sampling]\nforce_header = 'x force'");
     assert!(header.contains("`sampling.force_header` cannot be 'x force'"), "{header}");
 }
+
+// === policies ===
+
+fn policy(text: &str) -> Result<Vec<Policy>, ConfigError> {
+    read(&format!("[sampling.tail]\npolicies = [{text}]"), &[]).map(|sampling| sampling.tail.policies)
+}
+
+#[test]
+fn policies_are_written_as_the_collector_writes_them() {
+    let policies = read(
+        "[[sampling.tail.policies]]\nname = 'slow'\ntype = 'latency'\nlatency.threshold_ms = 500\n\
+         [[sampling.tail.policies]]\nname = 'both'\ntype = 'and'\n\
+         [[sampling.tail.policies.and.and_sub_policy]]\nname = 'all'\ntype = 'always_sample'",
+        &[],
+    )
+    .expect("good")
+    .tail
+    .policies;
+    assert_eq!(policies[0].name, "slow");
+    assert!(matches!(&policies[0].kind, PolicyKind::Latency(latency) if latency.threshold_ms == 500));
+    assert!(matches!(&policies[1].kind, PolicyKind::And(both) if both[0].kind == PolicyKind::AlwaysSample));
+    let learned = policy("{ name = 'l', type = 'learned_latency' }").expect("settings may be left out");
+    assert_eq!(learned[0].kind, PolicyKind::LearnedLatency(LearnedLatency { quantile: 0.99, min_traces: 100 }));
+}
+
+#[test]
+fn wrong_policies_are_named() {
+    let cases = [
+        ("{ name = 'p', type = 'latency' }", "the policy \"p\" of type latency has no table `latency`."),
+        ("{ name = 'p', type = 'lateness' }", "the policy \"p\" has the type \"lateness\", which is none."),
+        (
+            "{ name = 'p', type = 'probabilistic', probabilistic = { sampling_percentage = 101 } }",
+            "the policy \"p\" needs a sampling_percentage from 0 to 100.",
+        ),
+        ("{ name = 'p', type = 'and', and = { and_sub_policy = [] } }", "the policy \"p\" is made of no policies."),
+        (
+            "{ name = 'p', type = 'and', and = { and_sub_policy = [{ name = 'd', type = 'drop', drop = { drop_sub_policy = \
+             [{ name = 'a', type = 'always_sample' }] } }] } }",
+            "the policy \"p\" has a drop policy inside: these stand at the top.",
+        ),
+        (
+            "{ name = 'p', type = 'composite', composite = { max_total_spans_per_second = 1, policy_order = ['a'], \
+             composite_sub_policy = [{ name = 'b', type = 'always_sample' }] } }",
+            "the policy \"p\" names a policy that is not in its composite_sub_policy.",
+        ),
+        (
+            "{ name = 'p', type = 'string_attribute', string_attribute = { key = 'k', values = ['('], \
+             enabled_regex_matching = true } }",
+            "a regular expression is wrong: error: unclosed group.",
+        ),
+        ("{ name = 'p', type = 'always_sample', hash_salt = 'x' }", "unknown field `hash_salt`, expected one of"),
+    ];
+    for (text, expected) in cases {
+        let message = policy(text).expect_err(text).to_string();
+        assert!(message.contains("`sampling.tail.policies"), "{message}");
+        assert!(message.contains(expected), "{message}");
+    }
+    assert!(refused("[sampling.tail]\ndecision_wait = '11m'").contains("from \"0s\" to \"10m\""));
+    assert!(refused("[sampling.tail]\nmax_bytes = 1").contains("from 65536"));
+}

@@ -113,6 +113,8 @@ fn a_good_file_is_read_whole() {
     assert_eq!((config.context.custom.len(), config.context.baggage_keys.len()), (1, 2));
     assert_ne!(config.sampling.choice(), Sampling::default().choice());
     assert_eq!((config.sampling.rules.len(), config.sampling.force_attributes.len()), (1, 1));
+    assert_eq!((config.sampling.tail.decision_wait.as_secs(), config.sampling.tail.max_bytes), (0, 65536));
+    assert_eq!(config.sampling.tail.policies[0].name, "errors");
     assert_eq!(config.export.batch_spans, 64);
     assert_eq!(config.export.batch_delay.as_millis(), 1000);
     assert_eq!(config.export.queue_bytes, 1 << 20);

@@ -66,6 +66,7 @@ fn numbers(config: &Config) -> Option<Problem> {
         // At least the largest page that Linux has (64 KiB on arm64), so that a power of two is always whole pages.
         ("capture.ring_bytes", ring, 64 * KIB..=KIB * KIB * KIB),
         ("http.max_routes_per_service", u64::from(http.max_routes_per_service), 1..=100_000),
+        ("sampling.tail.max_bytes", config.sampling.tail.max_bytes, 64 * KIB..=16 * KIB * KIB * KIB),
         ("export.batch_spans", u64::from(export.batch_spans), 1..=65_536),
         ("export.queue_bytes", export.queue_bytes, 64 * KIB..=16 * KIB * KIB * KIB),
     ];
@@ -86,6 +87,7 @@ fn durations(config: &Config) -> Option<Problem> {
     let millisecond = Duration::from_millis(1);
     let ranges = [
         ("http.max_request_age", config.http.max_request_age, Duration::from_secs(1)..=24 * HOUR),
+        ("sampling.tail.decision_wait", config.sampling.tail.decision_wait, Duration::ZERO..=Duration::from_mins(10)),
         ("export.otlp.timeout", config.export.otlp.timeout, millisecond..=HOUR),
         ("export.batch_delay", config.export.batch_delay, millisecond..=Duration::from_mins(1)),
     ];
@@ -124,6 +126,7 @@ fn sampling(config: &Config) -> Option<Problem> {
     let many = [
         ("sampling.rules", sampling.rules.len(), 256),
         ("sampling.force_attributes", sampling.force_attributes.len(), 64),
+        ("sampling.tail.policies", sampling.tail.policies.len(), 128),
     ];
     if let Some((key, len, _)) = many.into_iter().find(|(_, len, most)| len > most) {
         return Some(problem(key.to_owned(), format!("{len} tables"), ""));

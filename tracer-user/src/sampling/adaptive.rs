@@ -4,31 +4,22 @@
 //! operation that is new or rare is below its target and kept whole. The threshold moves, no coin is thrown: hosts with like
 //! traffic keep the same traces, and adjusted counts stay right.
 
-use std::{collections::HashMap, sync::Arc};
-
-use foldhash::fast::RandomState;
-
-use super::threshold::Threshold;
+use super::{operations::Operations, threshold::Threshold};
+use crate::spans::span::Span;
 
 /// Over which rates are counted, nanoseconds.
 const WINDOW_NS: u64 = 1_000_000_000;
 /// How much of the rate known before a new window counts: its weight falls to a third within some ten seconds.
 const MEMORY: f64 = 0.9;
-/// Operations that are followed one by one; the others share one rate.
-const MAX_OPERATIONS: usize = 4096;
 /// An operation that was not seen for that long is forgotten when there is no room, nanoseconds.
 const FORGOTTEN_NS: u64 = 600_000_000_000;
-
-/// Service and name of the span that was asked.
-type Operation = (Arc<str>, Arc<str>);
 
 /// The rates of all operations.
 #[derive(Debug)]
 pub(super) struct Adaptive {
     /// Traces a second.
     target: f64,
-    rates: HashMap<Operation, Rate, RandomState>,
-    others: Rate,
+    rates: Operations<Rate>,
 }
 
 #[derive(Debug, Default)]
@@ -42,22 +33,13 @@ struct Rate {
 impl Adaptive {
     /// Steers each operation to `target` traces a second.
     pub(super) fn new(target: f64) -> Self {
-        Self { target, rates: HashMap::default(), others: Rate::default() }
+        Self { target, rates: Operations::default() }
     }
 
-    /// The threshold for one more trace of an operation.
-    pub(super) fn threshold(&mut self, service: &Arc<str>, name: &Arc<str>, now_ns: u64) -> Threshold {
-        let key = (service.clone(), name.clone());
-        if self.rates.len() >= MAX_OPERATIONS && !self.rates.contains_key(&key) {
-            let oldest = now_ns.saturating_sub(FORGOTTEN_NS) / WINDOW_NS;
-            self.rates.retain(|_, rate| rate.window >= oldest);
-        }
-        let full = self.rates.len() >= MAX_OPERATIONS;
-        let rate = match self.rates.get_mut(&key) {
-            Some(rate) => rate,
-            None if full => &mut self.others,
-            None => self.rates.entry(key).or_default(),
-        };
+    /// The threshold for one more trace of the operation of a span.
+    pub(super) fn threshold(&mut self, served: &Span, now_ns: u64) -> Threshold {
+        let oldest = now_ns.saturating_sub(FORGOTTEN_NS) / WINDOW_NS;
+        let rate = self.rates.of(served, |rate| rate.window < oldest);
         let probability = self.target / rate.count(now_ns);
         Threshold::from_probability(probability).unwrap_or(Threshold::ALWAYS)
     }
@@ -87,15 +69,19 @@ impl Rate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        export::testing::{service, span},
+        spans::span::SpanKind,
+    };
 
     const SECOND: u64 = 1_000_000_000;
 
     /// The share that is kept and the kept traces a second, over `seconds` of so many traces each.
     fn run(adaptive: &mut Adaptive, name: &str, rate: u64, from: u64, seconds: u64) -> (f64, f64) {
-        let (service, name) = (Arc::from("shop"), Arc::from(name));
+        let served = span(1, &service("shop"), SpanKind::Server, name);
         let mut kept = 0.0;
         for at in 0..seconds * rate {
-            kept += adaptive.threshold(&service, &name, from + at * SECOND / rate).probability();
+            kept += adaptive.threshold(&served, from + at * SECOND / rate).probability();
         }
         (kept / (seconds * rate) as f64, kept / seconds as f64)
     }
@@ -128,19 +114,5 @@ mod tests {
         run(&mut adaptive, "GET /", 1000, 200 * SECOND, 30);
         let (share, _) = run(&mut adaptive, "GET /", 1, 400 * SECOND, 1);
         assert!((share - 1.0).abs() < f64::EPSILON, "silence counts, too: {share}");
-    }
-
-    #[test]
-    fn operations_beyond_the_bound_share_a_rate() {
-        let mut adaptive = Adaptive::new(1.0);
-        let service = Arc::from("shop");
-        for number in 0..MAX_OPERATIONS + 1000 {
-            adaptive.threshold(&service, &format!("GET /{number}").into(), SECOND);
-        }
-        assert_eq!(adaptive.rates.len(), MAX_OPERATIONS);
-        let of_others = adaptive.threshold(&service, &"GET /one-more".into(), SECOND);
-        assert!(of_others.adjusted_count() > 990.0);
-        adaptive.threshold(&service, &"GET /later".into(), 1000 * SECOND);
-        assert_eq!(adaptive.rates.len(), 1, "what was not seen for long has given way");
     }
 }

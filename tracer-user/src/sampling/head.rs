@@ -160,9 +160,7 @@ impl Plan {
             Roots::Off => consistent(None, Reason::AlwaysOff),
             Roots::Ratio(threshold) => consistent(*threshold, Reason::Ratio),
             Roots::Adaptive(adaptive) => {
-                let served = entry.served;
-                let threshold = adaptive.threshold(&served.resource.service_name, &served.name, now_ns);
-                consistent(Some(threshold), Reason::Adaptive)
+                consistent(Some(adaptive.threshold(entry.served, now_ns)), Reason::Adaptive)
             }
         };
         match &mut self.limits {

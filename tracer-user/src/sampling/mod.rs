@@ -9,7 +9,9 @@ mod entry;
 mod head;
 #[cfg(test)]
 mod head_tests;
+mod operations;
 mod recent;
+mod tail;
 mod threshold;
 mod trace_state;
 
@@ -18,13 +20,14 @@ pub use entry::Entry;
 pub use head::{FORCED_KEY, Head};
 pub use threshold::{Randomness, Threshold};
 
-use self::recent::Recent;
+use self::{recent::Recent, tail::Tail};
 use crate::{config::Sampling, spans::span::Span};
 
 /// Stage 7.
 #[derive(Debug)]
 pub struct Sampler {
     head: Head,
+    tail: Option<Tail>,
     recent: Recent,
     counts: Counts,
 }
@@ -32,12 +35,18 @@ pub struct Sampler {
 impl Sampler {
     /// What a configuration asks for.
     pub fn new(config: &Sampling) -> Self {
-        Self { head: Head::new(config), recent: Recent::default(), counts: Counts::new(Vec::new()) }
+        let policies = config.tail.policies.iter().map(|policy| policy.name.clone()).collect();
+        Self {
+            head: Head::new(config),
+            tail: Tail::new(&config.tail),
+            recent: Recent::default(),
+            counts: Counts::new(policies),
+        }
     }
 
     /// Takes a finished trace or a part of one, and hands it on if it is kept.
     pub fn take(&mut self, trace: Vec<Span>, now_ns: u64, out: &mut impl FnMut(Vec<Span>)) {
-        if self.head.keeps_all() {
+        if self.head.keeps_all() && self.tail.is_none() {
             let all = Decision { keep: true, reason: Reason::AlwaysOn, threshold: Some(Threshold::ALWAYS) };
             self.settle(trace, all, true, out);
             return;
@@ -47,9 +56,52 @@ impl Sampler {
             self.settle(trace, decision, false, out);
             return;
         }
+        if let Some(tail) = &mut self.tail
+            && tail.holds(&id)
+        {
+            tail.add(trace, None, now_ns);
+            self.flush(now_ns, out);
+            return;
+        }
         let decision = self.head.decide(&trace, now_ns);
-        self.recent.put(id, decision);
-        self.settle(trace, decision, true, out);
+        match &mut self.tail {
+            Some(tail) if decision.keep && decision.reason != Reason::Forced => {
+                tail.add(trace, decision.threshold, now_ns);
+                self.flush(now_ns, out);
+            }
+            _ => {
+                self.recent.put(id, decision);
+                self.settle(trace, decision, true, out);
+            }
+        }
+    }
+
+    /// Hands on what is kept of the traces that have waited for long enough at `now_ns`.
+    pub fn flush(&mut self, now_ns: u64, out: &mut impl FnMut(Vec<Span>)) {
+        while let Some((trace, decision)) = self.tail.as_mut().and_then(|tail| tail.next(now_ns)) {
+            if let Some(span) = trace.first() {
+                self.recent.put(span.trace_id, decision);
+            }
+            self.settle(trace, decision, true, out);
+        }
+    }
+
+    /// Hands on what is kept of all traces that wait: the daemon stops.
+    pub fn finish(&mut self, now_ns: u64, out: &mut impl FnMut(Vec<Span>)) {
+        if let Some(tail) = &mut self.tail {
+            tail.close();
+        }
+        self.flush(now_ns, out);
+    }
+
+    /// Traces that were decided on before all of their parts had the time to come, for want of room.
+    pub fn decided_early(&self) -> u64 {
+        self.tail.as_ref().map_or(0, Tail::decided_early)
+    }
+
+    /// Traces that wait for their policies, and the memory that they take in bytes.
+    pub fn waiting(&self) -> (usize, usize) {
+        self.tail.as_ref().map_or((0, 0), Tail::waiting)
     }
 
     /// What was kept and dropped so far, and why.

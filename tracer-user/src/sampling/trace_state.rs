@@ -16,15 +16,15 @@ const MAX_VALUE: usize = 256;
 
 /// What a `tracestate` says of sampling.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Ot {
+pub(super) struct Ot {
     /// `th`: below which randomness traces were dropped so far.
-    pub threshold: Option<Threshold>,
+    pub(super) threshold: Option<Threshold>,
     /// `rv`: the randomness, where it is not the trace id's.
-    pub randomness: Option<Randomness>,
+    pub(super) randomness: Option<Randomness>,
 }
 
 /// Reads a `tracestate` list; what is malformed counts as absent.
-pub fn read(list: &str) -> Ot {
+pub(super) fn read(list: &str) -> Ot {
     let Some(value) = parse_tracestate(list).and_then(|state| state.get("ot")) else { return Ot::default() };
     let of = |key: &str| pairs(value).find(|(name, _)| *name == key).map(|(_, value)| value);
     Ot { threshold: of("th").and_then(Threshold::parse), randomness: of("rv").and_then(Randomness::parse) }
@@ -33,7 +33,7 @@ pub fn read(list: &str) -> Ot {
 /// The list with this threshold in place of the one that it has; `None` for a list that says nothing.
 ///
 /// A member that changes moves to the front; where the list is full, the last one gives way (W3C Trace Context, section 3.5).
-pub fn with_threshold(list: Option<&str>, threshold: Option<Threshold>) -> Option<Box<str>> {
+pub(super) fn with_threshold(list: Option<&str>, threshold: Option<Threshold>) -> Option<Box<str>> {
     let state = list.and_then(parse_tracestate);
     let old = state.and_then(|state| state.get("ot")).unwrap_or_default();
     let mut ot = String::new();

@@ -17,8 +17,8 @@ pub struct Snapshot {
     pub drops: Vec<DropCount>,
     /// Spans by what became of them.
     pub spans: Spans,
-    /// What sampling kept and dropped, and why.
-    pub sampling: Vec<Sampled>,
+    /// What sampling does.
+    pub sampling: Sampling,
     /// The OTLP exporter, where there is one.
     pub export: Option<Export>,
     /// Records taken from the kernel side.
@@ -74,6 +74,19 @@ pub struct Spans {
     pub waiting: usize,
     /// Accepted by the backend.
     pub exported: u64,
+}
+
+/// What sampling does.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Sampling {
+    /// What it kept and dropped, by reason.
+    pub decisions: Vec<Sampled>,
+    /// Traces that were decided on before all of their parts had the time to come, for want of room.
+    pub decided_early: u64,
+    /// Traces that wait for the policies.
+    pub waiting_traces: usize,
+    /// Memory that these take, bytes.
+    pub waiting_bytes: usize,
 }
 
 /// What sampling did for one reason.
@@ -153,12 +166,23 @@ impl Snapshot {
                 let _ = writeln!(text, "  last error: {error}");
             }
         }
-        if self.sampling.iter().any(|sampled| sampled.reason != "always_on") {
+        let Sampling { decisions, decided_early, waiting_traces, waiting_bytes } = &self.sampling;
+        if decisions.iter().any(|sampled| sampled.reason != "always_on") {
             let _ = writeln!(text, "\nSampling:");
-            for Sampled { reason, policy, kept, traces, spans } in &self.sampling {
+            for Sampled { reason, policy, kept, traces, spans } in decisions {
                 let verb = if *kept { "kept" } else { "dropped" };
                 let kind = if *policy { "policy " } else { "" };
                 let _ = writeln!(text, "  {verb:<8} {traces:>10} traces, {spans:>10} spans  {kind}{reason}");
+            }
+            if *waiting_traces > 0 {
+                let _ = writeln!(text, "  {waiting_traces} traces ({} KiB) wait for their policies.", waiting_bytes >> 10);
+            }
+            if *decided_early > 0 {
+                let _ = writeln!(
+                    text,
+                    "  {decided_early} traces were decided on early: raise sampling.tail.max_bytes or lower \
+                     sampling.tail.decision_wait."
+                );
             }
         }
         let _ = writeln!(text, "\nKernel programs:");
@@ -203,9 +227,10 @@ mod tests {
     #[test]
     fn sampling_is_shown_where_there_is_any() {
         let sampled = |reason: &str, kept| Sampled { reason: reason.into(), policy: false, kept, traces: 3, spans: 5 };
-        let mut snapshot = Snapshot { sampling: vec![sampled("always_on", true)], ..Snapshot::default() };
+        let mut snapshot = Snapshot::default();
+        snapshot.sampling.decisions = vec![sampled("always_on", true)];
         assert!(!snapshot.to_text().contains("Sampling"));
-        snapshot.sampling = vec![sampled("ratio", true), sampled("ratio", false)];
+        snapshot.sampling.decisions = vec![sampled("ratio", true), sampled("ratio", false)];
         let text = snapshot.to_text();
         assert!(text.contains("kept") && text.contains("dropped") && text.contains("5 spans  ratio"), "{text}");
     }
