@@ -14,6 +14,7 @@ mod open_before;
 mod proxied;
 mod python_clients;
 mod recordings;
+mod sampling;
 mod selection;
 mod short_lived;
 mod started_programs;

@@ -7,6 +7,7 @@ mod losses;
 mod origins;
 mod outline;
 mod records;
+mod sampling;
 mod scene;
 mod selection;
 mod tasks;
