@@ -25,6 +25,7 @@ use crate::{
         loader::{self, LoadError},
         preflight::explain_start_failure,
     },
+    metrics::{Exposition, Format, ListenError, Listener, write_own},
     pipeline::Pipeline,
     processes::Processes,
     telemetry::{
@@ -50,6 +51,9 @@ pub enum StartError {
     /// The control socket cannot be opened.
     #[error(transparent)]
     Control(#[from] ControlError),
+    /// The endpoint for metrics cannot be opened.
+    #[error(transparent)]
+    Metrics(#[from] ListenError),
     /// The kernel side cannot be brought up.
     #[error("{}", explain_start_failure(.0))]
     Kernel(LoadError),
@@ -89,6 +93,7 @@ pub struct Agent {
     pipeline: Pipeline,
     output: Output,
     control: Option<Control>,
+    scrapes: Option<Listener>,
     started: Instant,
     records: u64,
 }
@@ -143,6 +148,7 @@ impl Agent {
         let settings = if options.export { otlp_settings(config, &options.environment)? } else { None };
         let exporting = settings.is_some();
         let control = options.socket.as_deref().map(Control::listen).transpose()?;
+        let scrapes = config.metrics.listen.map(Listener::listen).transpose()?;
         let kernel = load_kernel(config, options.only_selected)?;
         if let Some(settings) = settings {
             tracing::info!(endpoint = ?settings.endpoint, protocol = ?settings.protocol, "traces are exported by OTLP");
@@ -165,7 +171,10 @@ impl Agent {
                 tracing::debug!(program = state.spec.name, %reason, "a kernel program is not attached");
             }
         }
-        Ok(Self { capture, pipeline, output, control, started: Instant::now(), records: 0 })
+        if let Some(listener) = &scrapes {
+            tracing::info!(address = %listener.address(), "Prometheus can pull metrics at /metrics");
+        }
+        Ok(Self { capture, pipeline, output, control, scrapes, started: Instant::now(), records: 0 })
     }
 
     /// Names of the attached kernel programs.
@@ -202,6 +211,19 @@ impl Agent {
                 Pending::Watch(watcher) => self.output.watch(watcher),
             }
         }
+        while let Some(scrape) = self.scrapes.as_ref().and_then(|listener| listener.pending.try_recv().ok()) {
+            drop(scrape.reply.try_send(self.metrics(scrape.format)));
+        }
+    }
+
+    /// Metrics of what is traced, and of the tracer.
+    fn metrics(&self, format: Format) -> String {
+        let mut out = Exposition::new(format);
+        if let Some(metrics) = self.pipeline.metrics() {
+            metrics.write(&mut out);
+        }
+        write_own(&self.status(), WallClock::now().wall_ns(monotonic_ns()), &mut out);
+        out.finish()
     }
 
     fn after(&mut self, records: u64, horizon_ns: u64) {

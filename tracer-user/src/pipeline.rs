@@ -12,6 +12,7 @@ use crate::{
     config::Config,
     connections::{self, Ends, Tracker},
     ingest::{Event, decode},
+    metrics::Metrics,
     processes::Processes,
     sampling::{Counts, Sampler},
     spans::{
@@ -31,7 +32,7 @@ const SWEEP_NS: u64 = 1_000_000_000;
 pub struct Pipeline {
     tracker: Tracker,
     stage: Stage,
-    sampler: Sampler,
+    last: Last,
     max_request_age_ns: u64,
     swept_ns: u64,
     /// Processes that the selection rules leave out, for the kernel side to be told.
@@ -52,6 +53,13 @@ struct Stage {
     drops: Drops,
     clock: WallClock,
     finished: u64,
+}
+
+/// What finished traces go through: metrics count all of them, sampling leaves some out.
+#[derive(Debug)]
+struct Last {
+    metrics: Option<Metrics>,
+    sampler: Sampler,
 }
 
 /// The state of a pipeline in numbers.
@@ -95,7 +103,7 @@ impl Pipeline {
                 clock,
                 finished: 0,
             },
-            sampler: Sampler::new(&config.sampling),
+            last: Last { metrics: Metrics::new(&config.metrics), sampler: Sampler::new(&config.sampling) },
             max_request_age_ns: config.http.max_request_age.as_nanos() as u64,
             swept_ns: 0,
             excluded: Vec::new(),
@@ -137,18 +145,18 @@ impl Pipeline {
     /// Hands out finished traces. Every record up to `now_ns` (CLOCK_MONOTONIC) was taken; `clock` is today's mapping.
     pub fn advance(&mut self, now_ns: u64, clock: WallClock, mut out: impl FnMut(Vec<Span>)) {
         self.tracker.bury(now_ns, &mut self.stage);
-        let Self { stage: Stage { correlator, ids, .. }, sampler, .. } = self;
-        correlator.flush(now_ns, ids, |trace| sampler.take(trace, now_ns, &mut out));
+        let Self { stage: Stage { correlator, ids, .. }, last, .. } = self;
+        correlator.flush(now_ns, ids, |trace| last.take(trace, now_ns, &mut out));
         if now_ns >= self.swept_ns + SWEEP_NS {
             self.swept_ns = now_ns;
             self.stage.clock = clock;
             let before_ns = now_ns.saturating_sub(self.max_request_age_ns);
             self.tracker.expire(before_ns, now_ns, &mut self.stage);
-            let Self { stage: Stage { correlator, ids, .. }, sampler, .. } = self;
-            correlator.sweep(now_ns, ids, |trace| sampler.take(trace, now_ns, &mut out));
+            let Self { stage: Stage { correlator, ids, .. }, last, .. } = self;
+            correlator.sweep(now_ns, ids, |trace| last.take(trace, now_ns, &mut out));
             self.stage.processes.sweep(now_ns);
         }
-        self.sampler.flush(now_ns, &mut out);
+        self.last.flush(now_ns, &mut out);
     }
 
     /// Ends everything that is open and hands out all that is left: the daemon stops.
@@ -156,9 +164,14 @@ impl Pipeline {
     /// Requests in flight are not reported: nothing is known of their end. Those of connections that are gone have ended.
     pub fn finish(&mut self, mut out: impl FnMut(Vec<Span>)) {
         self.tracker.bury(u64::MAX, &mut self.stage);
-        let Self { stage: Stage { correlator, ids, .. }, sampler, swept_ns, .. } = self;
-        correlator.finish(ids, |trace| sampler.take(trace, *swept_ns, &mut out));
-        sampler.finish(*swept_ns, &mut out);
+        let Self { stage: Stage { correlator, ids, .. }, last, swept_ns, .. } = self;
+        correlator.finish(ids, |trace| last.take(trace, *swept_ns, &mut out));
+        last.finish(*swept_ns, &mut out);
+    }
+
+    /// Metrics of the spans that were made, if there are any.
+    pub fn metrics(&self) -> Option<&Metrics> {
+        self.last.metrics.as_ref()
     }
 
     /// Whether finished spans wait for their trace.
@@ -178,7 +191,7 @@ impl Pipeline {
 
     /// The state in numbers.
     pub fn census(&self) -> Census {
-        let (waiting_traces, waiting_bytes) = self.sampler.waiting();
+        let (waiting_traces, waiting_bytes) = self.last.sampler.waiting();
         Census {
             drops: self.stage.drops.clone(),
             finished_spans: self.stage.finished,
@@ -186,11 +199,39 @@ impl Pipeline {
             open_requests: self.stage.correlator.open_count(),
             connections: self.tracker.len(),
             processes: self.stage.processes.len(),
-            sampling: self.sampler.counts().clone(),
-            decided_early: self.sampler.decided_early(),
+            sampling: self.last.sampler.counts().clone(),
+            decided_early: self.last.sampler.decided_early(),
             waiting_traces,
             waiting_bytes,
         }
+    }
+}
+
+impl Last {
+    fn take(&mut self, trace: Vec<Span>, now_ns: u64, out: &mut impl FnMut(Vec<Span>)) {
+        let Self { metrics, sampler } = self;
+        if let Some(metrics) = metrics {
+            metrics.take(&trace);
+        }
+        sampler.take(trace, now_ns, &mut kept(metrics, out));
+    }
+
+    fn flush(&mut self, now_ns: u64, out: &mut impl FnMut(Vec<Span>)) {
+        self.sampler.flush(now_ns, &mut kept(&mut self.metrics, out));
+    }
+
+    fn finish(&mut self, now_ns: u64, out: &mut impl FnMut(Vec<Span>)) {
+        self.sampler.finish(now_ns, &mut kept(&mut self.metrics, out));
+    }
+}
+
+/// Hands on a trace that is kept, and lets metrics refer to it.
+fn kept(metrics: &mut Option<Metrics>, out: &mut impl FnMut(Vec<Span>)) -> impl FnMut(Vec<Span>) {
+    move |trace| {
+        if let Some(metrics) = metrics {
+            metrics.kept(&trace);
+        }
+        out(trace);
     }
 }
 

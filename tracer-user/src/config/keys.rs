@@ -203,6 +203,20 @@ pub const KEYS: &[Key] = &[
     ),
     key("export.print", Kind::Text, "TRACER_EXPORT_PRINT", "\"auto\", \"always\" or \"never\""),
     key(
+        "metrics.listen",
+        Kind::Text,
+        "TRACER_METRICS_LISTEN",
+        "an address and a port in quotes such as \"127.0.0.1:9464\"",
+    ),
+    key(
+        "metrics.families",
+        Kind::List,
+        "TRACER_METRICS_FAMILIES",
+        "a list of \"http\", \"service_graph\" and \"span_metrics\"",
+    ),
+    key("metrics.max_series", Kind::Integer, "TRACER_METRICS_MAX_SERIES", "a number from 10 to 1000000"),
+    key("metrics.exemplars", Kind::Bool, "TRACER_METRICS_EXEMPLARS", BOOL),
+    key(
         "resource.attributes",
         Kind::Pairs,
         "OTEL_RESOURCE_ATTRIBUTES",

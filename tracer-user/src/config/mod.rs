@@ -12,6 +12,7 @@ mod error;
 mod file;
 mod flags;
 pub mod keys;
+mod metrics;
 mod otlp;
 mod overlay;
 mod pattern;
@@ -36,6 +37,7 @@ pub use self::{
     environment::Environment,
     error::{ConfigError, Place},
     flags::Flags,
+    metrics::{Family, Metrics},
     otlp::Otlp,
     pattern::{PathPattern, PatternError, PortRange, TextPattern},
     sampling::{Choice, ForceAttribute, Root, Sampling, SamplingRule},
@@ -67,6 +69,8 @@ pub struct Config {
     pub sampling: Sampling,
     /// Where spans go.
     pub export: Export,
+    /// Metrics for Prometheus.
+    pub metrics: Metrics,
     /// What is known of every process.
     pub resource: ResourceSection,
     /// What the daemon says of itself.

@@ -136,6 +136,9 @@ fn a_good_file_is_read_whole() {
         assert_eq!(found.as_deref(), Some(value), "{name}");
         assert_eq!(config.export.otlp.variable(&none, &format!("OTEL_EXPORTER_OTLP_TRACES_{name}")), None);
     }
+    assert_eq!(config.metrics.listen, Some(([127, 0, 0, 1], 9464).into()));
+    assert_eq!(config.metrics.families, [Family::SpanMetrics]);
+    assert_eq!((config.metrics.max_series, config.metrics.exemplars), (100, false));
     let attribute = |key: &'static str, value| (Key::Borrowed(key), value);
     assert_eq!(
         config.resource.attributes,
@@ -185,7 +188,7 @@ fn keys_that_do_not_exist() {
         ("[log]\nxyz = 1", "tracer.toml:2:1: there is no key `log.xyz`. The keys of [log] are level."),
         (
             "qqq = 1",
-            "tracer.toml:1:1: there is no key `qqq`. The sections are select, capture, http, context, sampling, export, resource, log.",
+            "tracer.toml:1:1: there is no key `qqq`. The sections are select, capture, http, context, sampling, export, metrics, resource, log.",
         ),
         (
             "[select]\ninclude = [{ exe = 'a', prot = 1 }]",

@@ -69,6 +69,7 @@ fn numbers(config: &Config) -> Option<Problem> {
         ("sampling.tail.max_bytes", config.sampling.tail.max_bytes, 64 * KIB..=16 * KIB * KIB * KIB),
         ("export.batch_spans", u64::from(export.batch_spans), 1..=65_536),
         ("export.queue_bytes", export.queue_bytes, 64 * KIB..=16 * KIB * KIB * KIB),
+        ("metrics.max_series", u64::from(config.metrics.max_series), 10..=1_000_000),
     ];
     let outside = ranges
         .into_iter()

@@ -60,7 +60,7 @@ fn a_trace_waits_for_its_policies() {
     assert_eq!((scene.handed_out, scene.pipeline.census().waiting_traces), (0, 2));
     scene.wait(2_000_000_000);
     assert_eq!((scene.handed_out, scene.pipeline.census().waiting_traces), (1, 0));
-    assert_eq!(scene.outline(), "curl > GET 500 error\n  web < GET /b 500 [tcp-seq] error\n");
+    assert_eq!(scene.outline(), "curl > GET 500 !500\n  web < GET /b 500 !500 [tcp-seq]\n");
     assert_eq!(counted(&scene), [line("errors", true, 1, 2), line("no_policy", false, 1, 2)]);
 }
 
