@@ -9,6 +9,7 @@ mod failures;
 mod framing;
 mod harness;
 mod many;
+mod metrics;
 mod node;
 mod open_before;
 mod proxied;

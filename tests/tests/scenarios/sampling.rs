@@ -14,12 +14,14 @@ use tracer_tests::{
 fn errors_and_forced_requests_are_kept() {
     let scenario = Scenario::start("sampling-errors");
     let backend = threaded_backend(&scenario, None);
-    let daemon = scenario.daemon_with(Options::config(
-        "[select]\ninclude = [{ command = '*curl*' }, { command = '*threaded_backend*' }]\n\
+    // Nothing but what goes to this port is counted.
+    let daemon = scenario.daemon_with(Options::config(&format!(
+        "[select]\ninclude = [{{ port = {} }}]\n\
          [sampling]\nforce_header = 'x-force-trace'\n\
          [sampling.tail]\ndecision_wait = '1s'\n\
-         policies = [{ name = 'errors', type = 'status_code', status_code = { status_codes = ['ERROR'] } }]\n",
-    ));
+         policies = [{{ name = 'errors', type = 'status_code', status_code = {{ status_codes = ['ERROR'] }} }}]\n",
+        backend.address().port()
+    )));
     for status in [200, 500, 200] {
         curl([backend.url(&format!("/sampled/status/{status}"))]);
     }
