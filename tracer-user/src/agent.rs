@@ -13,7 +13,7 @@ use tracer_otlp::{DropReason, Exporter, Settings, SettingsError, Stats};
 
 use crate::{
     clock::{WallClock, monotonic_ns},
-    config::{Config, Environment, Print},
+    config::{self, Config, Environment, Print},
     control::{Control, ControlError, Pending},
     export::{
         output::{Otlp, Output, Show, VERSION},
@@ -129,6 +129,13 @@ pub fn stop_flag() -> io::Result<Arc<AtomicBool>> {
     Ok(flag)
 }
 
+/// A flag that is set when the process is asked to read its configuration again (SIGHUP).
+pub fn reload_flag() -> io::Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(signal_hook::consts::SIGHUP, flag.clone())?;
+    Ok(flag)
+}
+
 /// How trees look on this terminal.
 pub fn terminal_style(terminal: &impl IsTerminal) -> Style {
     let color = terminal.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
@@ -175,6 +182,13 @@ impl Agent {
             tracing::info!(address = %listener.address(), "Prometheus can pull metrics at /metrics");
         }
         Ok(Self { capture, pipeline, output, control, scrapes, started: Instant::now(), records: 0 })
+    }
+
+    /// Samples by another configuration from now on; its counts start anew.
+    pub fn set_sampling(&mut self, config: &config::Sampling) {
+        let now_ns = monotonic_ns();
+        let output = &mut self.output;
+        self.pipeline.set_sampling(config, |trace| output.trace(trace, now_ns));
     }
 
     /// Names of the attached kernel programs.

@@ -9,7 +9,7 @@ use tracer_protocols::context::Extractor;
 
 use crate::{
     clock::WallClock,
-    config::Config,
+    config::{self, Config},
     connections::{self, Ends, Tracker},
     ingest::{Event, decode},
     metrics::Metrics,
@@ -95,7 +95,7 @@ impl Pipeline {
             stage: Stage {
                 processes,
                 extractor: config.context.extractor(),
-                force_header: Some(config.sampling.force_header.clone()).filter(|name| !name.is_empty()),
+                force_header: force_header(&config.sampling),
                 correlator: Correlator::new(traces::Limits::default()),
                 renderer: Renderer::new(&config.http, &config.context.baggage_keys),
                 ids,
@@ -169,6 +169,13 @@ impl Pipeline {
         last.finish(*swept_ns, &mut out);
     }
 
+    /// Samples by another configuration from now on. What waits for the policies of the old one is decided on by them.
+    pub fn set_sampling(&mut self, config: &config::Sampling, mut out: impl FnMut(Vec<Span>)) {
+        self.last.finish(self.swept_ns, &mut out);
+        self.last.sampler = Sampler::new(config);
+        self.stage.force_header = force_header(config);
+    }
+
     /// Metrics of the spans that were made, if there are any.
     pub fn metrics(&self) -> Option<&Metrics> {
         self.last.metrics.as_ref()
@@ -205,6 +212,11 @@ impl Pipeline {
             waiting_bytes,
         }
     }
+}
+
+/// The header of requests that ask for their traces to be kept, if there is one.
+fn force_header(config: &config::Sampling) -> Option<String> {
+    Some(config.force_header.clone()).filter(|name| !name.is_empty())
 }
 
 impl Last {

@@ -67,7 +67,7 @@ fn everything_is_counted_before_sampling() {
     let said = output_of(promtool.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
     let words = [said.stdout, said.stderr].concat();
     assert!(said.status.success() && words.is_empty(), "{}", String::from_utf8_lossy(&words));
-    assert_eq!(scenario.finish(daemon, "/counted", 6).len(), 6, "the trace that was asked for, and no other");
+    assert_eq!(scenario.finish(daemon, "/counted", 4).len(), 4, "the trace that was asked for, and no other");
 }
 
 /// A real Prometheus pulls the metrics, examples included.

@@ -138,8 +138,7 @@ impl SamplerName {
             }
             RootName::Adaptive => {
                 let good = number.is_some_and(|number| number > 0.0 && number <= 1e6);
-                (!good)
-                    .then_some("adaptive takes the traces a second of each operation, above 0 to 1000000")
+                (!good).then_some("adaptive takes the traces a second of each operation, above 0 to 1000000")
             }
         }
     }
@@ -151,9 +150,7 @@ impl SamplerName {
             RootName::AlwaysOn => Root::AlwaysOn,
             RootName::AlwaysOff => Root::AlwaysOff,
             RootName::Ratio => Root::Ratio(number.unwrap_or(1.0)),
-            RootName::Adaptive => {
-                Root::Adaptive { traces_per_second: number.unwrap_or(DEFAULT_TARGET) }
-            }
+            RootName::Adaptive => Root::Adaptive { traces_per_second: number.unwrap_or(DEFAULT_TARGET) },
         };
         Choice { parent_based: self.parent_based, root }
     }

@@ -57,7 +57,9 @@ fn wrong_samplers_are_named() {
                    \"parentbased_\" in front.";
     assert_eq!(
         refused("[sampling]\nsampler = 'sometimes'"),
-        format!("t.toml:2:11: `sampling.sampler` cannot be 'sometimes': \"sometimes\" is no sampler. {expects}")
+        format!(
+            "t.toml:2:11: `sampling.sampler` cannot be 'sometimes': \"sometimes\" is no sampler. {expects}"
+        )
     );
     let message = read("", &[("OTEL_TRACES_SAMPLER", "jaeger_remote")]).expect_err("refused").to_string();
     assert_eq!(
@@ -87,7 +89,9 @@ fn wrong_numbers_are_named() {
         refused("[sampling]\ntraces_per_second = -1"),
         "t.toml:2:21: `sampling.traces_per_second` cannot be -1. It must be a number from 0 (no limit) to 1000000."
     );
-    let rule = refused("[[sampling.rules]]\nsampler = 'always_on'\n[[sampling.rules]]\nsampler = 'traceidratio'\nargument = 2");
+    let rule = refused(
+        "[[sampling.rules]]\nsampler = 'always_on'\n[[sampling.rules]]\nsampler = 'traceidratio'\nargument = 2",
+    );
     assert!(rule.starts_with("t.toml:5:12: `sampling.rules[1].argument` cannot be \"2\": "), "{rule}");
     let unknown = refused("[sampling]\nrules = [{ sampler = 'always_on', rout = '/' }]");
     assert!(unknown.contains("unknown field `rout`, expected one of"), "{unknown}");
@@ -116,7 +120,10 @@ fn policies_are_written_as_the_collector_writes_them() {
     assert!(matches!(&policies[0].kind, PolicyKind::Latency(latency) if latency.threshold_ms == 500));
     assert!(matches!(&policies[1].kind, PolicyKind::And(both) if both[0].kind == PolicyKind::AlwaysSample));
     let learned = policy("{ name = 'l', type = 'learned_latency' }").expect("settings may be left out");
-    assert_eq!(learned[0].kind, PolicyKind::LearnedLatency(LearnedLatency { quantile: 0.99, min_traces: 100 }));
+    assert_eq!(
+        learned[0].kind,
+        PolicyKind::LearnedLatency(LearnedLatency { quantile: 0.99, min_traces: 100 })
+    );
 }
 
 #[test]
@@ -128,7 +135,10 @@ fn wrong_policies_are_named() {
             "{ name = 'p', type = 'probabilistic', probabilistic = { sampling_percentage = 101 } }",
             "the policy \"p\" needs a sampling_percentage from 0 to 100.",
         ),
-        ("{ name = 'p', type = 'and', and = { and_sub_policy = [] } }", "the policy \"p\" is made of no policies."),
+        (
+            "{ name = 'p', type = 'and', and = { and_sub_policy = [] } }",
+            "the policy \"p\" is made of no policies.",
+        ),
         (
             "{ name = 'p', type = 'and', and = { and_sub_policy = [{ name = 'd', type = 'drop', drop = { drop_sub_policy = \
              [{ name = 'a', type = 'always_sample' }] } }] } }",
@@ -144,7 +154,10 @@ fn wrong_policies_are_named() {
              enabled_regex_matching = true } }",
             "a regular expression is wrong: error: unclosed group.",
         ),
-        ("{ name = 'p', type = 'always_sample', hash_salt = 'x' }", "unknown field `hash_salt`, expected one of"),
+        (
+            "{ name = 'p', type = 'always_sample', hash_salt = 'x' }",
+            "unknown field `hash_salt`, expected one of",
+        ),
     ];
     for (text, expected) in cases {
         let message = policy(text).expect_err(text).to_string();

@@ -367,10 +367,9 @@ impl PolicyKind {
             Self::Drop(_) if within => Some("drops"),
             _ if within => None,
             Self::And(policies) | Self::Drop(policies) => inner(policies),
-            Self::Probabilistic(Probabilistic { sampling_percentage }) => {
-                (!(0.0..=100.0).contains(sampling_percentage))
-                    .then_some("needs a sampling_percentage from 0 to 100")
-            }
+            Self::Probabilistic(Probabilistic { sampling_percentage }) => (!(0.0..=100.0)
+                .contains(sampling_percentage))
+            .then_some("needs a sampling_percentage from 0 to 100"),
             Self::Adaptive(AdaptiveRate { traces_per_second }) => {
                 let good = *traces_per_second > 0.0 && *traces_per_second <= 1e6;
                 (!good).then_some("needs traces_per_second above 0 to 1000000")
@@ -379,9 +378,8 @@ impl PolicyKind {
                 (!(0.5..1.0).contains(quantile)).then_some("needs a quantile from 0.5 to below 1")
             }
             Self::Composite(composite) => {
-                let known = |name: &String| {
-                    composite.composite_sub_policy.iter().any(|policy| policy.name == *name)
-                };
+                let known =
+                    |name: &String| composite.composite_sub_policy.iter().any(|policy| policy.name == *name);
                 let allocated = composite.rate_allocation.iter().map(|share| &share.policy);
                 if !composite.policy_order.iter().chain(allocated).all(known) {
                     return Some("names a policy that is not in its composite_sub_policy");

@@ -88,7 +88,11 @@ fn durations(config: &Config) -> Option<Problem> {
     let millisecond = Duration::from_millis(1);
     let ranges = [
         ("http.max_request_age", config.http.max_request_age, Duration::from_secs(1)..=24 * HOUR),
-        ("sampling.tail.decision_wait", config.sampling.tail.decision_wait, Duration::ZERO..=Duration::from_mins(10)),
+        (
+            "sampling.tail.decision_wait",
+            config.sampling.tail.decision_wait,
+            Duration::ZERO..=Duration::from_mins(10),
+        ),
         ("export.otlp.timeout", config.export.otlp.timeout, millisecond..=HOUR),
         ("export.batch_delay", config.export.batch_delay, millisecond..=Duration::from_mins(1)),
     ];
@@ -133,8 +137,9 @@ fn sampling(config: &Config) -> Option<Problem> {
         return Some(problem(key.to_owned(), format!("{len} tables"), ""));
     }
     let rules = sampling.rules.iter().enumerate();
-    let rules = rules
-        .map(|(at, rule)| (format!("sampling.rules[{at}]"), rule.sampler, &rule.argument, rule.traces_per_second));
+    let rules = rules.map(|(at, rule)| {
+        (format!("sampling.rules[{at}]"), rule.sampler, &rule.argument, rule.traces_per_second)
+    });
     let usual = ("sampling".to_owned(), sampling.sampler, &sampling.argument, sampling.traces_per_second);
     let of_samplers = std::iter::once(usual).chain(rules).find_map(|(place, sampler, argument, rate)| {
         if let Some(reason) = sampler.problem(argument) {

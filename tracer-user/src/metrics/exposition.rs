@@ -188,7 +188,11 @@ mod tests {
     fn counters_and_labels() {
         let [text, open] = both(|exposition| {
             exposition.metric("x_total", Kind::Counter, "What it is.");
-            exposition.sample(&["a", "b", "c"], &[Label::Text("q\"\\\n"), Label::Absent, Label::Int(-3)], 7.0);
+            exposition.sample(
+                &["a", "b", "c"],
+                &[Label::Text("q\"\\\n"), Label::Absent, Label::Int(-3)],
+                7.0,
+            );
             exposition.sample(&["a"], &[Label::Absent], 0.25);
         });
         let samples = "x_total{a=\"q\\\"\\\\\\n\",c=\"-3\"} 7\nx_total 0.25\n";
@@ -225,7 +229,8 @@ mod tests {
 
     #[test]
     fn formats_are_negotiated() {
-        let of_prometheus = "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.4,*/*;q=0.1";
+        let of_prometheus =
+            "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.4,*/*;q=0.1";
         assert_eq!(Format::accepted(of_prometheus), Format::OpenMetrics);
         assert_eq!(Format::accepted("text/plain"), Format::Text);
         assert_eq!(Format::accepted(""), Format::Text);

@@ -21,6 +21,11 @@ const VIRTUAL_NODE: Label<'static> = Label::Text("virtual_node");
 /// Tempo's name for a caller of whom nothing is known.
 const USER: &str = "user";
 
+/// Name, help and value of a counter.
+type Counter = (&'static str, &'static str, fn(&Edge) -> u64);
+/// Name, help and value of a histogram.
+type Times = (&'static str, &'static str, fn(&Edge) -> Option<&Histogram>);
+
 /// What is known of one edge.
 #[derive(Debug, Default)]
 struct Edge {
@@ -97,7 +102,7 @@ impl Graph {
     }
 
     pub(super) fn write(&self, out: &mut Exposition) {
-        let counters: [(_, _, fn(&Edge) -> u64); 2] = [
+        let counters: [Counter; 2] = [
             ("traces_service_graph_request_total", "Requests between two services.", |edge| edge.requests),
             (
                 "traces_service_graph_request_failed_total",
@@ -107,18 +112,20 @@ impl Graph {
         ];
         for (name, help, count) in counters {
             out.metric(name, Kind::Counter, help);
-            write_series(&self.edges, &NAMES, |names, values, edge| out.sample(names, values, count(edge) as f64));
+            write_series(&self.edges, &NAMES, |names, values, edge| {
+                out.sample(names, values, count(edge) as f64);
+            });
         }
-        let histograms: [(_, _, fn(&Edge) -> &Option<Histogram>); 2] = [
+        let histograms: [Times; 2] = [
             (
                 "traces_service_graph_request_server_seconds",
                 "Duration of requests between two services as the server saw it.",
-                |edge| &edge.server,
+                |edge| edge.server.as_ref(),
             ),
             (
                 "traces_service_graph_request_client_seconds",
                 "Duration of requests between two services as the client saw it.",
-                |edge| &edge.client,
+                |edge| edge.client.as_ref(),
             ),
         ];
         for (name, help, times) in histograms {
@@ -145,9 +152,5 @@ fn labels<'a>(client: Option<&'a Span>, server: Option<&'a Span>) -> [Label<'a>;
         address.and_then(|address| address.as_str()).unwrap_or("unknown")
     };
     let virtual_node = if client.is_none() || server.is_none() { VIRTUAL_NODE } else { Label::Absent };
-    [
-        Label::Text(client.map_or(USER, name)),
-        Label::Text(server.map_or_else(called, name)),
-        virtual_node,
-    ]
+    [Label::Text(client.map_or(USER, name)), Label::Text(server.map_or_else(called, name)), virtual_node]
 }

@@ -103,8 +103,10 @@ mod tests {
             histogram.remember(second / 2, at * second, [id; 16], [id; 8]);
             histogram.remember(2 * second, at * second, [id + 10; 16], [id; 8]);
         }
-        let examples: Vec<_> =
-            histogram.cumulative().filter_map(|(_, _, exemplar)| exemplar.map(|found| found.trace_id[0])).collect();
+        let examples: Vec<_> = histogram
+            .cumulative()
+            .filter_map(|(_, _, exemplar)| exemplar.map(|found| found.trace_id[0]))
+            .collect();
         assert_eq!(examples, [3, 13]);
     }
 }

@@ -43,7 +43,9 @@ pub struct Listener {
 
 /// The endpoint cannot be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("the metrics endpoint {address} cannot be opened: {source}; name another with metrics.listen, or none")]
+#[error(
+    "the metrics endpoint {address} cannot be opened: {source}; name another with metrics.listen, or none"
+)]
 pub struct ListenError {
     address: SocketAddr,
     source: io::Error,
@@ -96,7 +98,12 @@ fn serve(stream: &TcpStream, sender: &Sender<Scrape>) -> io::Result<()> {
     stream.set_write_timeout(Some(PATIENCE))?;
     let plain = "text/plain; charset=utf-8";
     let Some(head) = read_head(stream)? else {
-        return answer(stream, "431 Request Header Fields Too Large", plain, "The request head is too large.\n");
+        return answer(
+            stream,
+            "431 Request Header Fields Too Large",
+            plain,
+            "The request head is too large.\n",
+        );
     };
     let Some(request) = Request::parse(&head) else {
         return answer(stream, "400 Bad Request", plain, "This is no HTTP request.\n");
@@ -148,7 +155,10 @@ impl<'a> Request<'a> {
         let mut words = lines.next()?.split(' ');
         let (method, target, version) = (words.next()?, words.next()?, words.next()?);
         let accept = lines.filter_map(|line| line.split_once(':'));
-        let accept = accept.filter(|(name, _)| name.eq_ignore_ascii_case("accept")).map(|(_, value)| value.trim()).next();
+        let accept = accept
+            .filter(|(name, _)| name.eq_ignore_ascii_case("accept"))
+            .map(|(_, value)| value.trim())
+            .next();
         let path = target.split('?').next().unwrap_or_default();
         version.starts_with("HTTP/1.").then_some(Self { method, path, accept: accept.unwrap_or_default() })
     }
@@ -186,8 +196,12 @@ mod tests {
 
     #[test]
     fn a_scraper_gets_the_format_that_it_asks_for() {
-        let answer = asked(b"GET /metrics?x=1 HTTP/1.1\r\nHost: a\r\naccept: application/openmetrics-text\r\n\r\n");
-        assert!(answer.starts_with("HTTP/1.1 200 OK\r\nContent-Type: application/openmetrics-text;"), "{answer}");
+        let answer =
+            asked(b"GET /metrics?x=1 HTTP/1.1\r\nHost: a\r\naccept: application/openmetrics-text\r\n\r\n");
+        assert!(
+            answer.starts_with("HTTP/1.1 200 OK\r\nContent-Type: application/openmetrics-text;"),
+            "{answer}"
+        );
         assert!(answer.ends_with("\r\n\r\nOpenMetrics"), "{answer}");
         let answer = asked(b"GET /metrics HTTP/1.0\r\n\r\n");
         assert!(answer.contains("version=0.0.4") && answer.ends_with("\r\n\r\nText"), "{answer}");

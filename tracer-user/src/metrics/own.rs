@@ -1,10 +1,15 @@
 //! What the tracer says of itself, from the same snapshot as `tracer status`.
 
 use super::exposition::{Exposition, Kind, Label};
-use crate::telemetry::status::Snapshot;
+use crate::telemetry::status::{Program, Sampled, Snapshot};
 
 /// A metric with a single value.
 type Single = (&'static str, Kind, &'static str, f64);
+
+/// A metric of each kernel program.
+type PerProgram = (&'static str, Kind, &'static str, fn(&Program) -> f64);
+/// A counter of each reason of sampling.
+type PerDecision = (&'static str, &'static str, fn(&Sampled) -> u64);
 
 /// Writes the state of the daemon. `now_ns` is nanoseconds since the Unix epoch.
 pub fn write_own(snapshot: &Snapshot, now_ns: u64, out: &mut Exposition) {
@@ -24,13 +29,43 @@ fn singles(snapshot: &Snapshot, now_ns: u64) -> Vec<Single> {
     let (spans, sampling) = (&snapshot.spans, &snapshot.sampling);
     let mut singles: Vec<Single> = vec![
         // These three are named as Prometheus' own libraries name them.
-        ("process_start_time_seconds", Kind::Gauge, "When the tracer was started, since the Unix epoch.", start_s),
-        ("process_cpu_seconds_total", Kind::Counter, "CPU time of the tracer, user and system.", snapshot.cpu_ms as f64 / 1e3),
-        ("process_resident_memory_bytes", Kind::Gauge, "Resident memory of the tracer.", snapshot.rss_bytes as f64),
-        ("tracer_records_total", Kind::Counter, "Records taken from the kernel side.", snapshot.records as f64),
+        (
+            "process_start_time_seconds",
+            Kind::Gauge,
+            "When the tracer was started, since the Unix epoch.",
+            start_s,
+        ),
+        (
+            "process_cpu_seconds_total",
+            Kind::Counter,
+            "CPU time of the tracer, user and system.",
+            snapshot.cpu_ms as f64 / 1e3,
+        ),
+        (
+            "process_resident_memory_bytes",
+            Kind::Gauge,
+            "Resident memory of the tracer.",
+            snapshot.rss_bytes as f64,
+        ),
+        (
+            "tracer_records_total",
+            Kind::Counter,
+            "Records taken from the kernel side.",
+            snapshot.records as f64,
+        ),
         ("tracer_spans_total", Kind::Counter, "Spans made, before sampling.", spans.finished as f64),
-        ("tracer_spans_waiting", Kind::Gauge, "Spans that wait for the rest of their trace.", spans.waiting as f64),
-        ("tracer_spans_exported_total", Kind::Counter, "Spans that the backend has accepted.", spans.exported as f64),
+        (
+            "tracer_spans_waiting",
+            Kind::Gauge,
+            "Spans that wait for the rest of their trace.",
+            spans.waiting as f64,
+        ),
+        (
+            "tracer_spans_exported_total",
+            Kind::Counter,
+            "Spans that the backend has accepted.",
+            spans.exported as f64,
+        ),
         ("tracer_connections", Kind::Gauge, "Connections at hand.", snapshot.connections as f64),
         ("tracer_processes", Kind::Gauge, "Processes at hand.", snapshot.processes as f64),
         ("tracer_open_requests", Kind::Gauge, "Requests in flight.", snapshot.open_requests as f64),
@@ -40,7 +75,12 @@ fn singles(snapshot: &Snapshot, now_ns: u64) -> Vec<Single> {
             "Traces that wait for the policies of sampling.",
             sampling.waiting_traces as f64,
         ),
-        ("tracer_sampling_waiting_bytes", Kind::Gauge, "Memory of these traces.", sampling.waiting_bytes as f64),
+        (
+            "tracer_sampling_waiting_bytes",
+            Kind::Gauge,
+            "Memory of these traces.",
+            sampling.waiting_bytes as f64,
+        ),
         (
             "tracer_sampling_decided_early_total",
             Kind::Counter,
@@ -50,10 +90,30 @@ fn singles(snapshot: &Snapshot, now_ns: u64) -> Vec<Single> {
     ];
     if let Some(export) = &snapshot.export {
         singles.extend([
-            ("tracer_export_queued_batches", Kind::Gauge, "Batches that wait for the backend.", export.queued_batches as f64),
-            ("tracer_export_queued_bytes", Kind::Gauge, "Bytes that wait for the backend.", export.queued_bytes as f64),
-            ("tracer_export_retries_total", Kind::Counter, "Repeated attempts to deliver.", export.retries as f64),
-            ("tracer_export_failing", Kind::Gauge, "Whether the backend is unavailable.", f64::from(u8::from(export.failing))),
+            (
+                "tracer_export_queued_batches",
+                Kind::Gauge,
+                "Batches that wait for the backend.",
+                export.queued_batches as f64,
+            ),
+            (
+                "tracer_export_queued_bytes",
+                Kind::Gauge,
+                "Bytes that wait for the backend.",
+                export.queued_bytes as f64,
+            ),
+            (
+                "tracer_export_retries_total",
+                Kind::Counter,
+                "Repeated attempts to deliver.",
+                export.retries as f64,
+            ),
+            (
+                "tracer_export_failing",
+                Kind::Gauge,
+                "Whether the backend is unavailable.",
+                f64::from(u8::from(export.failing)),
+            ),
         ]);
     }
     singles
@@ -73,7 +133,7 @@ fn drops(snapshot: &Snapshot, out: &mut Exposition) {
 }
 
 fn programs(snapshot: &Snapshot, out: &mut Exposition) {
-    let per_program: [(_, _, _, fn(&crate::telemetry::status::Program) -> f64); 3] = [
+    let per_program: [PerProgram; 3] = [
         ("tracer_program_attached", Kind::Gauge, "Whether a kernel program is attached.", |program| {
             f64::from(u8::from(program.attached))
         }),
@@ -99,7 +159,7 @@ fn programs(snapshot: &Snapshot, out: &mut Exposition) {
 }
 
 fn sampling(snapshot: &Snapshot, out: &mut Exposition) {
-    let per_decision: [(_, _, fn(&crate::telemetry::status::Sampled) -> u64); 2] = [
+    let per_decision: [PerDecision; 2] = [
         ("tracer_sampling_traces_total", "Traces by what became of them and why.", |sampled| sampled.traces),
         ("tracer_sampling_spans_total", "Spans by what became of them and why.", |sampled| sampled.spans),
     ];

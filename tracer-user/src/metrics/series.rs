@@ -36,13 +36,7 @@ enum Owned {
 impl<T> SeriesOf<T> {
     /// At most `limit` series, that of the overflow included.
     pub(super) fn new(limit: usize) -> Self {
-        Self {
-            limit,
-            hasher: RandomState::default(),
-            table: HashTable::new(),
-            overflow: None,
-            overflowed: 0,
-        }
+        Self { limit, hasher: RandomState::default(), table: HashTable::new(), overflow: None, overflowed: 0 }
     }
 
     /// The series of these labels, made if there is room, else that of the overflow.

@@ -56,5 +56,10 @@ fn labels(span: &Span) -> [Label<'_>; NAMES.len()] {
         Status::Unset => "STATUS_CODE_UNSET",
         Status::Error => "STATUS_CODE_ERROR",
     };
-    [Label::Text(&span.resource.service_name), Label::Text(&span.name), Label::Text(kind), Label::Text(status)]
+    [
+        Label::Text(&span.resource.service_name),
+        Label::Text(&span.name),
+        Label::Text(kind),
+        Label::Text(status),
+    ]
 }

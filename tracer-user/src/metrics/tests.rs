@@ -121,8 +121,14 @@ fn calls_are_counted_by_name() {
     let text = text(&metrics, Format::Text);
     let labels = "service=\"shop\",span_name=\"GET /users/{id}\",span_kind=\"SPAN_KIND_SERVER\",status_code=\"STATUS_CODE_ERROR\"";
     assert!(text.contains(&format!("traces_spanmetrics_calls_total{{{labels}}} 1\n")), "{text}");
-    assert!(text.contains(&format!("traces_spanmetrics_latency_bucket{{{labels},le=\"0.032\"}} 1\n")), "{text}");
-    assert!(text.contains(&format!("traces_spanmetrics_latency_bucket{{{labels},le=\"0.016\"}} 0\n")), "{text}");
+    assert!(
+        text.contains(&format!("traces_spanmetrics_latency_bucket{{{labels},le=\"0.032\"}} 1\n")),
+        "{text}"
+    );
+    assert!(
+        text.contains(&format!("traces_spanmetrics_latency_bucket{{{labels},le=\"0.016\"}} 0\n")),
+        "{text}"
+    );
 }
 
 #[test]
@@ -133,7 +139,11 @@ fn only_kept_traces_are_examples() {
     assert!(!text(&metrics, Format::OpenMetrics).contains("trace_id"));
     metrics.kept(&trace());
     let open = text(&metrics, Format::OpenMetrics);
-    for metric in ["http_server_request_duration_seconds", "traces_service_graph_request_server_seconds", "traces_spanmetrics_latency"] {
+    for metric in [
+        "http_server_request_duration_seconds",
+        "traces_service_graph_request_server_seconds",
+        "traces_spanmetrics_latency",
+    ] {
         let with = lines(&open, &format!("{metric}_bucket")).into_iter().filter(|line| line.contains("shop"));
         let example = " # {trace_id=\"0af7651916cd43dd8448eb211c80319c\",span_id=\"0000000000000002\"} 0.02 1790000000.020";
         assert_eq!(with.filter(|line| line.ends_with(example)).count(), 1, "{metric}\n{open}");
@@ -161,7 +171,12 @@ fn series_are_bounded() {
 #[test]
 fn the_tracer_tells_of_itself() {
     let mut snapshot = Snapshot { uptime_ms: 5000, cpu_ms: 1500, records: 7, ..Snapshot::default() };
-    snapshot.drops.push(DropCount { stage: "kernel".into(), reason: "ring_full".into(), count: 3, intentional: false });
+    snapshot.drops.push(DropCount {
+        stage: "kernel".into(),
+        reason: "ring_full".into(),
+        count: 3,
+        intentional: false,
+    });
     snapshot.programs.push(Program {
         name: "sock_send".into(),
         tracepoint: "sock_send_length".into(),
@@ -170,7 +185,13 @@ fn the_tracer_tells_of_itself() {
         run_count: 4,
         run_time_ns: 2_000_000_000,
     });
-    snapshot.sampling.decisions.push(Sampled { reason: "errors".into(), policy: true, kept: true, traces: 2, spans: 5 });
+    snapshot.sampling.decisions.push(Sampled {
+        reason: "errors".into(),
+        policy: true,
+        kept: true,
+        traces: 2,
+        spans: 5,
+    });
     let mut out = Exposition::new(Format::Text);
     write_own(&snapshot, 1_790_000_005_000_000_000, &mut out);
     let text = out.finish();

@@ -84,7 +84,11 @@ mod tests {
         assert_eq!((entry.root.span_id[7], entry.served.span_id[7], entry.service()), (1, 2, "shop"));
         assert_eq!(entry.caller_flags(), None);
         let entry = Entry::of(&trace[..1]).expect("a part");
-        assert_eq!((entry.root.span_id[7], entry.service()), (3, "shop"), "a part is judged by what is there");
+        assert_eq!(
+            (entry.root.span_id[7], entry.service()),
+            (3, "shop"),
+            "a part is judged by what is there"
+        );
         assert!(Entry::of(&[]).is_none());
     }
 

@@ -189,9 +189,7 @@ impl Limits {
         let bucket = match self.services.get_mut(service) {
             Some(bucket) => bucket,
             None if full => &mut self.others,
-            None => {
-                self.services.entry(service.clone()).or_insert_with(|| Self::bucket(self.per_second))
-            }
+            None => self.services.entry(service.clone()).or_insert_with(|| Self::bucket(self.per_second)),
         };
         bucket.take(1.0, now_ns)
     }

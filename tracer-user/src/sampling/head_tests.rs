@@ -53,11 +53,11 @@ fn the_samplers_that_ask_nobody() {
     assert_eq!(decide(&mut off, request(id(TOP))), (false, Reason::AlwaysOff, None));
     let mut tenth = head("sampler = 'traceidratio'\nargument = 0.1");
     assert_eq!(decide(&mut tenth, request(id(0xe666 << 40))), (true, Reason::Ratio, th("e666")));
-    assert_eq!(decide(&mut tenth, request(id((0xe666 << 40) - 1))).0, false);
+    assert!(!decide(&mut tenth, request(id((0xe666 << 40) - 1))).0);
     let mut none = head("sampler = 'traceidratio'\nargument = 0");
     assert_eq!(decide(&mut none, request(id(TOP))), (false, Reason::Ratio, None));
     // What the caller decided does not matter to them.
-    assert_eq!(decide(&mut tenth, called(id(0), 1, None)).0, false);
+    assert!(!decide(&mut tenth, called(id(0), 1, None)).0);
 }
 
 #[test]
@@ -110,11 +110,12 @@ fn a_limit_holds_for_each_service_and_says_nothing_of_counts() {
     let mut kept = |name: &str, from: u64, count: u64| {
         let traces = (0..count).map(|at| (Span { resource: service(name), ..request(id(at)) }, from + at));
         let decisions = traces.map(|(span, now_ns)| head.decide(&[span], now_ns));
-        decisions.filter(|decision| {
-            assert_eq!((decision.reason, decision.threshold), (Reason::RateLimit, None));
-            decision.keep
-        })
-        .count()
+        decisions
+            .filter(|decision| {
+                assert_eq!((decision.reason, decision.threshold), (Reason::RateLimit, None));
+                decision.keep
+            })
+            .count()
     };
     assert_eq!(kept("shop", SECOND, 100), 10);
     assert_eq!(kept("mail", SECOND, 100), 10);
@@ -137,7 +138,9 @@ fn a_request_can_ask_for_its_trace() {
     assert!(forced(FORCED_KEY, Value::Bool(true)));
     assert!(forced("baggage.debug", Value::Static("0")));
     assert!(forced("http.response.status_code", Value::Int(418)));
-    assert!(!forced("http.response.status_code", Value::Int(200)) && !forced("http.route", Value::Static("418")));
+    assert!(
+        !forced("http.response.status_code", Value::Int(200)) && !forced("http.route", Value::Static("418"))
+    );
 }
 
 // === the sampler around it ===
@@ -157,7 +160,10 @@ fn kept_spans_say_what_they_stand_for() {
     let said = |text: &str| Some(text.to_owned());
     let half = "sampler = 'traceidratio'\nargument = 0.5";
     assert_eq!(state(half, request(id(TOP))), said("ot=th:8"));
-    assert_eq!(state(half, called(id(TOP), 1, Some("a=b,ot=th:c;rv:ffffffffffffff"))), said("ot=th:8;rv:ffffffffffffff,a=b"));
+    assert_eq!(
+        state(half, called(id(TOP), 1, Some("a=b,ot=th:c;rv:ffffffffffffff"))),
+        said("ot=th:8;rv:ffffffffffffff,a=b")
+    );
     // Everything is seen here, so what a caller dropped before is not missing.
     assert_eq!(state("", called(id(TOP), 1, Some("ot=th:c,a=b"))), said("a=b"));
     assert_eq!(state("", called(id(TOP), 1, Some("a=b"))), said("a=b"));

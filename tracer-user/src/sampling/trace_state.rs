@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use tracer_protocols::context::parse_tracestate;
+use tracer_protocols::context::{TraceState, parse_tracestate};
 
 use super::threshold::{Randomness, Threshold};
 
@@ -52,7 +52,7 @@ pub(super) fn with_threshold(list: Option<&str>, threshold: Option<Threshold>) -
         let _ = write!(new, "ot={ot}");
         room -= 1;
     }
-    let others = state.iter().flat_map(|state| state.members()).filter(|(key, _)| *key != "ot");
+    let others = state.iter().flat_map(TraceState::members).filter(|(key, _)| *key != "ot");
     for (key, value) in others.take(room) {
         let _ = write!(new, "{}{key}={value}", if new.is_empty() { "" } else { "," });
     }
@@ -67,14 +67,14 @@ fn pairs(value: &str) -> impl Iterator<Item = (&str, &str)> {
 mod tests {
     use super::*;
 
-    fn th(text: &str) -> Option<Threshold> {
-        Some(Threshold::parse(text).expect(text))
+    fn th(text: &str) -> Threshold {
+        Threshold::parse(text).expect(text)
     }
 
     #[test]
     fn reads_what_concerns_sampling() {
         let ot = read("rojo=1, ot=p:8;rv:6e6d1a75832a2f;th:e666;x:y,congo=2");
-        assert_eq!(ot, Ot { threshold: th("e666"), randomness: Randomness::parse("6e6d1a75832a2f") });
+        assert_eq!(ot, Ot { threshold: Some(th("e666")), randomness: Randomness::parse("6e6d1a75832a2f") });
         for nothing in ["", "rojo=1", "ot=", "ot=th", "ot=th:zz;rv:1", "ot=th:8,ot=th:c"] {
             assert_eq!(read(nothing), Ot::default(), "{nothing}");
         }
@@ -83,9 +83,13 @@ mod tests {
     #[test]
     fn a_threshold_is_written_first_and_the_rest_stays() {
         let cases = [
-            (None, th("8"), Some("ot=th:8")),
+            (None, Some(th("8")), Some("ot=th:8")),
             (None, None, None),
-            (Some("rojo=1,ot=rv:6e6d1a75832a2f;th:c"), th("e666"), Some("ot=th:e666;rv:6e6d1a75832a2f,rojo=1")),
+            (
+                Some("rojo=1,ot=rv:6e6d1a75832a2f;th:c"),
+                Some(th("e666")),
+                Some("ot=th:e666;rv:6e6d1a75832a2f,rojo=1"),
+            ),
             (Some("rojo=1,ot=th:c;rv:6e6d1a75832a2f"), None, Some("ot=rv:6e6d1a75832a2f,rojo=1")),
             (Some("ot=th:c"), None, None),
             (Some("rojo=1"), None, Some("rojo=1")),
@@ -98,12 +102,12 @@ mod tests {
     #[test]
     fn the_last_member_of_a_full_list_gives_way() {
         let full = (0..32).map(|i| format!("k{i}=v")).collect::<Vec<_>>().join(",");
-        let new = with_threshold(Some(&full), th("8")).expect("a list");
+        let new = with_threshold(Some(&full), Some(th("8"))).expect("a list");
         let state = parse_tracestate(&new).expect("a valid list");
         assert_eq!(state.members().count(), 32);
         assert_eq!((state.get("ot"), state.get("k30"), state.get("k31")), (Some("th:8"), Some("v"), None));
         let long = format!("ot=a:{};b:1", "x".repeat(250));
-        assert_eq!(with_threshold(Some(&long), th("8")).as_deref(), Some("ot=th:8;b:1"), "what fits");
+        assert_eq!(with_threshold(Some(&long), Some(th("8"))).as_deref(), Some("ot=th:8;b:1"), "what fits");
     }
 
     proptest::proptest! {

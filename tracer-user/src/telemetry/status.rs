@@ -175,7 +175,11 @@ impl Snapshot {
                 let _ = writeln!(text, "  {verb:<8} {traces:>10} traces, {spans:>10} spans  {kind}{reason}");
             }
             if *waiting_traces > 0 {
-                let _ = writeln!(text, "  {waiting_traces} traces ({} KiB) wait for their policies.", waiting_bytes >> 10);
+                let _ = writeln!(
+                    text,
+                    "  {waiting_traces} traces ({} KiB) wait for their policies.",
+                    waiting_bytes >> 10
+                );
             }
             if *decided_early > 0 {
                 let _ = writeln!(
@@ -226,13 +230,17 @@ mod tests {
 
     #[test]
     fn sampling_is_shown_where_there_is_any() {
-        let sampled = |reason: &str, kept| Sampled { reason: reason.into(), policy: false, kept, traces: 3, spans: 5 };
+        let sampled =
+            |reason: &str, kept| Sampled { reason: reason.into(), policy: false, kept, traces: 3, spans: 5 };
         let mut snapshot = Snapshot::default();
         snapshot.sampling.decisions = vec![sampled("always_on", true)];
         assert!(!snapshot.to_text().contains("Sampling"));
         snapshot.sampling.decisions = vec![sampled("ratio", true), sampled("ratio", false)];
         let text = snapshot.to_text();
-        assert!(text.contains("kept") && text.contains("dropped") && text.contains("5 spans  ratio"), "{text}");
+        assert!(
+            text.contains("kept") && text.contains("dropped") && text.contains("5 spans  ratio"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -17,7 +17,9 @@ const ERRORS: &str = "[sampling.tail]\npolicies = [\
 fn counted(scene: &Scene) -> Vec<(String, bool, u64, u64)> {
     let census = scene.pipeline.census();
     let lines = census.sampling.iter();
-    lines.map(|Counted { reason, kept, traces, spans, .. }| (reason.to_owned(), kept, traces, spans)).collect()
+    lines
+        .map(|Counted { reason, kept, traces, spans, .. }| (reason.to_owned(), kept, traces, spans))
+        .collect()
 }
 
 fn line(reason: &str, kept: bool, traces: u64, spans: u64) -> (String, bool, u64, u64) {

@@ -88,7 +88,9 @@ impl Tail {
         let Some(trace) = Whole::new(spans, bytes, now_ns) else { return nobody };
         let mut lowest: Option<(Threshold, usize)> = None;
         let mut dropped = None;
-        for (at, listed) in self.policies.iter_mut().enumerate().filter(|(_, listed)| !listed.policy.is_limited()) {
+        for (at, listed) in
+            self.policies.iter_mut().enumerate().filter(|(_, listed)| !listed.policy.is_limited())
+        {
             match listed.policy.vote(&trace) {
                 vote if listed.drops => {
                     if vote.wants(trace.randomness) {
@@ -101,7 +103,8 @@ impl Tail {
                 Vote::Above(_) | Vote::Limited(_) | Vote::No => {}
             }
         }
-        let because = |keep, at: usize, threshold| Decision { keep, reason: Reason::Policy(at as u16), threshold };
+        let because =
+            |keep, at: usize, threshold| Decision { keep, reason: Reason::Policy(at as u16), threshold };
         if let Some(at) = dropped {
             return because(false, at, None);
         }

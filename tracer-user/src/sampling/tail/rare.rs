@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn the_first_of_each_window_are_rare() {
-        let mut rare = Rare::new(config::Rare { traces: 3, window: Duration::from_secs(60) });
+        let mut rare = Rare::new(config::Rare { traces: 3, window: Duration::from_mins(1) });
         let mut kept = |name: &str, from_s: u64, count: u64| {
             let trace = [span(1, &service("shop"), SpanKind::Server, name)];
             let now = |at: u64| (from_s + at) * 1_000_000_000;

@@ -135,7 +135,8 @@ fn by_attributes_of_spans_and_resources() {
 #[test]
 fn by_what_the_caller_sent() {
     let states = [None, Some("vendor=gold,a=b"), Some("vendor=silver"), Some("vendor=iron")];
-    let policy = "{ name = 'p', type = 'trace_state', trace_state = { key = 'vendor', values = ['gold', 'silver'] } }";
+    let policy =
+        "{ name = 'p', type = 'trace_state', trace_state = { key = 'vendor', values = ['gold', 'silver'] } }";
     let kept = kept_by(policy, |at, trace| trace[0].trace_state = states[at].map(Into::into));
     assert_eq!(kept, [false, true, true, false]);
     let kept = kept_by("{ name = 'p', type = 'trace_flags' }", |at, trace| trace[0].flags = at as u8);
@@ -145,11 +146,14 @@ fn by_what_the_caller_sent() {
 #[test]
 fn by_number_of_spans() {
     let counted = |settings| {
-        kept_by(&format!("{{ name = 'p', type = 'span_count', span_count = {{ {settings} }} }}"), |at, trace| {
-            for _ in 0..at {
-                trace.push(trace[0].clone());
-            }
-        })
+        kept_by(
+            &format!("{{ name = 'p', type = 'span_count', span_count = {{ {settings} }} }}"),
+            |at, trace| {
+                for _ in 0..at {
+                    trace.push(trace[0].clone());
+                }
+            },
+        )
     };
     assert_eq!(counted("min_spans = 2"), [false, true, true, true]);
     assert_eq!(counted("min_spans = 2, max_spans = 3"), [false, true, true, false]);
@@ -159,8 +163,9 @@ fn by_number_of_spans() {
 fn all_or_none() {
     assert_eq!(kept_by("{ name = 'p', type = 'always_sample' }", |_, _| {}), [true; 2]);
     let share = |percent| {
-        let mut sampler =
-            sampler(&format!("{{ name = 'p', type = 'probabilistic', probabilistic = {{ sampling_percentage = {percent} }} }}"));
+        let mut sampler = sampler(&format!(
+            "{{ name = 'p', type = 'probabilistic', probabilistic = {{ sampling_percentage = {percent} }} }}"
+        ));
         [0, (1 << 56) - 1].map(|randomness| keeps(&mut sampler, trace(randomness)))
     };
     assert_eq!([share("0"), share("50"), share("100.0")], [[false, false], [false, true], [true, true]]);
@@ -181,7 +186,10 @@ fn limits_of_spans_and_bytes() {
     assert_eq!(kept(spans, 100, 300), 30, "ten traces of two spans in each of three seconds");
     let one = whole::memory_of(&trace(0)[0]) as u64 * 2 + 128;
     let bytes = |rest: &str| {
-        format!("{{ name = 'p', type = 'bytes_limiting', bytes_limiting = {{ bytes_per_second = {}{rest} }} }}", 5 * one)
+        format!(
+            "{{ name = 'p', type = 'bytes_limiting', bytes_limiting = {{ bytes_per_second = {}{rest} }} }}",
+            5 * one
+        )
     };
     assert_eq!(kept(&bytes(""), 100, 100), 10, "two seconds' worth at once");
     assert_eq!(kept(&bytes(&format!(", burst_capacity = {one}")), 100, 100), 1);
@@ -268,7 +276,8 @@ fn policies_that_learn() {
     assert!(keeps(&mut sampler, named(102, "GET /rare", 1)));
     // The highest randomness there is: adaptive wants a share of the busy ones.
     assert!(keeps(&mut sampler, named((1 << 56) - 1, "GET /busy", 10)));
-    let reasons: Vec<_> = sampler.counts().iter().filter(|counted| counted.kept).map(|counted| counted.reason).collect();
+    let reasons: Vec<_> =
+        sampler.counts().iter().filter(|counted| counted.kept).map(|counted| counted.reason).collect();
     assert_eq!(reasons, ["slow", "rare", "some"]);
 }
 
@@ -308,7 +317,11 @@ fn adjusted_counts_are_right_over_a_million_traces() {
     let share = |failed: usize| f64::from(kept[failed]) / f64::from(all[failed]);
     let sigma = |p: f64, all: u32| (p * (1.0 - p) / f64::from(all)).sqrt();
     assert!((share(0) - 0.1).abs() < 3.0 * sigma(0.1, all[0]), "{}", share(0));
-    assert!((share(1) - 0.5).abs() < 3.0 * sigma(0.5, all[1]), "every error that the head let through: {}", share(1));
+    assert!(
+        (share(1) - 0.5).abs() < 3.0 * sigma(0.5, all[1]),
+        "every error that the head let through: {}",
+        share(1)
+    );
     assert!(((counts[0] + counts[1]) / f64::from(TRACES) - 1.0).abs() < 0.01, "{counts:?}");
     assert!((counts[1] / f64::from(all[1]) - 1.0).abs() < 0.02, "{counts:?}");
 }
@@ -357,7 +370,11 @@ fn parts_are_gathered_and_late_ones_follow() {
     assert_eq!(take(&mut sampler, failed(1), 14), [0; 0], "the error came with the second part");
     assert_eq!(sampler.waiting().0, 2);
     assert_eq!(take(&mut sampler, trace(3), 15), [2], "both parts at once");
-    assert_eq!(take(&mut sampler, trace(1), 16), [2, 1], "a late part follows, and the trace without an error is gone");
+    assert_eq!(
+        take(&mut sampler, trace(1), 16),
+        [2, 1],
+        "a late part follows, and the trace without an error is gone"
+    );
     assert_eq!(take(&mut sampler, failed(2), 17), [2, 1], "so do late parts of a dropped one");
     let mut rest = 0;
     sampler.finish(17 * SECOND, &mut |_| rest += 1);

@@ -48,7 +48,8 @@ impl<'a> Whole<'a> {
 
 /// Memory that a span takes, bytes: what it holds alone. Texts shared by many spans are not counted.
 pub(super) fn memory_of(span: &Span) -> usize {
-    let texts = span.attributes.iter().map(|(_, value)| if let Value::Str(text) = value { text.len() } else { 0 });
+    let texts =
+        span.attributes.iter().map(|(_, value)| if let Value::Str(text) = value { text.len() } else { 0 });
     size_of::<Span>()
         + span.attributes.capacity() * size_of::<(&str, Value)>()
         + texts.sum::<usize>()
