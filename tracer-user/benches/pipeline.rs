@@ -1,21 +1,28 @@
-//! Spans a second that one core makes of kernel records: stages 2 to 6, with and without encoding to OTLP.
+//! Spans a second that one core makes of kernel records: stages 2 to 7, with and without encoding to OTLP.
 //!
 //! `cargo bench -p tracer-user --bench pipeline`. The records are made beforehand; no kernel, no root. Requests and
 //! responses have the size and headers of browsers, proxies and frameworks, on connections that are kept alive.
 //! `-- --ci` runs each shape once: it shows that the benchmark works. `-- --profile SHAPE` repeats one shape for some seconds, for a profiler.
+//! `-- --toml TEXT` sets a configuration, such as a sampler.
 #![expect(clippy::print_stdout, reason = "a benchmark reports to the terminal")]
 
 #[path = "../tests/pipeline/records.rs"]
 #[expect(dead_code, reason = "shared with tests, which make other records too")]
 mod records;
 
-use std::hint::black_box;
+use std::{hint::black_box, path::Path};
 
 use nix::time::{ClockId, clock_gettime};
 use records::{Ends, Record, Segment};
 use tracer_user::{
-    clock::WallClock, config::Config, export::otlp::Encoder, identity::Host, pipeline::Pipeline,
-    processes::Processes, spans::span::Span, traces::ids::Ids,
+    clock::WallClock,
+    config::{Config, Environment, Flags, combine},
+    export::otlp::Encoder,
+    identity::Host,
+    pipeline::Pipeline,
+    processes::Processes,
+    spans::span::Span,
+    traces::ids::Ids,
 };
 
 /// Connections in use at a time, taken in turn.
@@ -191,12 +198,15 @@ fn response() -> Vec<u8> {
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
+    let toml =
+        arguments.iter().position(|argument| argument == "--toml").and_then(|at| arguments.get(at + 1));
+    let config = config(toml.map_or("", String::as_str));
     if let Some(at) = arguments.iter().position(|argument| argument == "--profile") {
         let wanted = arguments.get(at + 1).map_or("Chain", String::as_str);
         let shape = SHAPES.into_iter().find(|shape| format!("{shape:?}") == wanted).unwrap_or(Shape::Chain);
         let records = shape.records();
         for _ in 0..20 {
-            black_box(run(&records, false));
+            black_box(run(&config, &records, false));
         }
         return;
     }
@@ -207,7 +217,7 @@ fn main() {
             let mut rounds: Vec<f64> = (0..count)
                 .map(|_| {
                     let start_ns = cpu_ns();
-                    let spans = black_box(run(&records, encode));
+                    let spans = black_box(run(&config, &records, encode));
                     (cpu_ns() - start_ns) as f64 / spans as f64
                 })
                 .collect();
@@ -223,6 +233,12 @@ fn main() {
     }
 }
 
+/// The configuration of a text.
+fn config(text: &str) -> Config {
+    let file = (Path::new("--toml"), text);
+    combine(Some(file), &Flags::default(), &Environment::default()).unwrap_or_else(|error| panic!("{error}"))
+}
+
 /// CPU time of this thread: what others do on the machine does not count.
 fn cpu_ns() -> u64 {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)
@@ -234,16 +250,13 @@ fn last_ns(record: &Record) -> u64 {
     record.bytes()[8..16].try_into().map_or(0, u64::from_ne_bytes)
 }
 
-/// Takes all records as the daemon does; returns how many spans came of them.
-fn run(records: &[Record], encode: bool) -> usize {
-    let config = Config::default();
-    let processes = Processes::new(&config, Host::default(), None);
-    let mut pipeline = Pipeline::new(&config, processes, Ids::seeded(1), CLOCK);
+/// Takes all records as the daemon does; returns how many spans were made of them.
+fn run(config: &Config, records: &[Record], encode: bool) -> usize {
+    let processes = Processes::new(config, Host::default(), None);
+    let mut pipeline = Pipeline::new(config, processes, Ids::seeded(1), CLOCK);
     let mut encoder = Encoder::new("0");
     let mut waiting: Vec<Span> = Vec::new();
-    let mut spans = 0;
     let mut take = |trace: Vec<Span>| {
-        spans += trace.len();
         if encode {
             waiting.extend(trace);
             while waiting.len() >= BATCH {
@@ -261,5 +274,5 @@ fn run(records: &[Record], encode: bool) -> usize {
         }
     }
     pipeline.finish(take);
-    spans
+    pipeline.census().finished_spans as usize
 }
