@@ -223,9 +223,13 @@ impl Last {
     fn take(&mut self, trace: Vec<Span>, now_ns: u64, out: &mut impl FnMut(Vec<Span>)) {
         let Self { metrics, sampler } = self;
         if let Some(metrics) = metrics {
-            metrics.take(&trace);
+            metrics.take(&trace, sampler.keeps_all());
         }
-        sampler.take(trace, now_ns, &mut kept(metrics, out));
+        if sampler.keeps_all() {
+            sampler.take(trace, now_ns, out);
+        } else {
+            sampler.take(trace, now_ns, &mut kept(metrics, out));
+        }
     }
 
     fn flush(&mut self, now_ns: u64, out: &mut impl FnMut(Vec<Span>)) {

@@ -50,7 +50,7 @@ impl Graph {
     }
 
     /// Takes the spans of a trace or of a part of one.
-    pub(super) fn take(&mut self, trace: &[Span]) {
+    pub(super) fn take(&mut self, trace: &[Span], kept: bool) {
         self.for_each_edge(trace, |edges, client, server| {
             let edge = edges.entry(&labels(client, server), Edge::default);
             let failed = [client, server].into_iter().flatten().any(|span| span.status == Status::Error);
@@ -58,7 +58,7 @@ impl Graph {
             edge.failed += u64::from(failed);
             for (times, span) in [(&mut edge.server, server), (&mut edge.client, client)] {
                 if let Some(span) = span {
-                    times.get_or_insert_with(|| Histogram::new(&BOUNDS)).observe(span.duration_ns());
+                    times.get_or_insert_with(|| Histogram::new(&BOUNDS)).take(span, kept);
                 }
             }
         });
@@ -70,7 +70,7 @@ impl Graph {
             let Some(edge) = edges.get_mut(&labels(client, server)) else { return };
             for (times, span) in [(&mut edge.server, server), (&mut edge.client, client)] {
                 if let (Some(times), Some(span)) = (times, span) {
-                    times.remember(span.duration_ns(), span.end_ns, span.trace_id, span.span_id);
+                    times.kept(span);
                 }
             }
         });

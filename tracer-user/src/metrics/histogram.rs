@@ -1,6 +1,6 @@
 //! Durations in buckets, with an example for each.
 
-use crate::spans::span::{SpanId, TraceId};
+use crate::spans::span::{Span, SpanId, TraceId};
 
 /// For how long an exemplar is kept before a newer one takes its place, nanoseconds.
 const EXEMPLAR_AGE_NS: u64 = 10_000_000_000;
@@ -39,6 +39,19 @@ impl Histogram {
     pub fn observe(&mut self, ns: u64) {
         self.counts[self.bucket(ns)] += 1;
         self.sum_ns += u128::from(ns);
+    }
+
+    /// Counts the duration of a span, and lets it be an example if it is `kept`.
+    pub(super) fn take(&mut self, span: &Span, kept: bool) {
+        self.observe(span.duration_ns());
+        if kept {
+            self.kept(span);
+        }
+    }
+
+    /// Lets a span that was kept be an example.
+    pub(super) fn kept(&mut self, span: &Span) {
+        self.remember(span.duration_ns(), span.end_ns, span.trace_id, span.span_id);
     }
 
     /// Makes a span of this duration that ended at `time_ns` the example of its bucket, if that has no recent one.

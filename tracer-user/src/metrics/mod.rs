@@ -48,22 +48,23 @@ impl Metrics {
         })
     }
 
-    /// Counts a finished trace or a part of one, before it is sampled.
-    pub fn take(&mut self, trace: &[Span]) {
+    /// Counts a finished trace or a part of one, before it is sampled. `kept`: it is known already that it will be kept.
+    pub fn take(&mut self, trace: &[Span], kept: bool) {
+        let kept = kept && self.exemplars;
         for span in trace {
             if let Some(requests) = &mut self.requests {
-                requests.take(span);
+                requests.take(span, kept);
             }
             if let Some(calls) = &mut self.calls {
-                calls.take(span);
+                calls.take(span, kept);
             }
         }
         if let Some(graph) = &mut self.graph {
-            graph.take(trace);
+            graph.take(trace, kept);
         }
     }
 
-    /// A trace was kept: its spans can be found at the backend, and may serve as examples.
+    /// A trace was kept of which that was not known before: its spans can be found at the backend, and may serve as examples.
     pub fn kept(&mut self, trace: &[Span]) {
         if !self.exemplars {
             return;

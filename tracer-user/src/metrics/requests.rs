@@ -40,14 +40,13 @@ impl Requests {
         Self { server: SeriesOf::new(limit), client: SeriesOf::new(limit) }
     }
 
-    pub(super) fn take(&mut self, span: &Span) {
-        let series = self.of(span.kind).entry(&labels(span), || Histogram::new(&BOUNDS));
-        series.observe(span.duration_ns());
+    pub(super) fn take(&mut self, span: &Span, kept: bool) {
+        self.of(span.kind).entry(&labels(span), || Histogram::new(&BOUNDS)).take(span, kept);
     }
 
     pub(super) fn kept(&mut self, span: &Span) {
         if let Some(series) = self.of(span.kind).get_mut(&labels(span)) {
-            series.remember(span.duration_ns(), span.end_ns, span.trace_id, span.span_id);
+            series.kept(span);
         }
     }
 

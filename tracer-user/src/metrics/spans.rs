@@ -23,13 +23,13 @@ impl Calls {
         Self(SeriesOf::new(limit))
     }
 
-    pub(super) fn take(&mut self, span: &Span) {
-        self.0.entry(&labels(span), || Histogram::new(&BOUNDS)).observe(span.duration_ns());
+    pub(super) fn take(&mut self, span: &Span, kept: bool) {
+        self.0.entry(&labels(span), || Histogram::new(&BOUNDS)).take(span, kept);
     }
 
     pub(super) fn kept(&mut self, span: &Span) {
         if let Some(histogram) = self.0.get_mut(&labels(span)) {
-            histogram.remember(span.duration_ns(), span.end_ns, span.trace_id, span.span_id);
+            histogram.kept(span);
         }
     }
 

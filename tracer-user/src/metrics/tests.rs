@@ -63,8 +63,8 @@ fn nobody_listens_by_default() {
 #[test]
 fn requests_are_counted_by_the_conventions() {
     let mut metrics = metrics(&[Family::Http], 100);
-    metrics.take(&trace());
-    metrics.take(&trace());
+    metrics.take(&trace(), false);
+    metrics.take(&trace(), false);
     let text = text(&metrics, Format::Text);
     let labels = "service_name=\"shop\",http_request_method=\"GET\",http_route=\"/users/{id}\",\
                   http_response_status_code=\"500\",error_type=\"500\"";
@@ -92,11 +92,11 @@ fn requests_are_counted_by_the_conventions() {
 #[test]
 fn edges_are_those_of_the_trace() {
     let mut metrics = metrics(&[Family::ServiceGraph], 100);
-    metrics.take(&trace());
+    metrics.take(&trace(), false);
     // A request from outside, one whose caller is traced elsewhere, and a trace whose parts come apart.
     let shop = service("shop");
-    metrics.take(&[span(9, &shop, SpanKind::Server, "GET")]);
-    metrics.take(&[below(span(9, &shop, SpanKind::Server, "GET"), 8)]);
+    metrics.take(&[span(9, &shop, SpanKind::Server, "GET")], false);
+    metrics.take(&[below(span(9, &shop, SpanKind::Server, "GET"), 8)], false);
     let text = text(&metrics, Format::Text);
     assert_eq!(
         lines(&text, "traces_service_graph_request_total"),
@@ -117,7 +117,7 @@ fn edges_are_those_of_the_trace() {
 #[test]
 fn calls_are_counted_by_name() {
     let mut metrics = metrics(&[Family::SpanMetrics], 100);
-    metrics.take(&trace());
+    metrics.take(&trace(), false);
     let text = text(&metrics, Format::Text);
     let labels = "service=\"shop\",span_name=\"GET /users/{id}\",span_kind=\"SPAN_KIND_SERVER\",status_code=\"STATUS_CODE_ERROR\"";
     assert!(text.contains(&format!("traces_spanmetrics_calls_total{{{labels}}} 1\n")), "{text}");
@@ -135,7 +135,7 @@ fn calls_are_counted_by_name() {
 fn only_kept_traces_are_examples() {
     let all = [Family::Http, Family::ServiceGraph, Family::SpanMetrics];
     let mut metrics = metrics(&all, 100);
-    metrics.take(&trace());
+    metrics.take(&trace(), false);
     assert!(!text(&metrics, Format::OpenMetrics).contains("trace_id"));
     metrics.kept(&trace());
     let open = text(&metrics, Format::OpenMetrics);
@@ -149,6 +149,10 @@ fn only_kept_traces_are_examples() {
         assert_eq!(with.filter(|line| line.ends_with(example)).count(), 1, "{metric}\n{open}");
     }
     assert!(!text(&metrics, Format::Text).contains("trace_id"));
+    // Where all are kept, that is known at once.
+    let mut at_once = super::tests::metrics(&all, 100);
+    at_once.take(&trace(), true);
+    assert_eq!(text(&at_once, Format::OpenMetrics), open);
 }
 
 #[test]
@@ -157,7 +161,7 @@ fn series_are_bounded() {
     for number in 0..50 {
         let mut trace = trace();
         trace[1].attributes.push(("url.scheme", Value::Str(format!("s{number}").into())));
-        metrics.take(&trace);
+        metrics.take(&trace, false);
     }
     let text = text(&metrics, Format::Text);
     let counts = lines(&text, "http_server_request_duration_seconds_count");

@@ -44,9 +44,14 @@ impl Sampler {
         }
     }
 
+    /// Whether every trace is kept, so that there is nothing to decide.
+    pub fn keeps_all(&self) -> bool {
+        self.head.keeps_all() && self.tail.is_none()
+    }
+
     /// Takes a finished trace or a part of one, and hands it on if it is kept.
     pub fn take(&mut self, trace: Vec<Span>, now_ns: u64, out: &mut impl FnMut(Vec<Span>)) {
-        if self.head.keeps_all() && self.tail.is_none() {
+        if self.keeps_all() {
             let all = Decision { keep: true, reason: Reason::AlwaysOn, threshold: Some(Threshold::ALWAYS) };
             self.settle(trace, all, true, out);
             return;
