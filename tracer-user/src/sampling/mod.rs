@@ -26,6 +26,8 @@ use crate::{config::Sampling, spans::span::Span};
 /// Stage 7.
 #[derive(Debug)]
 pub struct Sampler {
+    /// Every trace is kept, so that there is nothing to decide.
+    keeps_all: bool,
     head: Head,
     tail: Option<Tail>,
     recent: Recent,
@@ -36,9 +38,11 @@ impl Sampler {
     /// What a configuration asks for.
     pub fn new(config: &Sampling) -> Self {
         let policies = config.tail.policies.iter().map(|policy| policy.name.clone()).collect();
+        let (head, tail) = (Head::new(config), Tail::new(&config.tail));
         Self {
-            head: Head::new(config),
-            tail: Tail::new(&config.tail),
+            keeps_all: head.keeps_all() && tail.is_none(),
+            head,
+            tail,
             recent: Recent::default(),
             counts: Counts::new(policies),
         }
@@ -46,12 +50,12 @@ impl Sampler {
 
     /// Whether every trace is kept, so that there is nothing to decide.
     pub fn keeps_all(&self) -> bool {
-        self.head.keeps_all() && self.tail.is_none()
+        self.keeps_all
     }
 
     /// Takes a finished trace or a part of one, and hands it on if it is kept.
     pub fn take(&mut self, trace: Vec<Span>, now_ns: u64, out: &mut impl FnMut(Vec<Span>)) {
-        if self.keeps_all() {
+        if self.keeps_all {
             let all = Decision { keep: true, reason: Reason::AlwaysOn, threshold: Some(Threshold::ALWAYS) };
             self.settle(trace, all, true, out);
             return;
