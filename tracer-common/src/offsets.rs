@@ -60,6 +60,10 @@ offsets! {
     protocol: "sock"."sk_protocol",
     /// The file that applications hold; null once all have closed it.
     socket: "sock"."sk_socket",
+    /// The file of a socket.
+    file: "socket"."file",
+    /// The epoll sets that a file is in; null where it is in none.
+    epolls: "file"."f_ep",
     /// Pending error, set by a reset.
     error: "sock"."sk_err",
     /// Next sequence number that the network will deliver; behind the FIN once one was received.
@@ -90,6 +94,8 @@ offsets! {
     group_leader: "task_struct"."group_leader",
     /// Start of a task, nanoseconds since boot, suspend included.
     start_boottime: "task_struct"."start_boottime",
+    /// How often a task went to sleep by itself.
+    sleeps: "task_struct"."nvcsw",
     /// Thread pointer of a task: what pthread_self() returns.
     thread_pointer: "task_struct".THREAD_POINTER,
     /// First byte of the argument block.

@@ -8,3 +8,9 @@ pub const EXCLUDED: u32 = 2;
 pub const SELECTED: u32 = 4;
 /// The map `RUNTIMES` says where its runtime keeps the identity of tasks.
 pub const TASKS: u32 = 8;
+/// Its connections are in epoll sets, as those of event loops are: the turns of its threads are numbered.
+pub const TURNS: u32 = 16;
+/// Its loop sends what a read leads to before it reads anything else.
+pub const PROMPT: u32 = 32;
+/// It is a Go program whose goroutines are known: see map `GO_RUNTIMES`.
+pub const GOROUTINES: u32 = 64;

@@ -25,8 +25,29 @@ pub struct Python {
 
 const _: () = assert!(size_of::<Python>() == 24);
 
-/// The number in `DataHeader::task` for a context at this address. Objects are aligned to 16 bytes (Objects/obmalloc.c), and no
-/// process has two contexts 64 GiB apart.
-pub const fn task_of(context: u64) -> u32 {
-    (context >> 4) as u32
+/// Go: what is known of goroutines.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Go {
+    /// Offset of `goid` in `runtime.g`, bytes.
+    pub goid: u32,
+    /// Offset of `curg` in `runtime.m`, bytes.
+    pub current: u32,
 }
+
+/// Goroutines that work for a request, at a time; the least recently used one makes room.
+pub const MAX_GOROUTINES: u32 = 65_536;
+/// Calls that were handed over and are not written yet, at a time.
+pub const MAX_ASKERS: u32 = 16_384;
+
+/// A context at this address, in a few bits. Objects are aligned to 16 bytes (Objects/obmalloc.c), and no process has two contexts
+/// 32 GiB apart.
+pub const fn place_of(context: u64) -> u32 {
+    (context >> 4) as u32 & !BY_PLACE
+}
+
+/// Set in `DataHeader::task` where nothing but the place of the context tells tasks apart, which another one may have later.
+pub const BY_PLACE: u32 = 1 << 31;
+
+/// Contexts that are remembered, at a time; the least recently used one makes room.
+pub const MAX_CONTEXTS: u32 = 65_536;

@@ -6,6 +6,7 @@ use crate::{
     globals::offset,
     kernel_read::field,
     maps::{CONNS, LAST_CONN},
+    turn::Question,
 };
 
 /// How far a socket's protocol is known.
@@ -29,7 +30,7 @@ pub(crate) const SENT: usize = 1;
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(crate) struct Conn {
-    /// 0 until given.
+    /// 0 until given: see [`Self::id`].
     pub(crate) id: u64,
     /// First bytes of a direction while it is [`mode::MAYBE`], little endian.
     pub(crate) partial: [u64; 2],
@@ -53,11 +54,34 @@ pub(crate) struct Conn {
     pub(crate) opened: u8,
     /// 1 while `tgid` must not be traced.
     pub(crate) excluded: u8,
-    /// 1 while the runtime of `tgid` can be asked for tasks.
-    pub(crate) tasks: u8,
+    /// What can be known of the work that a thread of `tgid` is at: bits of `tracer_common::process`, `TASKS` and `TURNS`.
+    pub(crate) work: u8,
     /// 1 while `tgid` is known to be described to the daemon.
     pub(crate) described: u8,
-    pub(crate) padding: u8,
+    /// 1 where requests come in.
+    pub(crate) serves: u8,
+    /// 1 if `tgid` sends what a read leads to before it reads anything else.
+    pub(crate) prompt: u8,
+    /// 1 once a call was handed over to a goroutine that writes it here.
+    pub(crate) handed_over: u8,
+    pub(crate) padding: [u8; 2],
+    /// The goroutine that read from the client last, 0 since it was answered.
+    pub(crate) reader: u32,
+    /// The request that a call is made for, see `go`; 0 since its answer began.
+    pub(crate) asks: u32,
+    /// See [`Question`].
+    pub(crate) question: Question,
+}
+
+impl Conn {
+    /// The connection's id, given now if need be.
+    #[inline(always)]
+    pub(crate) fn id(&mut self) -> u64 {
+        if self.id == 0 {
+            self.id = next_id();
+        }
+        self.id
+    }
 }
 
 /// The state of `sk`, created if need be and wanted.
@@ -101,7 +125,7 @@ pub(crate) unsafe fn read_position(sk: *const u8, stream: *const u8) -> u32 {
 
 /// A connection id that nobody had before.
 #[inline(always)]
-pub(crate) fn next_id() -> u64 {
+fn next_id() -> u64 {
     LAST_CONN.get_ptr_mut(0).map_or(0, |cell| {
         // SAFETY: an array element is always valid.
         unsafe { crate::atomic::fetch_increment(cell) + 1 }

@@ -1,4 +1,5 @@
-//! Kernel programs. One object; every program attaches to a BTF-typed raw tracepoint (`tp_btf`, kernel 5.5).
+//! Kernel programs. One object; most attach to a BTF-typed raw tracepoint (`tp_btf`, kernel 5.5), some to an instruction of a traced
+//! program (uprobe), and those are loaded when there is such a program.
 //!
 //! | program | tracepoint | since | why |
 //! |---|---|---|---|
@@ -8,6 +9,9 @@
 //! | `process_exit` | `sched:sched_process_exit` | 2.6 | forgets a process |
 //! | `process_exec` | `sched:sched_process_exec` | 3.4 | the process must be described anew |
 //! | `process_fork` | `sched:sched_process_fork` | 2.6 | which thread started a process; with `tracer exec`, children are traced too |
+//! | `go_round_trip` | `net/http.(*persistConn).roundTrip` | | which goroutine makes a call |
+//! | `python_new_context` | `PyContext_CopyCurrent`, return | | which task started another one |
+//! | `go_new_goroutine` | in `runtime.newproc` | | which goroutine started another one |
 //!
 //! Nothing runs on a syscall that does not touch a socket: that is why the socket tracepoints are used and not the syscall ones.
 #![no_std]
@@ -20,6 +24,7 @@ mod capture;
 mod conn;
 mod emit;
 mod globals;
+mod go;
 mod kernel_read;
 mod maps;
 mod prefilter;
@@ -27,6 +32,7 @@ mod process;
 mod sockets;
 mod syscall;
 mod task;
+mod turn;
 
 #[cfg(not(test))]
 #[panic_handler]

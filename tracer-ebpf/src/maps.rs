@@ -6,11 +6,11 @@ use aya_ebpf::{
 };
 use tracer_common::{
     drops::KernelDrop,
-    limits::{MAX_ORIGINS, MAX_PROCESSES},
-    runtime::{MAX_RUNTIMES, Python},
+    limits::{MAX_ORIGINS, MAX_PROCESSES, MAX_TURNING_THREADS},
+    runtime::{Go, MAX_ASKERS, MAX_CONTEXTS, MAX_GOROUTINES, MAX_RUNTIMES, Python},
 };
 
-use crate::{conn::Conn, process::Origin};
+use crate::{conn::Conn, go::Asker, process::Origin, task::Context, turn::Turn};
 
 /// One ring buffer of a CPU. The daemon creates them in the configured size; this one is the template.
 pub(crate) type Ring = RingBuf<u64, 4096>;
@@ -35,6 +35,30 @@ pub(crate) static ORIGINS: LruHashMap<u32, Origin, { MAX_ORIGINS as usize }> = L
 #[btf_map]
 pub(crate) static RUNTIMES: LruHashMap<u32, Python, { MAX_RUNTIMES as usize }> = LruHashMap::new();
 
+/// Thread group id and place of a context -> the task that it was made for.
+#[btf_map]
+pub(crate) static CONTEXTS: LruHashMap<u64, Context, { MAX_CONTEXTS as usize }> = LruHashMap::new();
+
+/// One cell: the last number of a context.
+#[btf_map]
+pub(crate) static LAST_CONTEXT: Array<u64, 1> = Array::new();
+
+/// Thread group id -> what is known of the goroutines of a Go program. Written by the daemon.
+#[btf_map]
+pub(crate) static GO_RUNTIMES: LruHashMap<u32, Go, { MAX_RUNTIMES as usize }> = LruHashMap::new();
+
+/// Thread group id and goroutine id -> the request that it works for, by a number that no other has.
+#[btf_map]
+pub(crate) static GOROUTINES: LruHashMap<u64, u32, { MAX_GOROUTINES as usize }> = LruHashMap::new();
+
+/// Thread group id and file descriptor -> who handed a call over to be written there.
+#[btf_map]
+pub(crate) static ASKERS: LruHashMap<u64, Asker, { MAX_ASKERS as usize }> = LruHashMap::new();
+
+/// Thread id -> its turns, if they are numbered.
+#[btf_map]
+pub(crate) static TURNS: LruHashMap<u32, Turn, { MAX_TURNING_THREADS as usize }> = LruHashMap::new();
+
 /// `KernelDrop` -> count. Read by the daemon.
 #[btf_map]
 pub(crate) static DROPS: PerCpuArray<u64, { KernelDrop::COUNT as usize }> = PerCpuArray::new();
@@ -58,6 +82,10 @@ pub(crate) fn next_generation() {
         unsafe { *generation = (*generation).wrapping_add(1) };
     }
 }
+
+/// One cell: the last number of a Go program's request.
+#[btf_map]
+pub(crate) static LAST_REQUEST: Array<u64, 1> = Array::new();
 
 /// One cell: the last connection id given out.
 #[btf_map]

@@ -64,10 +64,16 @@ mod abi {
     pub(super) const SENDMMSG: u64 = 307;
     /// `orig_ax`
     pub(super) const NUMBER: u32 = 120;
+    /// `di`
+    pub(super) const FIRST: u32 = 112;
     /// `si`
     pub(super) const SECOND: u32 = 104;
     /// `dx`
     pub(super) const THIRD: u32 = 96;
+    /// `r14`: the current goroutine in a Go program (its internal ABI)
+    pub(super) const GOROUTINE: u32 = 8;
+    /// `sp`
+    pub(super) const STACK: u32 = 152;
     /// `cs`
     pub(super) const CODE_SEGMENT: u32 = 136;
     /// `__USER_CS`: a 64-bit process; 32-bit ones number their calls differently.
@@ -88,10 +94,16 @@ mod abi {
     pub(super) const SENDMMSG: u64 = 269;
     /// `syscallno` (i32, zero-extended by the u32 read below)
     pub(super) const NUMBER: u32 = 280;
+    /// `regs[0]`, the call's result by now: not to be had.
+    pub(super) const FIRST: u32 = 0;
     /// `regs[1]`
     pub(super) const SECOND: u32 = 8;
     /// `regs[2]`
     pub(super) const THIRD: u32 = 16;
+    /// `regs[28]`: the current goroutine in a Go program (its internal ABI)
+    pub(super) const GOROUTINE: u32 = 224;
+    /// `sp`
+    pub(super) const STACK: u32 = 248;
 }
 
 /// Offset of `msg_iov` and `msg_iovlen` in `struct user_msghdr`, and the size of `struct mmsghdr` (64-bit ABI).
@@ -114,6 +126,23 @@ fn registers() -> Option<(u64, u64, u64)> {
         #[cfg(bpf_target_arch = "aarch64")]
         let number = u64::from(field::<u32>(regs, abi::NUMBER));
         Some((number, field::<u64>(regs, abi::SECOND), field::<u64>(regs, abi::THIRD)))
+    }
+}
+
+/// The first argument of the current system call: a file descriptor.
+#[inline(always)]
+pub(crate) fn first_argument() -> u64 {
+    // SAFETY: both helpers return BTF-typed pointers; the offset is that of a field of pt_regs.
+    unsafe { field::<u64>(bpf_task_pt_regs(bpf_get_current_task_btf()) as *const u8, abi::FIRST) }
+}
+
+/// What a Go program keeps its current goroutine in, and its stack pointer.
+#[inline(always)]
+pub(crate) fn goroutine_and_stack() -> (u64, u64) {
+    // SAFETY: both helpers return BTF-typed pointers; the offsets are those of fields of pt_regs.
+    unsafe {
+        let regs = bpf_task_pt_regs(bpf_get_current_task_btf()) as *const u8;
+        (field::<u64>(regs, abi::GOROUTINE), field::<u64>(regs, abi::STACK))
     }
 }
 

@@ -121,6 +121,8 @@ impl Script {
             tgid: service.pid,
             tid: service.pid + 1 + thread as u32,
             task: 0,
+            polled: false,
+            turn: false,
             time_ns: self.now_ns,
             conn: at.id,
             number: at.numbers[way],

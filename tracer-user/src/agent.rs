@@ -27,7 +27,7 @@ use crate::{
     },
     metrics::{Exposition, Format, ListenError, Listener, write_own},
     pipeline::Pipeline,
-    processes::Processes,
+    processes::{Mark, Processes},
     telemetry::{
         drops::Drop as DropKind,
         own,
@@ -147,6 +147,18 @@ pub fn terminal_style(terminal: &impl IsTerminal) -> Style {
     Style { width, color, ..Style::default() }
 }
 
+/// Tells the kernel side of a process. One that has ended meanwhile is no matter.
+fn tell(kernel: &mut loader::Kernel, pid: u32, mark: &Mark) {
+    let told = match mark {
+        Mark::LeftOut => kernel.mark_process(pid, process::EXCLUDED),
+        Mark::PromptLoop => kernel.mark_process(pid, process::PROMPT),
+        Mark::Runs(runtime) => kernel.watch(pid, runtime),
+    };
+    if let Err(error) = told {
+        tracing::debug!(pid, ?mark, %error, "the kernel side cannot be told of a process");
+    }
+}
+
 impl Agent {
     /// Loads, connects and attaches everything. From its return on, traces are made.
     pub fn start(options: &Options) -> Result<Self, StartError> {
@@ -156,7 +168,7 @@ impl Agent {
         let exporting = settings.is_some();
         let control = options.socket.as_deref().map(Control::listen).transpose()?;
         let scrapes = config.metrics.listen.map(Listener::listen).transpose()?;
-        let kernel = load_kernel(config, options.only_selected)?;
+        let mut kernel = load_kernel(config, options.only_selected)?;
         if let Some(settings) = settings {
             tracing::info!(endpoint = ?settings.endpoint, protocol = ?settings.protocol, "traces are exported by OTLP");
             let stats = Arc::new(Stats::default());
@@ -172,6 +184,9 @@ impl Agent {
             }
         }
         let pipeline = live_pipeline(config);
+        for (pid, mark) in pipeline.running() {
+            tell(&mut kernel, pid, &mark);
+        }
         let capture = Capture::start(kernel)?;
         for state in &capture.kernel.programs {
             if let Some(reason) = &state.reason {
@@ -246,15 +261,8 @@ impl Agent {
         let output = &mut self.output;
         self.pipeline.advance(horizon_ns, WallClock::now(), |trace| output.trace(trace, now_ns));
         self.output.tick(now_ns);
-        for (pid, python) in self.pipeline.take_runtimes() {
-            if let Err(error) = self.capture.kernel.read_tasks(pid, python) {
-                tracing::debug!(pid, %error, "the tasks of a process stay unknown");
-            }
-        }
-        for pid in self.pipeline.take_excluded() {
-            if let Err(error) = self.capture.kernel.mark_process(pid, process::EXCLUDED) {
-                tracing::debug!(pid, %error, "a process that is left out still costs events");
-            }
+        for (pid, mark) in self.pipeline.take_marks() {
+            tell(&mut self.capture.kernel, pid, &mark);
         }
     }
 

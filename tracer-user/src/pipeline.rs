@@ -4,19 +4,18 @@
 //! record -> decode -> connections -> http1 -> [Stage: selection, correlation, rendering] -> sampler -> trace
 //! ```
 
-use tracer_common::runtime::Python;
 use tracer_protocols::context::Extractor;
 
 use crate::{
     clock::WallClock,
     config::{self, Config},
-    connections::{self, Ends, Tracker},
+    connections::{self, By, Ends, Tracker},
     ingest::{Event, decode},
     metrics::Metrics,
-    processes::Processes,
+    processes::{Mark, Processes},
     sampling::{Counts, Sampler},
     spans::{
-        exchange::{Exchange, ExchangeSink},
+        exchange::{Exchange, ExchangeId, ExchangeSink},
         render::Renderer,
         span::{Span, SpanKind},
     },
@@ -35,10 +34,8 @@ pub struct Pipeline {
     last: Last,
     max_request_age_ns: u64,
     swept_ns: u64,
-    /// Processes that the selection rules leave out, for the kernel side to be told.
-    excluded: Vec<u32>,
-    /// Processes whose tasks the kernel side can read, for it to be told.
-    runtimes: Vec<(u32, Python)>,
+    /// What the kernel side is to be told of processes.
+    marks: Vec<(u32, Mark)>,
 }
 
 /// What comes behind the connections.
@@ -106,8 +103,7 @@ impl Pipeline {
             last: Last { metrics: Metrics::new(&config.metrics), sampler: Sampler::new(&config.sampling) },
             max_request_age_ns: config.http.max_request_age.as_nanos() as u64,
             swept_ns: 0,
-            excluded: Vec::new(),
-            runtimes: Vec::new(),
+            marks: Vec::new(),
         }
     }
 
@@ -128,12 +124,9 @@ impl Pipeline {
             Event::Process(process) => {
                 self.stage.correlator.process_described(process.process);
                 let tgid = process.process.header.tgid;
-                if self.stage.processes.describe(&process) {
-                    self.excluded.push(tgid);
-                } else if let Some(python) = self.stage.processes.find_python(tgid) {
-                    self.runtimes.push((tgid, python));
-                }
+                self.marks.extend(self.stage.processes.describe(&process).map(|mark| (tgid, mark)));
             }
+            Event::Lineage(lineage) => self.stage.correlator.task_started(&lineage),
             Event::Exit(exit) => {
                 self.tracker.process_exit(exit.header.tgid, exit.header.time_ns, &mut self.stage);
                 self.stage.processes.exit(exit.header.tgid, exit.header.time_ns);
@@ -186,14 +179,14 @@ impl Pipeline {
         self.stage.correlator.waiting_spans() > 0
     }
 
-    /// Processes that the selection rules left out since the last call.
-    pub fn take_excluded(&mut self) -> Vec<u32> {
-        std::mem::take(&mut self.excluded)
+    /// What the kernel side is to be told of the processes that run already.
+    pub fn running(&self) -> Vec<(u32, Mark)> {
+        self.stage.processes.running()
     }
 
-    /// Processes of a known runtime that were described since the last call.
-    pub fn take_runtimes(&mut self) -> Vec<(u32, Python)> {
-        std::mem::take(&mut self.runtimes)
+    /// What the kernel side is to be told of processes (by thread group id) that were described since the last call.
+    pub fn take_marks(&mut self) -> Vec<(u32, Mark)> {
+        std::mem::take(&mut self.marks)
     }
 
     /// The state in numbers.
@@ -268,17 +261,21 @@ impl ExchangeSink for Stage {
         &mut self.drops
     }
 
+    fn read(&mut self, exchange: ExchangeId, by: By, now_ns: u64) {
+        self.correlator.read(exchange, by, now_ns);
+    }
+
     fn opened(&mut self, exchange: &Exchange, ends: &Ends) {
         // An exchange that is left out is followed all the same: it may be the link between two that are not.
         let port = ends.server_port(exchange.kind == SpanKind::Server);
-        let shown = self.processes.selected(exchange.tgid, port);
+        let shown = self.processes.selected(exchange.by.tgid, port);
         self.correlator.opened(exchange, ends, shown, &mut self.drops);
     }
 
     fn closed(&mut self, mut exchange: Exchange, ends: &Ends) {
         let Some(closed) = self.correlator.closed(&mut exchange, ends) else { return };
         let span = if closed.is_shown() {
-            let resource = self.processes.resource(exchange.tgid);
+            let resource = self.processes.resource(exchange.by.tgid);
             self.finished += 1;
             Some(self.renderer.span(&exchange, ends, resource, self.clock))
         } else {

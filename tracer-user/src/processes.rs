@@ -1,15 +1,19 @@
 //! The traced processes: who they are and whether they are selected.
 
-use std::{collections::HashMap, num::NonZeroUsize, path::PathBuf, sync::Arc};
+use std::{
+    collections::HashMap,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use foldhash::fast::RandomState;
-use tracer_common::runtime::Python;
 
 use crate::{
-    config::{Config, Select, Verdict},
+    config::{Config, EventLoops, Select, Verdict},
     identity::{Block, Directory, Host, KernelProcess, ProcessFacts},
     ingest::ProcessRecord,
-    runtimes,
+    runtimes::{self, Runtime},
     spans::span::Resource,
 };
 
@@ -20,6 +24,17 @@ const MAX_PROCESSES: usize = tracer_common::limits::MAX_PROCESSES as usize;
 /// requests in flight end with those.
 const GRACE_NS: u64 = 5_000_000_000;
 
+/// What the kernel side has to know of a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// It is not traced.
+    LeftOut,
+    /// It runs this.
+    Runs(Runtime),
+    /// Its event loop handles one event at a time.
+    PromptLoop,
+}
+
 /// The processes that were described.
 #[derive(Debug)]
 pub struct Processes {
@@ -28,6 +43,7 @@ pub struct Processes {
     /// Processes that ended, with when they did.
     ended: HashMap<u32, u64, RandomState>,
     select: Select,
+    event_loops: EventLoops,
     /// Where to read more about a process, `None` when events are replayed.
     proc: Option<PathBuf>,
 }
@@ -41,12 +57,13 @@ impl Processes {
             verdicts: HashMap::default(),
             ended: HashMap::default(),
             select: config.select.clone(),
+            event_loops: config.traces.event_loops.clone(),
             proc,
         }
     }
 
-    /// A process is described. Returns whether the kernel side may stop looking at it.
-    pub fn describe(&mut self, record: &ProcessRecord<'_>) -> bool {
+    /// A process is described. Returns what the kernel side has to know of it.
+    pub fn describe(&mut self, record: &ProcessRecord<'_>) -> Option<Mark> {
         let process = record.process;
         let facts = ProcessFacts::from_kernel(&KernelProcess {
             pid: process.header.tgid,
@@ -57,9 +74,36 @@ impl Processes {
             args: Block { bytes: record.args(), cut: process.cut & 1 != 0 },
             env: Block { bytes: record.environ(), cut: process.cut & 2 != 0 },
         });
-        self.insert(facts)
+        let (pid, prompt) = (facts.pid, self.event_loops.matches(&facts.executable_name()));
+        if self.insert(facts) {
+            return Some(Mark::LeftOut);
+        }
+        if prompt {
+            return Some(Mark::PromptLoop);
+        }
+        runtimes::find(self.proc.as_deref()?, pid).map(Mark::Runs)
     }
 
+    /// What the kernel side has to know of the processes that run now (by process id), before they are heard of. Those that are
+    /// left out among them are not known yet.
+    pub fn running(&self) -> Vec<(u32, Mark)> {
+        let Some(proc) = self.proc.as_deref() else { return Vec::new() };
+        let entries = std::fs::read_dir(proc).into_iter().flatten().flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        pids.filter(|&pid| pid != std::process::id())
+            .filter_map(|pid| Some((pid, self.mark(proc, pid)?)))
+            .collect()
+    }
+
+    fn mark(&self, proc: &Path, pid: u32) -> Option<Mark> {
+        let exe = std::fs::read_link(proc.join(pid.to_string()).join("exe")).ok()?;
+        if self.event_loops.matches(exe.file_name()?.to_str()?) {
+            return Some(Mark::PromptLoop);
+        }
+        runtimes::find(proc, pid).map(Mark::Runs)
+    }
+
+    /// Returns whether the process is left out.
     fn insert(&mut self, mut facts: ProcessFacts) -> bool {
         if let Some(proc) = &self.proc {
             facts.enrich_from_proc(proc);
@@ -70,11 +114,6 @@ impl Processes {
         let skipped = matches!(verdict, Verdict::Skip(_));
         self.verdicts.insert(facts.pid, verdict);
         skipped
-    }
-
-    /// Where the process keeps its tasks, if it is a live CPython that is known.
-    pub fn find_python(&self, pid: u32) -> Option<Python> {
-        runtimes::find_python(self.proc.as_deref()?, pid)
     }
 
     /// A process ended.

@@ -12,6 +12,13 @@ pub mod flags {
     pub const TCP: u16 = 4;
     /// The other side ended its stream (`recv` returned 0).
     pub const EOF: u16 = 8;
+    /// These bytes of a client were read from a socket that is in an epoll set: some thread waits for many connections at
+    /// once.
+    pub const POLLED: u16 = 16;
+    /// `task` numbers the thread's turns, not the runtime's tasks.
+    pub const TURN: u16 = 32;
+    /// `task` numbers requests: it is the one that the goroutine works for.
+    pub const GOROUTINE: u16 = 64;
 }
 
 /// A data record without its payload.
@@ -30,8 +37,11 @@ pub struct DataHeader {
     pub len: u32,
     /// Bytes of the front of the segment that follow this struct.
     pub captured: u32,
-    /// The runtime's task that the thread was running, as a number that no other live task of the process has; 0 where it
-    /// is not known. See `crate::runtime`.
+    /// The runtime's task that the thread was running, as a number that no other live task of the process has (see
+    /// `crate::runtime`); with [`flags::TURN`], the thread's turn, a number that it did not have before; 0 where neither is known.
+    ///
+    /// A turn is what a thread does from a read from a socket to the next one, or until it sleeps. A read from a socket that does
+    /// not speak HTTP, of what may be the answer to what the thread sent there before, goes on with the turn of that sending.
     pub task: u32,
     /// The segment's last bytes in memory order, valid with [`flags::HAS_TAIL`].
     pub tail: u64,

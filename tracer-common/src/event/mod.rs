@@ -3,12 +3,14 @@
 mod close;
 mod data;
 mod exit;
+mod lineage;
 mod open;
 mod process;
 
 pub use close::{Close, CloseKind, close_flags};
 pub use data::{Data, DataHeader, flags};
 pub use exit::Exit;
+pub use lineage::Lineage;
 pub use open::{Family, Open, open_flags};
 pub use process::Process;
 
@@ -26,6 +28,8 @@ pub enum Kind {
     Process = 4,
     /// [`Exit`].
     Exit = 5,
+    /// [`Lineage`].
+    Lineage = 6,
 }
 
 /// First bytes of every record.

@@ -6,7 +6,7 @@ use aya_ebpf::{
 };
 use tracer_common::{
     event::{Exit, Kind},
-    process::{ANNOUNCED, SELECTED},
+    process::{GOROUTINES, PROMPT, SELECTED, TASKS, TURNS},
 };
 
 use super::origin;
@@ -14,7 +14,7 @@ use crate::{
     emit::{self, Urgency},
     globals::offset,
     kernel_read::field,
-    maps::{PROCESSES, next_generation},
+    maps::{GO_RUNTIMES, PROCESSES, RUNTIMES, next_generation},
 };
 
 // match-proto: include/trace/events/sched.h: sched_process_exit(struct task_struct *p)
@@ -66,8 +66,24 @@ pub(crate) fn process_fork(ctx: BtfTracePointContext) -> i32 {
     // SAFETY: a copy is taken at once.
     let known = unsafe { PROCESSES.get(parent) }.copied().unwrap_or(0);
     origin::forked(parent, tid, child, known);
-    if known & SELECTED != 0 {
-        let _ = PROCESSES.insert(child, known & !ANNOUNCED, u64::from(BPF_ANY));
+    let inherited = known & (SELECTED | TASKS | TURNS | PROMPT | GOROUTINES);
+    if inherited != 0 {
+        inherit(parent, child, inherited);
     }
     0
+}
+
+/// What is known of a process holds for a fork of it, until that runs a program of its own.
+#[inline(always)]
+fn inherit(parent: u32, child: u32, flags: u32) {
+    // SAFETY: copies are taken at once.
+    unsafe {
+        if let Some(python) = RUNTIMES.get(parent).copied() {
+            let _ = RUNTIMES.insert(child, python, u64::from(BPF_ANY));
+        }
+        if let Some(go) = GO_RUNTIMES.get(parent).copied() {
+            let _ = GO_RUNTIMES.insert(child, go, u64::from(BPF_ANY));
+        }
+    }
+    let _ = PROCESSES.insert(child, flags, u64::from(BPF_ANY));
 }

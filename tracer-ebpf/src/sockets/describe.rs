@@ -6,7 +6,7 @@ use tracer_common::{
 };
 
 use crate::{
-    conn::{self, Conn},
+    conn::Conn,
     emit::{self, Urgency},
     globals::offset,
     kernel_read::{probe, probe_into},
@@ -71,7 +71,7 @@ pub(crate) fn open(sk: *const u8, tgid: u32, conn: &Conn) {
 /// Emits the `Open` record of one of the daemon's own sockets.
 #[inline(always)]
 pub(crate) fn own(sk: *const u8, tgid: u32, conn: &mut Conn) {
-    conn.id = conn::next_id();
+    conn.id();
     describe_socket(&Described { sk: sk as u64, conn: conn.id, tgid, flags: u32::from(open_flags::OWN) });
 }
 

@@ -8,7 +8,7 @@ use aya_ebpf::{
 use tracer_common::{
     drops::KernelDrop,
     event::{DataHeader, Kind, flags},
-    process::{ANNOUNCED, EXCLUDED, SELECTED, TASKS},
+    process::{ANNOUNCED, EXCLUDED, GOROUTINES, PROMPT, SELECTED, TASKS, TURNS},
 };
 
 use super::{
@@ -20,11 +20,13 @@ use crate::{
     conn::{self, Conn, RECEIVED, SENT, mode},
     emit,
     globals::{config, offset},
+    go,
     kernel_read::field,
     maps::{PROCESSES, generation},
     process::describe,
     syscall::{self, Buffers},
     task::current_task,
+    turn,
 };
 
 /// `SOCK_STREAM` (include/linux/net.h)
@@ -93,6 +95,9 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
         return;
     }
     if result == 0 {
+        if WAY == RECEIVED && conn.work != 0 && u32::from(conn.work) != GOROUTINES {
+            turn::ends(conn, tid);
+        }
         if WAY == RECEIVED && conn.mode == mode::HTTP && conn.excluded == 0 {
             let head = data_header::<WAY>(conn, tgid, tid, 0, 0, flags::EOF);
             capture::emit_nothing(&head);
@@ -105,6 +110,9 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
     if conn.mode == mode::OWN || !allowed(conn, tgid) {
         return;
     }
+    if conn.work != 0 && u32::from(conn.work) != GOROUTINES {
+        turn::passed::<WAY>(conn, tid);
+    }
     let buffers = syscall::buffers(tid);
     let known = conn.mode == mode::HTTP && conn.budget[WAY] >= smaller(len, conn.cap[WAY]);
     let segment = capture::segment(if known { Buffers::UNSEEN } else { buffers }, u64::from(len));
@@ -112,9 +120,19 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
     if want == NO_EVENT {
         return;
     }
+    let mut extra = 0;
+    // SAFETY: as above.
+    if WAY == RECEIVED && conn.serves != 0 && unsafe { polled(sk) } {
+        extra = flags::POLLED;
+        if conn.work == 0 {
+            turn::count_from_now(tgid);
+            conn.work = TURNS as u8;
+            turn::passed::<WAY>(conn, tid);
+        }
+    }
     if conn.opened == 0 {
         conn.opened = 1;
-        conn.id = conn::next_id();
+        conn.id();
         super::describe::open(sk, tgid, conn);
     }
     if buffers.kind == syscall::Kind::Unseen {
@@ -136,11 +154,25 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
             (behind.wrapping_sub(len), flags::TCP)
         }
     };
-    let head = data_header::<WAY>(conn, tgid, tid, position, len, tcp);
+    let head = data_header::<WAY>(conn, tgid, tid, position, len, tcp | extra);
     if known {
         capture::copy_and_decide(conn, &head, buffers, smaller(len, conn.cap[WAY]));
     } else {
         capture::emit(&head, &segment, u64::from(want));
+    }
+}
+
+/// Whether the socket is in an epoll set.
+///
+/// # Safety
+/// `sk` must be a BTF-typed `struct sock` pointer.
+#[inline(always)]
+unsafe fn polled(sk: *const u8) -> bool {
+    // SAFETY: the caller's promise; the offsets are those of these very fields, and a null pointer on the way yields null.
+    unsafe {
+        let socket = field::<*const u8>(sk, offset!(socket));
+        let file = field::<*const u8>(socket, offset!(file));
+        field::<u64>(file, offset!(epolls)) != 0
     }
 }
 
@@ -153,7 +185,8 @@ fn allowed(conn: &mut Conn, tgid: u32) -> bool {
         // SAFETY: a copy is taken at once.
         let known = unsafe { PROCESSES.get(tgid) }.copied().unwrap_or(0);
         conn.tgid = tgid;
-        conn.tasks = u8::from(known & TASKS != 0);
+        conn.work = (if known & GOROUTINES != 0 { GOROUTINES } else { known & (TASKS | TURNS) }) as u8;
+        conn.prompt = u8::from(known & PROMPT != 0);
         conn.described = u8::from(known & ANNOUNCED != 0);
         conn.excluded =
             u8::from(known & EXCLUDED != 0 || (config!(only_selected) != 0 && known & SELECTED == 0));
@@ -197,6 +230,21 @@ fn data_header<const WAY: usize>(
     conn.number[WAY] = number.wrapping_add(1);
     let mut header = emit::header(Kind::Data, tgid, conn.id);
     header.flags = extra | if WAY == SENT { flags::SENT } else { 0 };
-    let task = if conn.tasks != 0 { current_task(tgid) } else { 0 };
+    let mut task = 0;
+    if u32::from(conn.work) == GOROUTINES {
+        header.flags |= flags::GOROUTINE;
+        task = if WAY == RECEIVED { go::received(conn, tgid) } else { go::sent(conn, tgid) };
+    } else if conn.work != 0 {
+        if u32::from(conn.work) & TASKS != 0 {
+            task = current_task(tgid);
+        }
+        if task == 0 {
+            header.flags |= flags::TURN;
+            // The first request on a connection is for whatever it was connected for.
+            let connected =
+                WAY == SENT && number == 0 && conn.question.tid == tid && conn.question.first != 0;
+            task = if connected { conn.question.turn } else { turn::current(tid) };
+        }
+    }
     DataHeader { header, tid, number, position, len, captured: 0, task, tail: 0 }
 }

@@ -1,7 +1,9 @@
 //! How TCP connections end.
 
 use aya_ebpf::{
-    helpers::generated::bpf_skc_to_tcp_sock, macros::btf_tracepoint, programs::BtfTracePointContext,
+    helpers::{bpf_get_current_pid_tgid, generated::bpf_skc_to_tcp_sock},
+    macros::btf_tracepoint,
+    programs::BtfTracePointContext,
 };
 use tracer_common::event::{Close, CloseKind, Kind, close_flags};
 
@@ -10,9 +12,11 @@ use crate::{
     emit::{self, Urgency},
     globals::offset,
     kernel_read::field,
+    turn,
 };
 
 /// TCP states (include/net/tcp_states.h).
+const SYN_SENT: i32 = 2;
 const FIN_WAIT1: i32 = 4;
 const CLOSE: i32 = 7;
 const CLOSE_WAIT: i32 = 8;
@@ -23,6 +27,10 @@ const LAST_ACK: i32 = 9;
 pub(crate) fn sock_state(ctx: BtfTracePointContext) -> i32 {
     let sk: *const u8 = ctx.arg(0);
     let kind = match ctx.arg::<i32>(2) {
+        SYN_SENT => {
+            connects(sk);
+            return 0;
+        }
         FIN_WAIT1 | LAST_ACK => CloseKind::Sent,
         CLOSE_WAIT => CloseKind::Received,
         CLOSE => CloseKind::Gone,
@@ -60,4 +68,16 @@ pub(crate) fn sock_state(ctx: BtfTracePointContext) -> i32 {
     // SAFETY: `slot` is a reserved `Close`.
     emit::record::<Close>(Urgency::Timer, |slot| unsafe { *slot = close });
     0
+}
+
+/// The current thread connects `sk` to some server.
+#[inline(always)]
+fn connects(sk: *const u8) {
+    if !turn::counts((bpf_get_current_pid_tgid() >> 32) as u32) {
+        return;
+    }
+    // SAFETY: the tracepoint's argument.
+    if let Some(conn) = unsafe { conn::of_socket(sk, true) } {
+        turn::connects(conn);
+    }
 }

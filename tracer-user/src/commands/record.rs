@@ -22,7 +22,7 @@ use crate::{
     config::{Config, Environment, Flags},
     identity::Host,
     ingest::{Capture, Event, Recorder, decode},
-    processes::Processes,
+    processes::{Mark, Processes},
 };
 
 /// Write what the kernel side sees to a file, for bug reports, tests and benchmarks; `tracer replay` makes traces of it.
@@ -140,7 +140,9 @@ impl Taker {
         let Ok(event) = decode(record) else { return };
         let header = *event.header();
         match &event {
-            Event::Process(process) if self.processes.describe(process) => self.excluded.push(header.tgid),
+            Event::Process(process) if self.processes.describe(process) == Some(Mark::LeftOut) => {
+                self.excluded.push(header.tgid)
+            }
             Event::Exit(exit) => self.processes.exit(header.tgid, exit.header.time_ns),
             _ => {}
         }

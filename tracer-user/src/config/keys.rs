@@ -118,6 +118,12 @@ pub const KEYS: &[Key] = &[
         "TRACER_CONTEXT_BAGGAGE_KEYS",
         "a list of up to 64 different names in quotes",
     ),
+    key(
+        "traces.event_loops",
+        Kind::List,
+        "TRACER_TRACES_EVENT_LOOPS",
+        "a list of file names of executables in quotes, such as [\"my-server\"]",
+    ),
     key("sampling.sampler", Kind::Text, "OTEL_TRACES_SAMPLER", SAMPLER),
     key(
         "sampling.argument",

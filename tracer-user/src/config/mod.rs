@@ -26,6 +26,7 @@ mod select_tests;
 mod tail;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod validate;
 
 use std::path::{Path, PathBuf};
@@ -44,6 +45,7 @@ pub use self::{
     sections::{Capture, Export, Http, Level, Log, Print, ResourceSection, Routes},
     select::{PortFilter, Rule, Select, SkipReason, Verdict},
     tail::{Code, Composite, LearnedLatency, Policy, PolicyKind, Rare, Tail},
+    traces::{EventLoops, Traces},
 };
 use self::{file::Document, overlay::Settings};
 
@@ -65,6 +67,8 @@ pub struct Config {
     pub http: Http,
     /// Which headers say where a request comes from.
     pub context: Context,
+    /// How requests find their causes.
+    pub traces: Traces,
     /// Which traces are kept.
     pub sampling: Sampling,
     /// Where spans go.

@@ -1,8 +1,12 @@
 //! One end of a connection.
 
-use tracer_common::event::{Close, CloseKind, close_flags};
+use tracer_common::event::{Close, CloseKind, DataHeader, close_flags};
 
-use super::{ends::Ends, stream::Stream};
+use super::{
+    by::{By, Work},
+    ends::Ends,
+    stream::Stream,
+};
 use crate::{
     ingest::Segment,
     spans::{
@@ -60,16 +64,30 @@ impl Connection {
 
     /// Bytes went through.
     pub(crate) fn segment<S: ExchangeSink>(&mut self, way: Way, segment: &Segment<'_>, sink: &mut S) {
+        if way == Way::Received {
+            self.read(&segment.head, sink);
+        }
         let mut drive = Drive { http: &mut self.http, way, ends: &self.ends, sink };
         self.streams[way as usize].segment(segment, &mut drive);
     }
 
+    /// The application read bytes, or came upon their end.
+    fn read<S: ExchangeSink>(&self, head: &DataHeader, sink: &mut S) {
+        let by = By::of(head);
+        if matches!(by.work, Work::Turn(_))
+            && let Some(exchange) = self.http.receiving()
+        {
+            sink.read(exchange, by, head.header.time_ns);
+        }
+    }
+
     /// The peer sends nothing more, and all that it sent was read.
-    pub(crate) fn end_of_stream<S: ExchangeSink>(&mut self, number: u32, now_ns: u64, sink: &mut S) {
-        self.check(Way::Received, number, sink);
+    pub(crate) fn end_of_stream<S: ExchangeSink>(&mut self, head: &DataHeader, sink: &mut S) {
+        self.read(head, sink);
+        self.check(Way::Received, head.number, sink);
         // The end of stream is itself a numbered record.
         self.streams[Way::Received as usize].skip_number();
-        self.http.ended(Way::Received, now_ns, &self.ends, sink);
+        self.http.ended(Way::Received, head.header.time_ns, &self.ends, sink);
     }
 
     /// A step of the connection's end. Returns whether the connection is gone. What had arrived before may still be read

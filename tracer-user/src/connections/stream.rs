@@ -3,6 +3,7 @@
 use tracer_common::{event::flags, limits::TAIL};
 use tracer_protocols::contract::Follows;
 
+use super::by::By;
 use crate::ingest::Segment;
 
 /// Most bytes kept of a head whose rest has not come yet: that of the largest servers' limits (64 KiB).
@@ -19,12 +20,8 @@ pub struct At {
     pub last_ns: u64,
     /// Position of the run's first byte in its stream, modulo 2^32.
     pub position: u32,
-    /// The process that made the call.
-    pub tgid: u32,
-    /// The thread that made the call.
-    pub tid: u32,
-    /// The runtime's task that it was running (`DataHeader::task`), 0 where that is not known.
-    pub task: u32,
+    /// Who made the newest call.
+    pub by: By,
     /// The run starts where a segment starts: the place where a lost parser may find its way again.
     pub segment_start: bool,
 }
@@ -60,9 +57,7 @@ impl Stream {
             first_ns: head.header.time_ns,
             last_ns: head.header.time_ns,
             position: head.position,
-            tgid: head.header.tgid,
-            tid: head.tid,
-            task: head.task,
+            by: By::of(head),
             segment_start: true,
         };
         self.check_number(head.number, consumer);
@@ -114,9 +109,7 @@ impl Stream {
                 first_ns: now_ns,
                 last_ns: now_ns,
                 position: self.next_position,
-                tgid: 0,
-                tid: 0,
-                task: 0,
+                by: By::default(),
                 segment_start: false,
             };
             self.give_up_pending(consumer);

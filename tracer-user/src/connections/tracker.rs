@@ -113,7 +113,7 @@ impl Tracker {
             return;
         }
         if header.flags & flags::EOF != 0 {
-            connection.end_of_stream(segment.head.number, header.time_ns, sink);
+            connection.end_of_stream(&segment.head, sink);
             return;
         }
         let way = if header.flags & flags::SENT == 0 { Way::Received } else { Way::Sent };

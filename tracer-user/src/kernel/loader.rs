@@ -1,6 +1,6 @@
 //! Loads the object, sets its globals, attaches its programs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use aya::{
     Btf, Ebpf, EbpfLoader,
@@ -9,15 +9,21 @@ use aya::{
     util::online_cpus,
 };
 use tracer_common::{
-    config::KernelConfig, drops::KernelDrop, limits::MAX_RINGS, offsets::KernelOffsets, process,
-    runtime::Python,
+    config::KernelConfig,
+    drops::KernelDrop,
+    limits::MAX_RINGS,
+    offsets::KernelOffsets,
+    process,
+    runtime::{Go, Python},
 };
 
 use super::{
     btf::{self, BtfError, VMLINUX},
-    programs::{Need, PROGRAMS, ProgramSpec},
+    probes::Probes,
+    programs::{NEW_CONTEXT, NEW_GOROUTINE, Need, PROGRAMS, ProgramSpec, ROUND_TRIP},
     rings,
 };
+use crate::runtimes::Runtime;
 
 #[cfg(not(ebpf_stub))]
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tracer.bpf.o"));
@@ -95,6 +101,8 @@ pub struct Kernel {
     drops: PerCpuArray<MapData, u64>,
     processes: HashMap<MapData, u32, u32>,
     runtimes: HashMap<MapData, u32, RuntimeBytes>,
+    go_runtimes: HashMap<MapData, u32, GoBytes>,
+    probes: Probes,
     /// Changes with the flags of any process, so that the kernel side looks at them again.
     generation: Array<MapData, u32>,
     /// The ring buffers.
@@ -134,6 +142,8 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
     let drops = PerCpuArray::try_from(ebpf.take_map("DROPS").ok_or(LoadError::NoMap("DROPS"))?)?;
     let processes = HashMap::try_from(ebpf.take_map("PROCESSES").ok_or(LoadError::NoMap("PROCESSES"))?)?;
     let runtimes = HashMap::try_from(ebpf.take_map("RUNTIMES").ok_or(LoadError::NoMap("RUNTIMES"))?)?;
+    let go_runtimes =
+        HashMap::try_from(ebpf.take_map("GO_RUNTIMES").ok_or(LoadError::NoMap("GO_RUNTIMES"))?)?;
     let generation = Array::try_from(ebpf.take_map("GENERATION").ok_or(LoadError::NoMap("GENERATION"))?)?;
 
     let mut programs = Vec::new();
@@ -147,7 +157,17 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
         };
         programs.push(ProgramState { spec, reason });
     }
-    Ok(Kernel { ebpf, drops, processes, runtimes, generation, rings, programs })
+    Ok(Kernel {
+        ebpf,
+        drops,
+        processes,
+        runtimes,
+        go_runtimes,
+        probes: Probes::default(),
+        generation,
+        rings,
+        programs,
+    })
 }
 
 fn program<'a>(ebpf: &'a mut Ebpf, spec: &ProgramSpec) -> Result<&'a mut BtfTracePoint, ProgramError> {
@@ -162,7 +182,7 @@ impl Kernel {
     /// Attaches every loaded program. From here on events arrive.
     pub fn attach(&mut self) -> Result<(), LoadError> {
         for state in &mut self.programs {
-            if state.reason.is_some() {
+            if state.reason.is_some() || state.spec.need == Need::OnDemand {
                 continue;
             }
             let spec = state.spec;
@@ -197,10 +217,25 @@ impl Kernel {
         self.generation.set(0, generation, 0)
     }
 
-    /// Tells the kernel side where a process keeps the identity of its tasks.
-    pub fn read_tasks(&mut self, tgid: u32, python: Python) -> Result<(), MapError> {
-        self.runtimes.insert(tgid, RuntimeBytes(python), 0)?;
-        self.mark_process(tgid, process::TASKS)
+    /// Tells the kernel side what a process runs, and probes that.
+    pub fn watch(&mut self, tgid: u32, runtime: &Runtime) -> Result<(), MapError> {
+        let Self { ebpf, programs, probes, .. } = self;
+        let flag = match runtime {
+            Runtime::Python(python) => {
+                self.runtimes.insert(tgid, RuntimeBytes(python.layout), 0)?;
+                let sites = [(&NEW_CONTEXT, python.new_context)];
+                probes.attach(ebpf, programs, (python.file, &python.path), &sites);
+                process::TASKS
+            }
+            Runtime::Go(go) => {
+                self.go_runtimes.insert(tgid, GoBytes(go.layout), 0)?;
+                let path = PathBuf::from(format!("/proc/{tgid}/exe"));
+                let sites = [(&ROUND_TRIP, go.round_trip), (&NEW_GOROUTINE, Some(go.new_goroutine))];
+                probes.attach(ebpf, programs, (go.file, &path), &sites);
+                process::GOROUTINES
+            }
+        };
+        self.mark_process(tgid, flag)
     }
 
     /// Run count and time of each program.
@@ -226,6 +261,9 @@ struct OffsetBytes(KernelOffsets);
 #[derive(Clone, Copy)]
 #[repr(transparent)]
 struct RuntimeBytes(Python);
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+struct GoBytes(Go);
 
 // SAFETY: `repr(C)` structs of integers without padding (asserted by size in tracer-common where not all are alike): every
 // bit pattern is valid.
@@ -234,3 +272,5 @@ unsafe impl aya::Pod for ConfigBytes {}
 unsafe impl aya::Pod for OffsetBytes {}
 // SAFETY: as above.
 unsafe impl aya::Pod for RuntimeBytes {}
+// SAFETY: as above.
+unsafe impl aya::Pod for GoBytes {}

@@ -3,5 +3,6 @@
 pub mod btf;
 pub mod loader;
 pub mod preflight;
+mod probes;
 pub mod programs;
 pub mod rings;

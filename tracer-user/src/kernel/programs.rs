@@ -5,7 +5,7 @@
 pub struct ProgramSpec {
     /// Its name in the object.
     pub name: &'static str,
-    /// The tracepoint that it attaches to.
+    /// The tracepoint that it attaches to, or the function in traced programs.
     pub tracepoint: &'static str,
     /// When it is needed.
     pub need: Need,
@@ -20,6 +20,8 @@ pub enum Need {
     Required,
     /// Always; the daemon starts without it.
     Useful,
+    /// Once a traced process has the function.
+    OnDemand,
 }
 
 /// Every program, in the order of attaching: endings before beginnings, so that nothing is opened that is never closed.
@@ -61,3 +63,27 @@ pub const PROGRAMS: &[ProgramSpec] = &[
         loss: "nothing can be traced (kernel 6.3 or later is needed)",
     },
 ];
+
+/// Which goroutine makes a call.
+pub const ROUND_TRIP: ProgramSpec = ProgramSpec {
+    name: "go_round_trip",
+    tracepoint: "net/http.(*persistConn).roundTrip",
+    need: Need::OnDemand,
+    loss: "the calls of Go programs stand alone",
+};
+
+/// Which goroutine started another one.
+pub const NEW_GOROUTINE: ProgramSpec = ProgramSpec {
+    name: "go_new_goroutine",
+    tracepoint: "runtime.newproc",
+    need: Need::OnDemand,
+    loss: "the calls of goroutines that a handler starts stand alone",
+};
+
+/// Which task started another one.
+pub const NEW_CONTEXT: ProgramSpec = ProgramSpec {
+    name: "python_new_context",
+    tracepoint: "PyContext_CopyCurrent",
+    need: Need::OnDemand,
+    loss: "the calls of tasks that a handler starts stand alone",
+};

@@ -13,6 +13,8 @@ use std::{
 use object::{Object, ObjectSegment, ObjectSymbol, ReadCache, ReadRef};
 use tracer_common::runtime::Python;
 
+use super::FileId;
+
 /// Offsets of one minor version, bytes.
 struct Layout {
     /// `_PyRuntimeState.interpreters.main`
@@ -39,8 +41,22 @@ fn layout(minor: u32) -> Option<Layout> {
     Some(Layout { main, threads, thread_id, context })
 }
 
-/// Where the CPython in process `pid` keeps its thread states; `None` if it runs none, or one that is not known.
-pub fn find(proc: &Path, pid: u32) -> Option<Python> {
+/// A CPython.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PythonProgram {
+    /// Where the process keeps its thread states.
+    pub layout: Python,
+    /// The program or library that holds the runtime.
+    pub file: FileId,
+    /// Its path, by way of /proc.
+    pub path: PathBuf,
+    /// File offset of `PyContext_CopyCurrent`, which makes the context of a task to be. `None` where it begins with an instruction
+    /// that is dear to probe.
+    pub new_context: Option<u64>,
+}
+
+/// The CPython in process `pid`; `None` if it runs none, or one that is not known.
+pub(super) fn find(proc: &Path, pid: u32) -> Option<PythonProgram> {
     let process = proc.join(pid.to_string());
     let program = fs::read_link(process.join("exe")).ok()?;
     if !program.file_name()?.to_str()?.contains("python") {
@@ -48,19 +64,22 @@ pub fn find(proc: &Path, pid: u32) -> Option<Python> {
     }
     let maps = fs::read_to_string(process.join("maps")).ok()?;
     // Either the program or its library holds the runtime.
-    let (runtime, layout) = maps.lines().filter_map(interpreter).find_map(|(start, path, minor)| {
+    maps.lines().filter_map(interpreter).find_map(|(start, path, minor)| {
         let layout = layout(minor)?;
         // The file as the process sees it, in its own mount namespace.
-        let file = File::open(process.join("root").join(path.strip_prefix("/").ok()?)).ok()?;
+        let path = process.join("root").join(path.strip_prefix("/").ok()?);
+        let file = File::open(&path).ok()?;
+        let id = FileId::of(&file).ok()?;
         // Megabytes, of which the symbol table is all that is read.
-        Some((start.checked_add(offset_of_runtime(&ReadCache::new(file))?)?, layout))
-    })?;
-    Some(Python {
-        main: runtime + layout.main,
-        threads: layout.threads,
-        next: NEXT,
-        thread_id: layout.thread_id,
-        context: layout.context,
+        let symbols = symbols(&ReadCache::new(file))?;
+        let layout = Python {
+            main: start.checked_add(symbols.runtime)? + layout.main,
+            threads: layout.threads,
+            next: NEXT,
+            thread_id: layout.thread_id,
+            context: layout.context,
+        };
+        Some(PythonProgram { layout, file: id, path, new_context: symbols.new_context })
     })
 }
 
@@ -80,13 +99,40 @@ fn interpreter(line: &str) -> Option<(u64, PathBuf, u32)> {
     Some((start, path.into(), minor))
 }
 
-/// Distance of `_PyRuntime` from where the file's first byte is mapped.
-fn offset_of_runtime<'a>(file: impl ReadRef<'a>) -> Option<u64> {
+/// Where symbols are in a file.
+struct Symbols {
+    /// Distance of `_PyRuntime` from where the file's first byte is mapped.
+    runtime: u64,
+    /// See [`PythonProgram::new_context`].
+    new_context: Option<u64>,
+}
+
+fn symbols<'a>(file: impl ReadRef<'a>) -> Option<Symbols> {
     let file = object::File::parse(file).ok()?;
     let first = file.segments().find(|segment| segment.file_range().0 == 0)?.address();
-    let symbol =
-        file.dynamic_symbols().find(|symbol| symbol.name() == Ok("_PyRuntime") && symbol.is_definition())?;
-    symbol.address().checked_sub(first)
+    let (mut runtime, mut new_context) = (None, None);
+    for symbol in file.dynamic_symbols().filter(ObjectSymbol::is_definition) {
+        match symbol.name() {
+            Ok("_PyRuntime") => runtime = symbol.address().checked_sub(first),
+            Ok("PyContext_CopyCurrent") => new_context = cheap_site(&file, symbol.address()),
+            _ => {}
+        }
+    }
+    Some(Symbols { runtime: runtime?, new_context })
+}
+
+/// The file offset of a function, if its first instruction is one that the kernel emulates: a push of a register
+/// (`push_setup_xol_ops` in arch/x86/kernel/uprobes.c). Any other would cost ten times as much.
+fn cheap_site<'a, R: ReadRef<'a>>(file: &object::File<'a, R>, address: u64) -> Option<u64> {
+    let segment = file.segments().find(|segment| {
+        address.checked_sub(segment.address()).is_some_and(|within| within < segment.file_range().1)
+    })?;
+    let push = match *segment.data_range(address, 2).ok()?? {
+        // push r8 .. r15; push rax .. rdi
+        [0x41, 0x50..=0x57] | [0x50..=0x57, _] => true,
+        _ => false,
+    };
+    push.then_some(segment.file_range().0 + (address - segment.address()))
 }
 
 #[cfg(test)]
@@ -118,7 +164,7 @@ mod tests {
 
     #[test]
     fn files_that_are_no_elf() {
-        assert_eq!(offset_of_runtime(&b""[..]), None);
-        assert_eq!(offset_of_runtime(&b"\x7fELF\x02\x01\x01"[..]), None);
+        assert!(symbols(&b""[..]).is_none());
+        assert!(symbols(&b"\x7fELF\x02\x01\x01"[..]).is_none());
     }
 }

@@ -8,7 +8,11 @@ use tracer_protocols::{
 };
 
 use super::span::{SpanId, SpanKind};
-use crate::{connections::Ends, telemetry::drops::Drops, traces::ids::Ids};
+use crate::{
+    connections::{By, Ends},
+    telemetry::drops::Drops,
+    traces::ids::Ids,
+};
 
 /// Identity of an exchange within the daemon.
 pub type ExchangeId = u64;
@@ -22,12 +26,8 @@ pub struct Exchange {
     pub span_id: SpanId,
     /// Whether this end received or sent the request.
     pub kind: SpanKind,
-    /// The process that read or wrote the request.
-    pub tgid: u32,
-    /// The thread that did.
-    pub tid: u32,
-    /// The task of its runtime that the thread was running, 0 where that is not known.
-    pub task: u32,
+    /// Who read or wrote the request.
+    pub by: By,
     /// Position of the request's first byte in its stream, modulo 2^32: the same number at both ends of a TCP connection.
     pub position: u32,
     /// The first thing seen on its connection was a request. Where an answer came first, the connection was in use before the
@@ -35,6 +35,8 @@ pub struct Exchange {
     pub from_start: bool,
     /// First byte of the request, CLOCK_MONOTONIC nanoseconds.
     pub start_ns: u64,
+    /// The request's head was read or written up to its end.
+    pub head_ns: u64,
     /// Last byte of the response so far, or the first of the request.
     pub last_ns: u64,
     /// The request.
@@ -81,10 +83,8 @@ pub struct Response {
     pub status: u16,
     /// Content bytes, once the response is over and if no byte of unknown length was lost.
     pub body_bytes: Option<u64>,
-    /// The thread that wrote its head, or read it.
-    pub tid: u32,
-    /// The task of its runtime that the thread was running, 0 where that is not known.
-    pub task: u32,
+    /// Who wrote its head, or read it.
+    pub by: By,
 }
 
 /// Why an exchange ended without a whole response; `error.type` of its span.
@@ -132,6 +132,8 @@ pub trait ExchangeSink {
     fn force_header(&self) -> Option<&str>;
     /// Where losses are counted.
     fn drops(&mut self) -> &mut Drops;
+    /// Bytes of an exchange, a request or an answer, were read at `now_ns`.
+    fn read(&mut self, exchange: ExchangeId, by: By, now_ns: u64);
     /// A request was seen. Its parent may be decided now or later.
     fn opened(&mut self, exchange: &Exchange, ends: &Ends);
     /// The exchange is over.

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use tracer_protocols::http1::{End, Method};
 
 use super::exchange::{Exchange, Failure, Response};
+use crate::connections::By;
 
 /// Most requests in flight on one connection; no client pipelines more.
 const MAX_IN_FLIGHT: usize = 1024;
@@ -37,6 +38,11 @@ impl InFlight {
         self.queue.is_empty()
     }
 
+    /// The oldest request.
+    pub(super) fn front(&self) -> Option<&Exchange> {
+        self.queue.front()
+    }
+
     /// Takes a request; gives it back where there are too many.
     pub(super) fn push(&mut self, exchange: Exchange) -> Option<Exchange> {
         if self.queue.len() >= MAX_IN_FLIGHT {
@@ -52,15 +58,15 @@ impl InFlight {
         (self.overdue == 0).then_some(next.request.method)
     }
 
-    /// An answer has begun, by a thread running a task. False where its request is not in flight.
-    pub(super) fn answered(&mut self, status: u16, (tid, task): (u32, u32), now_ns: u64) -> bool {
+    /// An answer has begun. False where its request is not in flight.
+    pub(super) fn answered(&mut self, status: u16, by: By, now_ns: u64) -> bool {
         if self.overdue > 0 {
             self.overdue -= 1;
             return false;
         }
         let mut unanswered = self.queue.iter_mut().filter(|exchange| exchange.response.is_none());
         let Some(exchange) = unanswered.next() else { return false };
-        exchange.response = Some(Response { status, body_bytes: None, tid, task });
+        exchange.response = Some(Response { status, body_bytes: None, by });
         exchange.last_ns = now_ns;
         self.pipelines |= unanswered.next().is_some();
         true

@@ -9,7 +9,7 @@ use tracer_protocols::{
 };
 
 use super::{
-    exchange::{Exchange, ExchangeSink, Failure, Request},
+    exchange::{Exchange, ExchangeId, ExchangeSink, Failure, Request},
     flight::{InFlight, Order},
     span::SpanKind,
 };
@@ -30,7 +30,7 @@ pub struct Http1 {
     /// Which answer belongs to which request cannot be told any more.
     abandoned: bool,
     /// The exchange whose request is being read.
-    reading: Option<u64>,
+    reading: Option<ExchangeId>,
     /// Header values repeat on a connection.
     host: Option<Arc<str>>,
     user_agent: Option<Arc<str>>,
@@ -48,6 +48,14 @@ impl Http1 {
     /// Whether no request waits for its response.
     pub fn is_idle(&self) -> bool {
         self.in_flight.is_empty()
+    }
+
+    /// The exchange of which bytes are being received, if it has begun.
+    pub(crate) fn receiving(&self) -> Option<ExchangeId> {
+        match self.side(Way::Received)? {
+            Side::Request => self.reading,
+            Side::Response => self.in_flight.front().map(|exchange| exchange.id),
+        }
     }
 
     fn side(&self, way: Way) -> Option<Side> {
@@ -123,11 +131,10 @@ impl<S: ExchangeSink> Drive<'_, S> {
             id: self.sink.ids().exchange(),
             span_id: self.sink.ids().span(),
             kind: if self.way == Way::Received { SpanKind::Server } else { SpanKind::Client },
-            tgid: at.tgid,
-            tid: at.tid,
-            task: at.task,
+            by: at.by,
             position,
             start_ns: at.first_ns,
+            head_ns: at.last_ns,
             last_ns: at.last_ns,
             request: Request {
                 method: head.method,
@@ -170,7 +177,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
         {
             parser.tunnel();
         }
-        if !self.http.in_flight.answered(head.status, (at.tid, at.task), at.last_ns) {
+        if !self.http.in_flight.answered(head.status, at.by, at.last_ns) {
             self.sink.drops().count(Drop::ResponseWithoutRequest);
         }
     }

@@ -26,6 +26,9 @@ pub enum Evidence {
     Goroutine,
     /// The runtime task (asyncio, tokio, Node, JVM) that handles the request made the call.
     Task,
+    /// A thread made the call in the turn that the request began, and answered the request in the turn that the answer to the
+    /// call began, where a turn is what a thread does between two reads.
+    Turn,
     /// The thread that handles the request, and nothing else, made the call.
     Thread,
     /// The thread that handles the request, and nothing else, started the program that made the call.
@@ -41,6 +44,7 @@ impl Evidence {
             Self::Socket => "socket",
             Self::Goroutine => "goroutine",
             Self::Task => "task",
+            Self::Turn => "turn",
             Self::Thread => "thread",
             Self::Process => "process",
         }

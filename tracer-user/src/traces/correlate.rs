@@ -6,7 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use foldhash::fast::RandomState;
-use tracer_common::event::Process;
+use tracer_common::event::{Lineage, Process};
 use tracer_protocols::context::TraceContext;
 
 use super::{
@@ -17,9 +17,10 @@ use super::{
     origins::Origins,
     tasks::Tasks,
     threads::Threads,
+    turns::Turns,
 };
 use crate::{
-    connections::Ends,
+    connections::{By, Ends, Work},
     spans::{
         exchange::{Exchange, ExchangeId},
         span::{Evidence, Parent, Span, SpanId, SpanKind, TraceId},
@@ -59,8 +60,7 @@ pub(super) struct Open {
     /// Whether it becomes a span; if not, it is but a link between others.
     pub(super) shown: bool,
     pub(super) kind: SpanKind,
-    pub(super) tgid: u32,
-    pub(super) tid: u32,
+    pub(super) by: By,
     pub(super) context: Option<TraceContext>,
     pub(super) parent: Option<Parent>,
     /// Its parent will be known when the task that made the call answers the request that it is handling.
@@ -99,6 +99,7 @@ pub struct Correlator {
     pub(super) threads: Threads,
     pub(super) origins: Origins,
     pub(super) tasks: Tasks,
+    pub(super) turns: Turns,
     /// Calls that are over and wait for their parent. They count as open in their groups.
     pub(super) undecided: HashMap<ExchangeId, Undecided, RandomState>,
     pub(super) joins: Joins,
@@ -133,9 +134,21 @@ impl Correlator {
         self.origins.described(process);
     }
 
+    /// A task was started by another one.
+    pub fn task_started(&mut self, lineage: &Lineage) {
+        self.tasks.started(lineage);
+    }
+
     /// A process ended.
     pub fn process_ended(&mut self, tgid: u32) {
         self.origins.ended(tgid);
+    }
+
+    /// Bytes of an exchange were read.
+    pub fn read(&mut self, exchange: ExchangeId, by: By, now_ns: u64) {
+        if let Work::Turn(turn) = by.work {
+            self.turns.read(by.tid, turn, exchange, now_ns);
+        }
     }
 
     /// A request was seen.
@@ -157,8 +170,7 @@ impl Correlator {
             span_id: exchange.span_id,
             shown,
             kind: exchange.kind,
-            tgid: exchange.tgid,
-            tid: exchange.tid,
+            by: exchange.by,
             context,
             parent: context.map(|context| Parent { span_id: context.span_id, evidence: Evidence::Header }),
             undecided: false,
@@ -173,10 +185,11 @@ impl Correlator {
         }
         match exchange.kind {
             SpanKind::Server => {
-                self.threads.begin((exchange.tid, exchange.task), exchange.id, exchange.start_ns);
-                self.origins.serves(exchange.tgid);
+                self.threads.begin(exchange.by, exchange.id, exchange.start_ns);
+                self.turns.begin(exchange);
+                self.origins.serves(exchange.by.tgid);
                 if let Some(context) = context {
-                    let key = (exchange.tgid, context.trace_id, context.span_id);
+                    let key = (exchange.by.tgid, context.trace_id, context.span_id);
                     self.forwarded.entry(key).or_default().push(exchange.id);
                 }
             }
@@ -190,19 +203,19 @@ impl Correlator {
     /// Between this and [`Self::finished`] the caller makes the span.
     pub fn closed(&mut self, exchange: &mut Exchange, ends: &Ends) -> Option<Closed> {
         if exchange.kind == SpanKind::Server {
-            self.task_answered(exchange);
+            self.decide_late_calls(exchange);
         }
         let open = self.open.remove(&exchange.id)?;
         exchange.start_ns = exchange.start_ns.min(open.start_bound_ns);
         exchange.last_ns = exchange.last_ns.min(open.end_bound_ns).max(exchange.start_ns);
         match open.kind {
             SpanKind::Server => {
-                self.threads.end(open.tid, exchange.id);
-                if exchange.response.is_some_and(|response| response.tid != open.tid) {
-                    self.threads.hands_over(open.tgid, exchange.last_ns);
+                self.threads.end(open.by, exchange.id);
+                if exchange.response.is_some_and(|response| response.by.tid != open.by.tid) {
+                    self.threads.hands_over(open.by.tgid, exchange.last_ns);
                 }
                 if let Some(context) = open.context {
-                    let key = (open.tgid, context.trace_id, context.span_id);
+                    let key = (open.by.tgid, context.trace_id, context.span_id);
                     if let Some(in_hand) = self.forwarded.get_mut(&key) {
                         in_hand.retain(|&other| other != exchange.id);
                         if in_hand.is_empty() {
@@ -326,6 +339,7 @@ impl Correlator {
         for call in self.tasks.sweep(now_ns) {
             self.stands_alone(call, now_ns);
         }
+        self.turns.sweep(now_ns);
         self.ghosts.retain(|_, ghost| ghost.until_ns > now_ns);
         let Self { joins, open, ghosts, late, .. } = self;
         joins.sweep(|exchange| {

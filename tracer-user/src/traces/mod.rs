@@ -6,9 +6,11 @@ mod hidden;
 pub mod ids;
 mod joins;
 mod late;
+mod late_calls;
 mod origins;
 mod parents;
 mod tasks;
 mod threads;
+mod turns;
 
 pub use correlate::{Correlator, Limits};

@@ -5,15 +5,13 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 use tracer_common::{event::Process, limits::MAX_ORIGINS};
 
+use crate::connections::{By, Work};
+
 /// The fork that a process descends from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Origin {
-    /// The process that forked.
-    pub(super) tgid: u32,
-    /// Its thread.
-    pub(super) tid: u32,
-    /// The task of its runtime that it was running.
-    pub(super) task: u32,
+    /// The thread that forked, with the task of its runtime that it was running.
+    pub(super) by: By,
     /// When it did, CLOCK_MONOTONIC nanoseconds.
     pub(super) time_ns: u64,
 }
@@ -32,9 +30,16 @@ impl Origins {
             self.by_process.remove(&tgid);
         } else if self.by_process.len() < MAX_ORIGINS as usize {
             let origin = Origin {
-                tgid: process.origin_tgid,
-                tid: process.origin_tid,
-                task: process.origin_task,
+                by: By {
+                    tgid: process.origin_tgid,
+                    tid: process.origin_tid,
+                    work: if process.origin_task == 0 {
+                        Work::Unknown
+                    } else {
+                        Work::Task(process.origin_task)
+                    },
+                    polled: false,
+                },
                 time_ns: process.origin_ns,
             };
             self.by_process.insert(tgid, origin);

@@ -4,9 +4,10 @@ use super::{
     correlate::{Correlator, Ghost, Undecided},
     groups::GroupId,
     late::LateServer,
+    late_calls::Decided,
 };
 use crate::{
-    connections::Ends,
+    connections::{Ends, Work},
     spans::{
         exchange::{Exchange, ExchangeId},
         span::{Evidence, Parent, SpanId, SpanKind},
@@ -18,12 +19,12 @@ impl Correlator {
     pub(super) fn find_cause(&mut self, call: &Exchange) {
         let by_thread = self
             .threads
-            .handling(call.tgid, (call.tid, call.task), call.start_ns)
-            .filter(|id| self.open.get(id).is_some_and(|open| open.tgid == call.tgid));
+            .handling(call.by, call.start_ns)
+            .filter(|id| self.open.get(id).is_some_and(|open| open.by.tgid == call.by.tgid));
         if let Some(context) = call.request.context {
             // The application passed on the very header that it received: that request is the cause. A header of its own
             // making names a span of its own making, which is then the parent; by_thread only keeps the two together.
-            let key = (call.tgid, context.trace_id, context.span_id);
+            let key = (call.by.tgid, context.trace_id, context.span_id);
             if let Some(&[only]) = self.forwarded.get(&key).map(Vec::as_slice) {
                 self.set_parent(call.id, only, Evidence::Header);
             } else if let Some(cause) = by_thread {
@@ -33,19 +34,38 @@ impl Correlator {
             self.set_parent(call.id, cause, Evidence::Thread);
         } else if let Some(cause) = self.started_for(call) {
             self.set_parent(call.id, cause, Evidence::Process);
-        } else if self.threads.serves(call.tid)
-            && self.tasks.called(call)
+        } else if self.may_be_known_later(call)
             && let Some(open) = self.open.get_mut(&call.id)
         {
             open.undecided = true;
         }
     }
 
-    /// A request is answered: calls of the task that did it may be waiting for that.
-    pub(super) fn task_answered(&mut self, request: &Exchange) {
-        let decided = self.tasks.answered(request);
+    /// Whether the answer to some request may tell who caused this call.
+    fn may_be_known_later(&mut self, call: &Exchange) -> bool {
+        match call.by.work {
+            Work::Unknown => false,
+            Work::Task(_) | Work::Goroutine(_) => self.threads.serve(call.by.tgid) && self.tasks.called(call),
+            Work::Turn(_) => {
+                !self.threads.hands_over_at(call.by.tgid, call.start_ns) && self.turns.called(call)
+            }
+        }
+    }
+
+    /// A request is answered: calls may be waiting for that.
+    pub(super) fn decide_late_calls(&mut self, request: &Exchange) {
+        let by_task = self.tasks.answered(request);
+        let goroutine =
+            request.response.is_some_and(|response| matches!(response.by.work, Work::Goroutine(_)));
+        let evidence = if goroutine { Evidence::Goroutine } else { Evidence::Task };
+        self.apply(by_task, request, evidence);
+        let by_turn = self.turns.answered(request);
+        self.apply(by_turn, request, Evidence::Turn);
+    }
+
+    fn apply(&mut self, decided: Decided, request: &Exchange, evidence: Evidence) {
         for call in decided.belong {
-            self.belongs(call, request.id, request.last_ns);
+            self.belongs(call, request, evidence);
         }
         for call in decided.stand_alone {
             self.stands_alone(call, request.last_ns);
@@ -53,19 +73,19 @@ impl Correlator {
     }
 
     /// A call that waited for its parent was made for `request`, which is in hand.
-    fn belongs(&mut self, call: ExchangeId, request: ExchangeId, now_ns: u64) {
+    fn belongs(&mut self, call: ExchangeId, request: &Exchange, evidence: Evidence) {
         if let Some(open) = self.open.get_mut(&call) {
             open.undecided = false;
-            self.set_parent(call, request, Evidence::Task);
+            self.set_parent(call, request.id, evidence);
             return;
         }
         if let (Some(&Undecided { group, span_id }), Some(request)) =
-            (self.undecided.get(&call), self.open.get(&request))
+            (self.undecided.get(&call), self.open.get(&request.id))
         {
-            let parent = Parent { span_id: request.span_id, evidence: Evidence::Task };
+            let parent = Parent { span_id: request.span_id, evidence };
             self.set_parent_of_finished(group, span_id, request.group, parent);
         }
-        self.stands_alone(call, now_ns);
+        self.stands_alone(call, request.last_ns);
     }
 
     /// A call no longer waits for a parent.
@@ -98,10 +118,10 @@ impl Correlator {
     /// The request that the calling process was started for: the one that the thread which started it had in hand then
     /// and, being the same and the only one, has in hand still.
     fn started_for(&self, call: &Exchange) -> Option<ExchangeId> {
-        let origin = self.origins.of(call.tgid)?;
-        let id = self.threads.handling(origin.tgid, (origin.tid, origin.task), call.start_ns)?;
+        let origin = self.origins.of(call.by.tgid)?;
+        let id = self.threads.handling(origin.by, call.start_ns)?;
         let open = self.open.get(&id)?;
-        (open.tgid == origin.tgid && open.start_ns <= origin.time_ns).then_some(id)
+        (open.by.tgid == origin.by.tgid && open.start_ns <= origin.time_ns).then_some(id)
     }
 
     pub(super) fn find_other_end(&mut self, exchange: &Exchange, ends: &Ends) {

@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 use smallvec::SmallVec;
 
-use crate::spans::exchange::ExchangeId;
+use crate::{
+    connections::{By, Work},
+    spans::exchange::ExchangeId,
+};
 
 /// How long a thread that had several requests in hand at once is not believed: it is an event loop, and a call that it
 /// makes may belong to a request that it read earlier.
@@ -19,36 +22,45 @@ const HANDOVER_NS: u64 = 300_000_000_000;
 #[derive(Debug, Default)]
 pub(super) struct Threads {
     threads: HashMap<u32, Thread, RandomState>,
+    /// How many, by process.
+    in_hand: HashMap<u32, u32, RandomState>,
     /// Processes whose threads hand requests over, with the time until which that counts.
     handing_over: HashMap<u32, u64, RandomState>,
 }
 
 #[derive(Debug, Default)]
 struct Thread {
-    /// Requests, with the task of the runtime that the thread was running when it read them (0: none is known).
-    in_hand: SmallVec<[(ExchangeId, u32); 2]>,
+    /// Requests, with how they were read.
+    in_hand: SmallVec<[(ExchangeId, By); 2]>,
     distrusted_until_ns: u64,
 }
 
 impl Threads {
-    /// Thread `tid`, running `task`, read a request.
-    pub(super) fn begin(&mut self, (tid, task): (u32, u32), exchange: ExchangeId, now_ns: u64) {
-        let thread = self.threads.entry(tid).or_default();
-        thread.in_hand.push((exchange, task));
+    /// A thread read a request.
+    pub(super) fn begin(&mut self, by: By, exchange: ExchangeId, now_ns: u64) {
+        *self.in_hand.entry(by.tgid).or_default() += 1;
+        let thread = self.threads.entry(by.tid).or_default();
+        thread.in_hand.push((exchange, by));
         if thread.in_hand.len() > 1 {
             thread.distrusted_until_ns = now_ns + DISTRUST_NS;
         }
     }
 
-    /// Whether `tid` has requests in hand.
-    pub(super) fn serves(&self, tid: u32) -> bool {
-        self.threads.get(&tid).is_some_and(|thread| !thread.in_hand.is_empty())
+    /// Whether process `tgid` has requests in hand.
+    pub(super) fn serve(&self, tgid: u32) -> bool {
+        self.in_hand.contains_key(&tgid)
     }
 
-    /// A request that `tid` read is answered.
-    pub(super) fn end(&mut self, tid: u32, exchange: ExchangeId) {
+    /// A request that a thread read is answered.
+    pub(super) fn end(&mut self, by: By, exchange: ExchangeId) {
+        if let Some(count) = self.in_hand.get_mut(&by.tgid) {
+            *count -= 1;
+            if *count == 0 {
+                self.in_hand.remove(&by.tgid);
+            }
+        }
         // The thread stays until it is swept: it will soon read another one.
-        if let Some(thread) = self.threads.get_mut(&tid) {
+        if let Some(thread) = self.threads.get_mut(&by.tid) {
             thread.in_hand.retain(|(other, _)| *other != exchange);
         }
     }
@@ -58,19 +70,29 @@ impl Threads {
         self.handing_over.insert(tgid, now_ns + HANDOVER_NS);
     }
 
-    /// The one request that `tid` of process `tgid` is handling, if it is handling one and nothing else.
+    /// The one request that the thread of `by` is handling, if it is handling one and nothing else.
     ///
-    /// `task` is what it runs now. If that is not what it ran when it read the request, it is an event loop: what it does
-    /// now may be for a timer, or for a request that was answered before.
-    pub(super) fn handling(&self, tgid: u32, (tid, task): (u32, u32), now_ns: u64) -> Option<ExchangeId> {
-        if self.handing_over.get(&tgid).is_some_and(|&until_ns| now_ns < until_ns) {
+    /// A thread whose connections are in an epoll set may be an event loop: what it does now may be for a timer, or for a request
+    /// that was answered before, unless it is still running the task that read the request.
+    pub(super) fn handling(&self, by: By, now_ns: u64) -> Option<ExchangeId> {
+        if self.hands_over_at(by.tgid, now_ns) {
             return None;
         }
-        let thread = self.threads.get(&tid)?;
+        let thread = self.threads.get(&by.tid)?;
         match thread.in_hand[..] {
-            [(only, read_by)] if read_by == task && thread.distrusted_until_ns <= now_ns => Some(only),
+            [(only, read)]
+                if (!read.polled || matches!(read.work, Work::Task(_)) && read.work == by.work)
+                    && thread.distrusted_until_ns <= now_ns =>
+            {
+                Some(only)
+            }
             _ => None,
         }
+    }
+
+    /// Whether threads of `tgid` are known to hand requests over.
+    pub(super) fn hands_over_at(&self, tgid: u32, now_ns: u64) -> bool {
+        self.handing_over.get(&tgid).is_some_and(|&until_ns| now_ns < until_ns)
     }
 
     /// Forgets threads that have nothing in hand and are believed again.
@@ -84,14 +106,18 @@ impl Threads {
 mod tests {
     use super::*;
 
+    fn by(tgid: u32, tid: u32) -> By {
+        By { tgid, tid, polled: false, work: Work::Unknown }
+    }
+
     #[test]
     fn one_request_in_hand_is_evidence() {
         let mut threads = Threads::default();
-        threads.begin((7, 0), 1, 0);
-        assert_eq!(threads.handling(1, (7, 0), 1), Some(1));
-        assert_eq!(threads.handling(1, (8, 0), 1), None);
-        threads.end(7, 1);
-        assert_eq!(threads.handling(1, (7, 0), 3), None);
+        threads.begin(by(1, 7), 1, 0);
+        assert_eq!(threads.handling(by(1, 7), 1), Some(1));
+        assert_eq!(threads.handling(by(1, 8), 1), None);
+        threads.end(by(1, 7), 1);
+        assert_eq!(threads.handling(by(1, 7), 3), None);
         threads.sweep(3);
         assert!(threads.threads.is_empty());
     }
@@ -99,11 +125,11 @@ mod tests {
     #[test]
     fn a_process_that_hands_requests_over_is_not_believed() {
         let mut threads = Threads::default();
-        threads.begin((7, 0), 1, 0);
+        threads.begin(by(1, 7), 1, 0);
         threads.hands_over(1, 5);
-        assert_eq!(threads.handling(1, (7, 0), 6), None);
-        assert_eq!(threads.handling(2, (7, 0), 6), Some(1), "another process is");
-        assert_eq!(threads.handling(1, (7, 0), 5 + HANDOVER_NS), Some(1));
+        assert_eq!(threads.handling(by(1, 7), 6), None);
+        assert_eq!(threads.handling(by(2, 7), 6), Some(1), "another process is");
+        assert_eq!(threads.handling(by(1, 7), 5 + HANDOVER_NS), Some(1));
         threads.sweep(5 + HANDOVER_NS);
         assert!(threads.handing_over.is_empty());
     }
@@ -111,16 +137,29 @@ mod tests {
     #[test]
     fn several_at_once_are_none_and_make_distrusted() {
         let mut threads = Threads::default();
-        threads.begin((7, 0), 1, 0);
-        threads.begin((7, 0), 2, 1);
-        assert_eq!(threads.handling(1, (7, 0), 2), None);
-        threads.end(7, 1);
-        assert_eq!(threads.handling(1, (7, 0), 4), None, "the call may still belong to request 1");
-        assert_eq!(threads.handling(1, (7, 0), 2 + DISTRUST_NS), Some(2));
-        threads.end(7, 2);
+        threads.begin(by(1, 7), 1, 0);
+        threads.begin(by(1, 7), 2, 1);
+        assert_eq!(threads.handling(by(1, 7), 2), None);
+        threads.end(by(1, 7), 1);
+        assert_eq!(threads.handling(by(1, 7), 4), None, "the call may still belong to request 1");
+        assert_eq!(threads.handling(by(1, 7), 2 + DISTRUST_NS), Some(2));
+        threads.end(by(1, 7), 2);
         threads.sweep(5);
         assert_eq!(threads.threads.len(), 1);
         threads.sweep(2 + DISTRUST_NS);
         assert!(threads.threads.is_empty());
+    }
+
+    #[test]
+    fn a_thread_that_polls_is_believed_only_while_it_runs_the_task_that_read() {
+        let mut threads = Threads::default();
+        let polls = |work| By { polled: true, work, ..by(1, 7) };
+        for work in [Work::Unknown, Work::Turn(3), Work::Task(3)] {
+            threads.begin(polls(work), 1, 0);
+            let believed = threads.handling(polls(work), 1);
+            assert_eq!(believed, (work == Work::Task(3)).then_some(1), "{work:?}");
+            assert_eq!(threads.handling(polls(Work::Task(4)), 1), None);
+            threads.end(by(1, 7), 1);
+        }
     }
 }

@@ -12,3 +12,4 @@ mod scene;
 mod selection;
 mod tasks;
 mod threads;
+mod turns;

@@ -67,6 +67,8 @@ pub(crate) struct Segment<'a> {
     pub(crate) sent: bool,
     pub(crate) tcp: bool,
     pub(crate) eof: bool,
+    pub(crate) polled: bool,
+    pub(crate) turn: bool,
     pub(crate) tgid: u32,
     pub(crate) tid: u32,
     pub(crate) task: u32,
@@ -86,6 +88,8 @@ pub(crate) fn data(segment: &Segment<'_>) -> Record {
         (segment.tail.is_some(), flags::HAS_TAIL),
         (segment.tcp, flags::TCP),
         (segment.eof, flags::EOF),
+        (segment.polled, flags::POLLED),
+        (segment.turn, flags::TURN),
     ];
     let bits = bits.iter().filter(|(set, _)| *set).fold(0, |all, (_, bit)| all | bit);
     let mut writer = Writer::new(Kind::Data, 0, bits, segment.tgid, segment.time_ns, segment.conn);

@@ -6,6 +6,7 @@ use tracer_common::event::{CloseKind, open_flags};
 use tracer_user::{
     clock::WallClock,
     config::Config,
+    connections::Work,
     identity::Host,
     pipeline::{Census, Pipeline},
     processes::Processes,
@@ -33,8 +34,7 @@ const FIRST_POSITION: u32 = u32::MAX - 100;
 pub(crate) struct Thread {
     pub(crate) pid: u32,
     pub(crate) tid: u32,
-    /// The task of its runtime, 0 where none is known.
-    pub(crate) task: u32,
+    pub(crate) work: Work,
 }
 
 impl Thread {
@@ -45,7 +45,12 @@ impl Thread {
 
     /// The same thread while it runs a task.
     pub(crate) fn running(self, task: u32) -> Self {
-        Self { task, ..self }
+        Self { work: Work::Task(task), ..self }
+    }
+
+    /// The same thread in a turn.
+    pub(crate) fn turning(self, turn: u32) -> Self {
+        Self { work: Work::Turn(turn), ..self }
     }
 }
 
@@ -128,7 +133,7 @@ impl Scene {
     fn describe_later(&mut self, pid: u32, name: &str, origin: Option<(u32, u32, u64)>) -> Thread {
         let args = format!("/usr/bin/{name}\0");
         self.processes.insert(pid, records::process(pid, name, args.as_bytes(), b"", origin, START_NS));
-        Thread { pid, tid: pid, task: 0 }
+        Thread { pid, tid: pid, work: Work::Unknown }
     }
 
     /// A TCP connection to `port` of this host.
@@ -252,7 +257,12 @@ impl Scene {
             eof: false,
             tgid: call.by.pid,
             tid: call.by.tid,
-            task: call.by.task,
+            polled: !call.sent && call.by.work != Work::Unknown,
+            turn: matches!(call.by.work, Work::Turn(_)),
+            task: match call.by.work {
+                Work::Unknown => 0,
+                Work::Task(number) | Work::Goroutine(number) | Work::Turn(number) => number,
+            },
             time_ns: now_ns,
             conn: at.id,
             number: at.numbers[way],

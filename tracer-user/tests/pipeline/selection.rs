@@ -3,6 +3,7 @@
 use tracer_common::event::CloseKind;
 use tracer_user::{
     config::{Config, Environment, Flags, combine},
+    processes::Mark,
     spans::span::SpanKind,
     telemetry::drops::Drop,
 };
@@ -25,7 +26,7 @@ fn an_excluded_process_is_no_span_but_still_a_link() {
     scene.response(front, proxy, curl, OK);
     assert_eq!(scene.outline(), "curl > GET 200\n  app < GET /a 200 [thread]\n");
     assert_eq!(scene.drops(Drop::Excluded), 2);
-    assert_eq!(scene.pipeline.take_excluded(), [200]);
+    assert_eq!(scene.pipeline.take_marks(), [(200, Mark::LeftOut)]);
     assert_eq!(scene.settled().waiting_spans, 0);
 }
 

@@ -74,6 +74,16 @@ pub(super) struct Daemon {
 impl Daemon {
     /// Starts `tracer agent` with nothing but defaults, and an OTLP receiver if there is one. Does not wait.
     pub(super) fn launch(binary: &Path, directory: &Path, receiver: Option<SocketAddr>) -> Result<Self> {
+        Self::launch_with(binary, directory, receiver, &[])
+    }
+
+    /// As [`Daemon::launch`], with settings of the form KEY=VALUE.
+    fn launch_with(
+        binary: &Path,
+        directory: &Path,
+        receiver: Option<SocketAddr>,
+        settings: &[&str],
+    ) -> Result<Self> {
         let socket = directory.join("tracer.sock");
         let log = directory.join("tracer.log");
         let mut command = service(binary);
@@ -84,6 +94,9 @@ impl Daemon {
             }
         }
         command.args(["agent", "--set", "export.print=never", "--socket"]).arg(&socket);
+        for setting in settings {
+            command.args(["--set", setting]);
+        }
         if let Some(receiver) = receiver {
             command.env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{receiver}"));
             command.env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
@@ -94,9 +107,14 @@ impl Daemon {
         Ok(Self { process: Running::start(&mut command)?, binary: binary.to_owned(), socket, log })
     }
 
-    /// As [`Daemon::launch`]; waits until its programs are attached.
-    pub(super) fn start(binary: &Path, directory: &Path, receiver: Option<SocketAddr>) -> Result<Self> {
-        let mut daemon = Self::launch(binary, directory, receiver)?;
+    /// As [`Daemon::launch`], with settings of the form KEY=VALUE; waits until its programs are attached.
+    pub(super) fn start(
+        binary: &Path,
+        directory: &Path,
+        receiver: Option<SocketAddr>,
+        settings: &[&str],
+    ) -> Result<Self> {
+        let mut daemon = Self::launch_with(binary, directory, receiver, settings)?;
         daemon.wait_attached()?;
         Ok(daemon)
     }

@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let binary = prepare(&workspace, &args.common, &[])?;
     let directory = tempfile::tempdir().context("No temporary directory could be made.")?;
     let host = Host::here()?;
-    let daemon = Daemon::start(&binary, directory.path(), None)?;
+    let daemon = Daemon::start(&binary, directory.path(), None, &[])?;
     pause(CALM)?;
 
     let before = daemon.status()?;

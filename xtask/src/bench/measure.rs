@@ -90,9 +90,9 @@ pub(super) fn measure(
 ) -> Result<Sample> {
     let (daemon, receiver) = match tracer {
         Tracer::Off => (None, None),
-        Tracer::On(binary) => (Some(Daemon::start(binary, directory, None)?), None),
+        Tracer::On(binary) => (Some(Daemon::start(binary, directory, None, &[])?), None),
         Tracer::Exporting(binary, receiver) => {
-            (Some(Daemon::start(binary, directory, Some(receiver.address))?), Some(receiver))
+            (Some(Daemon::start(binary, directory, Some(receiver.address), &[])?), Some(receiver))
         }
     };
     let bytes_before = receiver.map_or(0, Receiver::bytes);
