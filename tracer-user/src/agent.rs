@@ -31,7 +31,7 @@ use crate::{
     telemetry::{
         drops::Drop as DropKind,
         own,
-        status::{DropCount, Export, Program, Sampled, Sampling, Snapshot, Spans},
+        status::{DropCount, Export, Program, Snapshot, Spans},
     },
     traces::ids::Ids,
 };
@@ -305,13 +305,6 @@ impl Agent {
                 drops.push(drop_count("export", reason.name(), otlp.dropped(reason), false));
             }
         }
-        let decisions = census.sampling.iter().map(|counted| Sampled {
-            reason: counted.reason.into(),
-            policy: counted.policy,
-            kept: counted.kept,
-            traces: counted.traces,
-            spans: counted.spans,
-        });
         Snapshot {
             version: VERSION.into(),
             pid: std::process::id(),
@@ -323,12 +316,7 @@ impl Agent {
                 waiting: census.waiting_spans,
                 exported: otlp.as_ref().map_or(0, |otlp| otlp.exported_spans),
             },
-            sampling: Sampling {
-                decisions: decisions.collect(),
-                decided_early: census.decided_early,
-                waiting_traces: census.waiting_traces,
-                waiting_bytes: census.waiting_bytes,
-            },
+            sampling: census.sampling,
             export: otlp.map(|otlp| Export {
                 queued_batches: otlp.queued_batches,
                 queued_bytes: otlp.queued_bytes,

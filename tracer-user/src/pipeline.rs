@@ -13,13 +13,16 @@ use crate::{
     ingest::{Event, decode},
     metrics::Metrics,
     processes::{Mark, Processes},
-    sampling::{Counts, Sampler},
+    sampling::Sampler,
     spans::{
         exchange::{Exchange, ExchangeId, ExchangeSink},
         render::Renderer,
         span::{Span, SpanKind},
     },
-    telemetry::drops::{Drop, Drops},
+    telemetry::{
+        drops::{Drop, Drops},
+        status::Sampling,
+    },
     traces::{self, Correlator, ids::Ids},
 };
 
@@ -74,14 +77,8 @@ pub struct Census {
     pub connections: usize,
     /// Processes at hand.
     pub processes: usize,
-    /// What was kept and dropped by sampling, and why.
-    pub sampling: Counts,
-    /// Traces that sampling decided on before all of their parts had the time to come.
-    pub decided_early: u64,
-    /// Traces that wait for the policies of sampling.
-    pub waiting_traces: usize,
-    /// Memory that these take, bytes.
-    pub waiting_bytes: usize,
+    /// What sampling does.
+    pub sampling: Sampling,
 }
 
 impl Pipeline {
@@ -191,7 +188,6 @@ impl Pipeline {
 
     /// The state in numbers.
     pub fn census(&self) -> Census {
-        let (waiting_traces, waiting_bytes) = self.last.sampler.waiting();
         Census {
             drops: self.stage.drops.clone(),
             finished_spans: self.stage.finished,
@@ -199,10 +195,7 @@ impl Pipeline {
             open_requests: self.stage.correlator.open_count(),
             connections: self.tracker.len(),
             processes: self.stage.processes.len(),
-            sampling: self.last.sampler.counts().clone(),
-            decided_early: self.last.sampler.decided_early(),
-            waiting_traces,
-            waiting_bytes,
+            sampling: self.last.sampler.state(),
         }
     }
 }

@@ -16,6 +16,7 @@ mod metrics;
 mod otlp;
 mod overlay;
 mod pattern;
+mod policies;
 mod sampling;
 #[cfg(test)]
 mod sampling_tests;
@@ -41,10 +42,11 @@ pub use self::{
     metrics::{Family, Metrics},
     otlp::Otlp,
     pattern::{PathPattern, PatternError, PortRange, TextPattern},
+    policies::{Code, Composite, LearnedLatency, Rare},
     sampling::{Choice, ForceAttribute, Root, Sampling, SamplingRule},
     sections::{Capture, Export, Http, Level, Log, Print, ResourceSection, Routes},
     select::{PortFilter, Rule, Select, SkipReason, Verdict},
-    tail::{Code, Composite, LearnedLatency, Policy, PolicyKind, Rare, Tail},
+    tail::{Policy, PolicyKind, Tail},
     traces::{EventLoops, Traces},
 };
 use self::{file::Document, overlay::Settings};

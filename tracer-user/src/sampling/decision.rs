@@ -1,6 +1,7 @@
 //! What became of a trace, and why.
 
 use super::threshold::Threshold;
+use crate::telemetry::status::Sampled;
 
 /// Why a trace was kept or dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +58,8 @@ impl Decision {
 }
 
 /// Traces and spans, by what became of them and why.
-#[derive(Clone, Debug, Default)]
-pub struct Counts {
+#[derive(Debug)]
+pub(super) struct Counts {
     policies: Vec<String>,
     counts: Vec<[Count; 2]>,
 }
@@ -67,21 +68,6 @@ pub struct Counts {
 struct Count {
     traces: u64,
     spans: u64,
-}
-
-/// One line of [`Counts`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counted<'a> {
-    /// The reason; for a policy its name.
-    pub reason: &'a str,
-    /// Whether a policy of the configuration is the reason.
-    pub policy: bool,
-    /// Whether these were kept.
-    pub kept: bool,
-    /// Traces that were decided on.
-    pub traces: u64,
-    /// Spans, those of parts that followed the decision on their trace included.
-    pub spans: u64,
 }
 
 impl Counts {
@@ -106,17 +92,17 @@ impl Counts {
     }
 
     /// What was counted, kept before dropped.
-    pub fn iter(&self) -> impl Iterator<Item = Counted<'_>> {
+    pub(super) fn decisions(&self) -> Vec<Sampled> {
         let names = FIXED.iter().map(|(_, name)| (*name, false));
         let names = names.chain(self.policies.iter().map(|name| (name.as_str(), true)));
         let all = names.zip(&self.counts);
         let of = |kept: bool| {
             all.clone().map(move |((reason, policy), counts)| {
                 let Count { traces, spans } = counts[usize::from(kept)];
-                Counted { reason, policy, kept, traces, spans }
+                Sampled { reason: reason.to_owned(), policy, kept, traces, spans }
             })
         };
-        of(true).chain(of(false)).filter(|counted| counted.spans > 0).collect::<Vec<_>>().into_iter()
+        of(true).chain(of(false)).filter(|sampled| sampled.spans > 0).collect()
     }
 }
 
@@ -134,15 +120,20 @@ mod tests {
         counts.add(decision(true, Reason::Policy(1)), 3, true);
         counts.add(decision(true, Reason::Policy(1)), 4, false);
         counts.add(decision(false, Reason::Ratio), 1, true);
-        let counted: Vec<_> = counts.iter().collect();
+        let counted = counts.decisions();
         assert_eq!(counted.len(), FIXED.len() + 2);
         for (place, (_, name)) in FIXED.iter().enumerate() {
-            assert_eq!((counted[place].reason, counted[place].traces), (*name, 1));
+            assert_eq!((counted[place].reason.as_str(), counted[place].traces), (*name, 1));
         }
-        let slow = Counted { reason: "slow", policy: true, kept: true, traces: 1, spans: 7 };
-        assert_eq!(counted[FIXED.len()], slow);
-        let dropped = Counted { reason: "ratio", policy: false, kept: false, traces: 1, spans: 1 };
-        assert_eq!(counted[FIXED.len() + 1], dropped);
+        let sampled = |reason: &str, policy, kept, spans| Sampled {
+            reason: reason.to_owned(),
+            policy,
+            kept,
+            traces: 1,
+            spans,
+        };
+        assert_eq!(counted[FIXED.len()], sampled("slow", true, true, 7));
+        assert_eq!(counted[FIXED.len() + 1], sampled("ratio", false, false, 1));
     }
 
     #[test]

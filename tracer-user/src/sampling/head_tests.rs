@@ -181,8 +181,12 @@ fn parts_of_a_trace_follow_the_first() {
     assert!(sampled(&mut sampler, vec![request(id(2)), request(id(2))]).is_none());
     assert!(sampled(&mut sampler, vec![request(id(1)), request(id(1))]).is_some());
     assert!(sampled(&mut sampler, vec![request(id(2))]).is_none());
-    let counted: Vec<_> =
-        sampler.counts().iter().map(|counted| (counted.kept, counted.traces, counted.spans)).collect();
+    let counted: Vec<_> = sampler
+        .state()
+        .decisions
+        .iter()
+        .map(|counted| (counted.kept, counted.traces, counted.spans))
+        .collect();
     assert_eq!(counted, [(true, 1, 3), (false, 1, 3)]);
 }
 

@@ -15,13 +15,13 @@ mod tail;
 mod threshold;
 mod trace_state;
 
-pub use decision::{Counted, Counts, Decision, Reason};
+pub use decision::{Decision, Reason};
 pub use entry::Entry;
 pub use head::{FORCED_KEY, Head};
 pub use threshold::{Randomness, Threshold};
 
-use self::{recent::Recent, tail::Tail};
-use crate::{config::Sampling, spans::span::Span};
+use self::{decision::Counts, recent::Recent, tail::Tail};
+use crate::{config::Sampling, spans::span::Span, telemetry};
 
 /// Stage 7.
 #[derive(Debug)]
@@ -103,19 +103,15 @@ impl Sampler {
         self.flush(now_ns, out);
     }
 
-    /// Traces that were decided on before all of their parts had the time to come, for want of room.
-    pub fn decided_early(&self) -> u64 {
-        self.tail.as_ref().map_or(0, Tail::decided_early)
-    }
-
-    /// Traces that wait for their policies, and the memory that they take in bytes.
-    pub fn waiting(&self) -> (usize, usize) {
-        self.tail.as_ref().map_or((0, 0), Tail::waiting)
-    }
-
-    /// What was kept and dropped so far, and why.
-    pub fn counts(&self) -> &Counts {
-        &self.counts
+    /// What was kept and dropped so far and why, and what waits.
+    pub fn state(&self) -> telemetry::status::Sampling {
+        let (waiting_traces, waiting_bytes) = self.tail.as_ref().map_or((0, 0), Tail::waiting);
+        telemetry::status::Sampling {
+            decisions: self.counts.decisions(),
+            decided_early: self.tail.as_ref().map_or(0, Tail::decided_early),
+            waiting_traces,
+            waiting_bytes,
+        }
     }
 
     fn settle(

@@ -90,7 +90,7 @@ pub struct Sampling {
 }
 
 /// What sampling did for one reason.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sampled {
     /// The reason; for a policy its name.
     pub reason: String,

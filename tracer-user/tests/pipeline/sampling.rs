@@ -1,9 +1,6 @@
 //! Sampling at its place in the pipeline.
 
-use tracer_user::{
-    sampling::Counted,
-    spans::span::{SpanKind, Value},
-};
+use tracer_user::spans::span::{SpanKind, Value};
 
 use crate::{
     context::config,
@@ -15,11 +12,8 @@ const ERRORS: &str = "[sampling.tail]\npolicies = [\
                       { name = 'errors', type = 'status_code', status_code = { status_codes = ['ERROR'] } }]\n";
 
 fn counted(scene: &Scene) -> Vec<(String, bool, u64, u64)> {
-    let census = scene.pipeline.census();
-    let lines = census.sampling.iter();
-    lines
-        .map(|Counted { reason, kept, traces, spans, .. }| (reason.to_owned(), kept, traces, spans))
-        .collect()
+    let decisions = scene.pipeline.census().sampling.decisions.into_iter();
+    decisions.map(|line| (line.reason, line.kept, line.traces, line.spans)).collect()
 }
 
 fn line(reason: &str, kept: bool, traces: u64, spans: u64) -> (String, bool, u64, u64) {
@@ -59,9 +53,9 @@ fn a_trace_waits_for_its_policies() {
     // A trace comes here once it had the time to be complete; from then on it waits.
     scene.wait(10_000_000);
     scene.wait(4_000_000_000);
-    assert_eq!((scene.handed_out, scene.pipeline.census().waiting_traces), (0, 2));
+    assert_eq!((scene.handed_out, scene.pipeline.census().sampling.waiting_traces), (0, 2));
     scene.wait(2_000_000_000);
-    assert_eq!((scene.handed_out, scene.pipeline.census().waiting_traces), (1, 0));
+    assert_eq!((scene.handed_out, scene.pipeline.census().sampling.waiting_traces), (1, 0));
     assert_eq!(scene.outline(), "curl > GET 500 !500\n  web < GET /b 500 !500 [tcp-seq]\n");
     assert_eq!(counted(&scene), [line("errors", true, 1, 2), line("no_policy", false, 1, 2)]);
 }

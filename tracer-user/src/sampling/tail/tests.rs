@@ -3,8 +3,9 @@
 use super::*;
 use crate::{
     export::testing::{service, span},
-    sampling::{Counted, Sampler, Threshold, head_tests::config},
+    sampling::{Sampler, Threshold, head_tests::config},
     spans::span::{SpanKind, Status, Value},
+    telemetry::status::Sampled,
     traces::ids::Ids,
 };
 
@@ -276,8 +277,8 @@ fn policies_that_learn() {
     assert!(keeps(&mut sampler, named(102, "GET /rare", 1)));
     // The highest randomness there is: adaptive wants a share of the busy ones.
     assert!(keeps(&mut sampler, named((1 << 56) - 1, "GET /busy", 10)));
-    let reasons: Vec<_> =
-        sampler.counts().iter().filter(|counted| counted.kept).map(|counted| counted.reason).collect();
+    let kept = sampler.state().decisions.into_iter().filter(|sampled| sampled.kept);
+    let reasons: Vec<_> = kept.map(|sampled| sampled.reason).collect();
     assert_eq!(reasons, ["slow", "rare", "some"]);
 }
 
@@ -368,7 +369,7 @@ fn parts_are_gathered_and_late_ones_follow() {
     assert_eq!(take(&mut sampler, trace(1), 10), [0; 0]);
     assert_eq!(take(&mut sampler, trace(2), 11), [0; 0]);
     assert_eq!(take(&mut sampler, failed(1), 14), [0; 0], "the error came with the second part");
-    assert_eq!(sampler.waiting().0, 2);
+    assert_eq!(sampler.state().waiting_traces, 2);
     assert_eq!(take(&mut sampler, trace(3), 15), [2], "both parts at once");
     assert_eq!(
         take(&mut sampler, trace(1), 16),
@@ -378,9 +379,15 @@ fn parts_are_gathered_and_late_ones_follow() {
     assert_eq!(take(&mut sampler, failed(2), 17), [2, 1], "so do late parts of a dropped one");
     let mut rest = 0;
     sampler.finish(17 * SECOND, &mut |_| rest += 1);
-    assert_eq!((rest, sampler.waiting()), (0, (0, 0)));
-    let counted: Vec<_> = sampler.counts().iter().collect();
-    let line = |reason, policy, kept, traces, spans| Counted { reason, policy, kept, traces, spans };
+    assert_eq!((rest, sampler.state().waiting_traces, sampler.state().waiting_bytes), (0, 0, 0));
+    let counted = sampler.state().decisions;
+    let line = |reason: &str, policy, kept, traces, spans| Sampled {
+        reason: reason.to_owned(),
+        policy,
+        kept,
+        traces,
+        spans,
+    };
     assert_eq!(counted, [line("errors", true, true, 1, 3), line("no_policy", false, false, 2, 3)]);
 }
 
@@ -396,10 +403,10 @@ fn every_error_is_kept_within_the_memory_bound() {
             assert_eq!(trace[0].status, Status::Error);
             errors += 1;
         });
-        assert!(sampler.waiting().1 as u64 <= BOUND);
+        assert!(sampler.state().waiting_bytes as u64 <= BOUND);
     }
-    let waited = sampler.waiting().0 as u64;
-    assert_eq!(sampler.decided_early(), 50_000 - waited);
+    let waited = sampler.state().waiting_traces as u64;
+    assert_eq!(sampler.state().decided_early, 50_000 - waited);
     sampler.finish(SECOND, &mut |_| errors += 1);
     assert_eq!(errors, 500);
     assert!(waited > 1000 && waited < 50_000, "{waited}");
