@@ -15,10 +15,13 @@ use tracer_tests::{
     wait::wait_until,
 };
 
-/// A daemon that offers all metrics on a port, and keeps no trace but those that ask for it.
-fn daemon(scenario: &Scenario, port: u16) -> Daemon {
+/// A daemon that offers all metrics of some services on a port, and keeps no trace but those that ask for it.
+fn daemon(scenario: &Scenario, services: &[&Service], port: u16) -> Daemon {
+    let rules: Vec<_> = services.iter().map(|service| format!("{{ port = {} }}", service.port())).collect();
+    let rules = rules.join(", ");
     scenario.daemon_with(Options::config(&format!(
         "[metrics]\nlisten = '127.0.0.1:{port}'\nfamilies = ['http', 'service_graph', 'span_metrics']\n\
+         [select]\ninclude = [{rules}]\n\
          [sampling]\nsampler = 'always_off'\nforce_header = 'x-force-trace'\n"
     )))
 }
@@ -35,7 +38,7 @@ fn everything_is_counted_before_sampling() {
     let backend = threaded_backend(&scenario, None);
     let front = nginx(&scenario, &Upstream::Kept(&backend));
     let port = free_port();
-    let daemon = daemon(&scenario, port);
+    let daemon = daemon(&scenario, &[&front, &backend], port);
     for status in [200, 200, 500] {
         curl([front.url(&format!("/counted/status/{status}"))]);
     }
@@ -76,7 +79,7 @@ fn prometheus_pulls_metrics_and_exemplars() {
     let scenario = Scenario::start("metrics-prometheus");
     let backend = threaded_backend(&scenario, None);
     let port = free_port();
-    let daemon = daemon(&scenario, port);
+    let daemon = daemon(&scenario, &[&backend], port);
     let config = scenario.write(
         "prometheus.yml",
         &format!(

@@ -24,7 +24,7 @@ fn errors_and_forced_requests_are_kept() {
          [sampling]\nforce_header = 'x-force-trace'\n\
          [sampling.tail]\ndecision_wait = '1s'\n\
          policies = [{{ name = 'errors', type = 'status_code', status_code = {{ status_codes = ['ERROR'] }} }}]\n",
-        backend.address().port()
+        backend.port()
     )));
     for status in [200, 500, 200] {
         curl([backend.url(&format!("/sampled/status/{status}"))]);

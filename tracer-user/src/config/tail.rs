@@ -186,6 +186,9 @@ impl PolicyKind {
                 if !composite.policy_order.iter().chain(allocated).all(known) {
                     return Some("names a policy that is not in its composite_sub_policy");
                 }
+                if composite.policy_order.is_empty() {
+                    return Some("names no policy in its policy_order");
+                }
                 let percents: u64 =
                     composite.rate_allocation.iter().map(|share| u64::from(share.percent)).sum();
                 if percents > 100 {

@@ -15,8 +15,9 @@ use std::{
 
 use super::exposition::Format;
 
-/// Longest request head in bytes.
+/// Longest request head in bytes, and the most pieces that it may come in: an asker that dribbles does not stay for ever.
 const MAX_HEAD: usize = 8192;
+const MAX_READS: usize = 64;
 /// Askers at a time.
 const MAX_CLIENTS: usize = 8;
 /// How long an asker may take to ask, and to read.
@@ -124,20 +125,23 @@ fn serve(stream: &TcpStream, sender: &Sender<Scrape>) -> io::Result<()> {
     }
 }
 
-/// A request head up to its empty line; `None` if it is too long.
+/// A request head up to its empty line; `None` if it is too long or comes in too many pieces.
 fn read_head(mut stream: impl Read) -> io::Result<Option<Vec<u8>>> {
     let mut head = Vec::new();
     let mut part = [0; 1024];
-    while !head.windows(4).any(|four| four == b"\r\n\r\n") {
+    for _ in 0..MAX_READS {
+        if head.windows(4).any(|four| four == b"\r\n\r\n") {
+            return Ok(Some(head));
+        }
         if head.len() > MAX_HEAD {
             return Ok(None);
         }
         match stream.read(&mut part)? {
-            0 => break,
+            0 => return Ok(Some(head)),
             count => head.extend_from_slice(&part[..count]),
         }
     }
-    Ok(Some(head))
+    Ok(None)
 }
 
 /// What counts of a request.
@@ -208,6 +212,16 @@ mod tests {
         assert!(asked(b"HEAD /metrics HTTP/1.1\r\n\r\n").ends_with("\r\n\r\n"));
     }
 
+    /// Sends one byte at a time, without an end.
+    struct Dribble;
+
+    impl Read for Dribble {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            buffer[0] = b'x';
+            Ok(1)
+        }
+    }
+
     #[test]
     fn everything_else_is_refused() {
         let long = [b"GET /metrics HTTP/1.1\r\nX: ".as_slice(), &[b'x'; 2 * MAX_HEAD]].concat();
@@ -224,5 +238,6 @@ mod tests {
             assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
         }
         assert!(read_head(long.as_slice()).expect("memory").is_none());
+        assert!(read_head(Dribble).expect("bytes").is_none());
     }
 }
