@@ -423,3 +423,47 @@ fn a_forced_trace_waits_for_nobody() {
     assert!(keeps(&mut sampler, forced));
     assert!(!keeps(&mut sampler, trace(2)));
 }
+
+// === nothing goes missing ===
+
+/// Configurations in which something is left out, each for another reason.
+const CONFIGURATIONS: [&str; 5] = [
+    "[sampling]\nsampler = 'traceidratio'\nargument = 0.5",
+    "[sampling]\nsampler = 'parentbased_adaptive'\ntraces_per_second = 3",
+    "[sampling.tail]\ndecision_wait = '1s'\nmax_bytes = 65536\npolicies = [{ name = 'n', type = 'span_count', span_count = \
+     { min_spans = 3 } }]",
+    "[sampling]\nforce_attributes = [{ key = 'k' }]\n[sampling.tail]\ndecision_wait = '0s'\npolicies = [{ name = 'r', type = \
+     'rate_limiting', rate_limiting = { spans_per_second = 5 } }]",
+    "",
+];
+
+proptest::proptest! {
+    /// However traces come, in parts or not: every span is handed on or counted as dropped, and every trace is decided on
+    /// once and kept or dropped whole.
+    #[test]
+    fn every_span_is_accounted_for(
+        parts in proptest::collection::vec((0u64..20, 1usize..5, 0u64..3), 1..80),
+        configuration in 0..CONFIGURATIONS.len(),
+    ) {
+        let mut sampler = Sampler::new(&config(CONFIGURATIONS[configuration]));
+        let (mut taken, mut handed_on, mut now_ns) = (std::collections::HashMap::new(), Vec::new(), SECOND);
+        for (number, spans, seconds) in parts {
+            let part: Vec<Span> = (0..spans).map(|_| trace(number << 51).remove(0)).collect();
+            *taken.entry(part[0].trace_id).or_insert(0) += spans;
+            now_ns += seconds * SECOND / 2;
+            sampler.take(part, now_ns, &mut |trace| handed_on.extend(trace));
+            sampler.flush(now_ns, &mut |trace| handed_on.extend(trace));
+        }
+        sampler.finish(now_ns, &mut |trace| handed_on.extend(trace));
+        let state = sampler.state();
+        let sum = |kept: bool| -> u64 {
+            state.decisions.iter().filter(|sampled| sampled.kept == kept).map(|sampled| sampled.spans).sum()
+        };
+        proptest::prop_assert_eq!(sum(true), handed_on.len() as u64);
+        proptest::prop_assert_eq!(sum(true) + sum(false), taken.values().sum::<usize>() as u64);
+        for (id, spans) in taken {
+            let kept = handed_on.iter().filter(|span| span.trace_id == id).count();
+            proptest::prop_assert!(kept == 0 || kept == spans, "{} of {}", kept, spans);
+        }
+    }
+}
