@@ -58,6 +58,8 @@ pub struct Status {
     pub drops: Vec<Drops>,
     /// Span counts.
     pub spans: Spans,
+    /// What sampling did.
+    pub sampling: Sampling,
 }
 
 /// One kernel program.
@@ -91,6 +93,28 @@ pub struct Spans {
     pub finished: u64,
     /// Accepted by the backend.
     pub exported: u64,
+}
+
+/// What sampling did.
+#[derive(Debug, Deserialize)]
+pub struct Sampling {
+    /// Kept and dropped, by reason.
+    pub decisions: Vec<Sampled>,
+    /// Traces that wait for their policies.
+    pub waiting_traces: usize,
+}
+
+/// What sampling did for one reason.
+#[derive(Debug, Deserialize)]
+pub struct Sampled {
+    /// Why.
+    pub reason: String,
+    /// Whether these were kept.
+    pub kept: bool,
+    /// How many traces.
+    pub traces: u64,
+    /// How many spans.
+    pub spans: u64,
 }
 
 /// A running daemon. Killed when dropped; [`Daemon::stop`] is the orderly end.

@@ -13,7 +13,7 @@ use tracer_otlp::{DropReason, Exporter, Settings, SettingsError, Stats};
 
 use crate::{
     clock::{WallClock, monotonic_ns},
-    config::{Config, Environment, Print},
+    config::{self, Config, Environment, Print},
     control::{Control, ControlError, Pending},
     export::{
         output::{Otlp, Output, Show, VERSION},
@@ -25,6 +25,7 @@ use crate::{
         loader::{self, LoadError},
         preflight::explain_start_failure,
     },
+    metrics::{Exposition, Format, ListenError, Listener, write_own},
     pipeline::Pipeline,
     processes::{Mark, Processes},
     telemetry::{
@@ -50,6 +51,9 @@ pub enum StartError {
     /// The control socket cannot be opened.
     #[error(transparent)]
     Control(#[from] ControlError),
+    /// The endpoint for metrics cannot be opened.
+    #[error(transparent)]
+    Metrics(#[from] ListenError),
     /// The kernel side cannot be brought up.
     #[error("{}", explain_start_failure(.0))]
     Kernel(LoadError),
@@ -89,6 +93,7 @@ pub struct Agent {
     pipeline: Pipeline,
     output: Output,
     control: Option<Control>,
+    scrapes: Option<Listener>,
     started: Instant,
     records: u64,
 }
@@ -124,6 +129,13 @@ pub fn stop_flag() -> io::Result<Arc<AtomicBool>> {
     Ok(flag)
 }
 
+/// A flag that is set when the process is asked to read its configuration again (SIGHUP).
+pub fn reload_flag() -> io::Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(signal_hook::consts::SIGHUP, flag.clone())?;
+    Ok(flag)
+}
+
 /// How trees look on this terminal.
 pub fn terminal_style(terminal: &impl IsTerminal) -> Style {
     let color = terminal.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
@@ -155,6 +167,7 @@ impl Agent {
         let settings = if options.export { otlp_settings(config, &options.environment)? } else { None };
         let exporting = settings.is_some();
         let control = options.socket.as_deref().map(Control::listen).transpose()?;
+        let scrapes = config.metrics.listen.map(Listener::listen).transpose()?;
         let mut kernel = load_kernel(config, options.only_selected)?;
         if let Some(settings) = settings {
             tracing::info!(endpoint = ?settings.endpoint, protocol = ?settings.protocol, "traces are exported by OTLP");
@@ -180,7 +193,17 @@ impl Agent {
                 tracing::debug!(program = state.spec.name, %reason, "a kernel program is not attached");
             }
         }
-        Ok(Self { capture, pipeline, output, control, started: Instant::now(), records: 0 })
+        if let Some(listener) = &scrapes {
+            tracing::info!(address = %listener.address(), "Prometheus can pull metrics at /metrics");
+        }
+        Ok(Self { capture, pipeline, output, control, scrapes, started: Instant::now(), records: 0 })
+    }
+
+    /// Samples by another configuration from now on; its counts start anew.
+    pub fn set_sampling(&mut self, config: &config::Sampling) {
+        let now_ns = monotonic_ns();
+        let output = &mut self.output;
+        self.pipeline.set_sampling(config, |trace| output.trace(trace, now_ns));
     }
 
     /// Names of the attached kernel programs.
@@ -217,6 +240,19 @@ impl Agent {
                 Pending::Watch(watcher) => self.output.watch(watcher),
             }
         }
+        while let Some(scrape) = self.scrapes.as_ref().and_then(|listener| listener.pending.try_recv().ok()) {
+            drop(scrape.reply.try_send(self.metrics(scrape.format)));
+        }
+    }
+
+    /// Metrics of what is traced, and of the tracer.
+    fn metrics(&self, format: Format) -> String {
+        let mut out = Exposition::new(format);
+        if let Some(metrics) = self.pipeline.metrics() {
+            metrics.write(&mut out);
+        }
+        write_own(&self.status(), WallClock::now().wall_ns(monotonic_ns()), &mut out);
+        out.finish()
     }
 
     fn after(&mut self, records: u64, horizon_ns: u64) {
@@ -280,6 +316,7 @@ impl Agent {
                 waiting: census.waiting_spans,
                 exported: otlp.as_ref().map_or(0, |otlp| otlp.exported_spans),
             },
+            sampling: census.sampling,
             export: otlp.map(|otlp| Export {
                 queued_batches: otlp.queued_batches,
                 queued_bytes: otlp.queued_bytes,

@@ -1,23 +1,28 @@
-//! Stages 2 to 6 in one place: records in, finished traces out. No kernel, no clock, no I/O but what `Processes` reads of /proc.
+//! Stages 2 to 7 in one place: records in, finished traces out. No kernel, no clock, no I/O but what `Processes` reads of /proc.
 //!
 //! ```text
-//! record -> decode -> connections -> http1 -> [Stage: selection, correlation, rendering] -> trace
+//! record -> decode -> connections -> http1 -> [Stage: selection, correlation, rendering] -> sampler -> trace
 //! ```
 
 use tracer_protocols::context::Extractor;
 
 use crate::{
     clock::WallClock,
-    config::Config,
+    config::{self, Config},
     connections::{self, By, Ends, Tracker},
     ingest::{Event, decode},
+    metrics::Metrics,
     processes::{Mark, Processes},
+    sampling::Sampler,
     spans::{
         exchange::{Exchange, ExchangeId, ExchangeSink},
         render::Renderer,
         span::{Span, SpanKind},
     },
-    telemetry::drops::{Drop, Drops},
+    telemetry::{
+        drops::{Drop, Drops},
+        status::Sampling,
+    },
     traces::{self, Correlator, ids::Ids},
 };
 
@@ -29,6 +34,7 @@ const SWEEP_NS: u64 = 1_000_000_000;
 pub struct Pipeline {
     tracker: Tracker,
     stage: Stage,
+    last: Last,
     max_request_age_ns: u64,
     swept_ns: u64,
     /// What the kernel side is to be told of processes.
@@ -40,12 +46,20 @@ pub struct Pipeline {
 struct Stage {
     processes: Processes,
     extractor: Extractor,
+    force_header: Option<String>,
     correlator: Correlator,
     renderer: Renderer,
     ids: Ids,
     drops: Drops,
     clock: WallClock,
     finished: u64,
+}
+
+/// What finished traces go through: metrics count all of them, sampling leaves some out.
+#[derive(Debug)]
+struct Last {
+    metrics: Option<Metrics>,
+    sampler: Sampler,
 }
 
 /// The state of a pipeline in numbers.
@@ -63,6 +77,8 @@ pub struct Census {
     pub connections: usize,
     /// Processes at hand.
     pub processes: usize,
+    /// What sampling does.
+    pub sampling: Sampling,
 }
 
 impl Pipeline {
@@ -73,6 +89,7 @@ impl Pipeline {
             stage: Stage {
                 processes,
                 extractor: config.context.extractor(),
+                force_header: force_header(&config.sampling),
                 correlator: Correlator::new(traces::Limits::default()),
                 renderer: Renderer::new(&config.http, &config.context.baggage_keys),
                 ids,
@@ -80,6 +97,7 @@ impl Pipeline {
                 clock,
                 finished: 0,
             },
+            last: Last { metrics: Metrics::new(&config.metrics), sampler: Sampler::new(&config.sampling) },
             max_request_age_ns: config.http.max_request_age.as_nanos() as u64,
             swept_ns: 0,
             marks: Vec::new(),
@@ -117,17 +135,18 @@ impl Pipeline {
     /// Hands out finished traces. Every record up to `now_ns` (CLOCK_MONOTONIC) was taken; `clock` is today's mapping.
     pub fn advance(&mut self, now_ns: u64, clock: WallClock, mut out: impl FnMut(Vec<Span>)) {
         self.tracker.bury(now_ns, &mut self.stage);
-        let Stage { correlator, ids, .. } = &mut self.stage;
-        correlator.flush(now_ns, ids, &mut out);
+        let Self { stage: Stage { correlator, ids, .. }, last, .. } = self;
+        correlator.flush(now_ns, ids, |trace| last.take(trace, now_ns, &mut out));
         if now_ns >= self.swept_ns + SWEEP_NS {
             self.swept_ns = now_ns;
             self.stage.clock = clock;
             let before_ns = now_ns.saturating_sub(self.max_request_age_ns);
             self.tracker.expire(before_ns, now_ns, &mut self.stage);
-            let Stage { correlator, ids, .. } = &mut self.stage;
-            correlator.sweep(now_ns, ids, &mut out);
+            let Self { stage: Stage { correlator, ids, .. }, last, .. } = self;
+            correlator.sweep(now_ns, ids, |trace| last.take(trace, now_ns, &mut out));
             self.stage.processes.sweep(now_ns);
         }
+        self.last.flush(now_ns, &mut out);
     }
 
     /// Ends everything that is open and hands out all that is left: the daemon stops.
@@ -135,8 +154,21 @@ impl Pipeline {
     /// Requests in flight are not reported: nothing is known of their end. Those of connections that are gone have ended.
     pub fn finish(&mut self, mut out: impl FnMut(Vec<Span>)) {
         self.tracker.bury(u64::MAX, &mut self.stage);
-        let Stage { correlator, ids, .. } = &mut self.stage;
-        correlator.finish(ids, &mut out);
+        let Self { stage: Stage { correlator, ids, .. }, last, swept_ns, .. } = self;
+        correlator.finish(ids, |trace| last.take(trace, *swept_ns, &mut out));
+        last.finish(*swept_ns, &mut out);
+    }
+
+    /// Samples by another configuration from now on. What waits for the policies of the old one is decided on by them.
+    pub fn set_sampling(&mut self, config: &config::Sampling, mut out: impl FnMut(Vec<Span>)) {
+        self.last.finish(self.swept_ns, &mut out);
+        self.last.sampler = Sampler::new(config);
+        self.stage.force_header = force_header(config);
+    }
+
+    /// Metrics of the spans that were made, if there are any.
+    pub fn metrics(&self) -> Option<&Metrics> {
+        self.last.metrics.as_ref()
     }
 
     /// Whether finished spans wait for their trace.
@@ -163,7 +195,45 @@ impl Pipeline {
             open_requests: self.stage.correlator.open_count(),
             connections: self.tracker.len(),
             processes: self.stage.processes.len(),
+            sampling: self.last.sampler.state(),
         }
+    }
+}
+
+/// The header of requests that ask for their traces to be kept, if there is one.
+fn force_header(config: &config::Sampling) -> Option<String> {
+    Some(config.force_header.clone()).filter(|name| !name.is_empty())
+}
+
+impl Last {
+    fn take(&mut self, trace: Vec<Span>, now_ns: u64, out: &mut impl FnMut(Vec<Span>)) {
+        let Self { metrics, sampler } = self;
+        if let Some(metrics) = metrics {
+            metrics.take(&trace, sampler.keeps_all());
+        }
+        if sampler.keeps_all() {
+            sampler.take(trace, now_ns, out);
+        } else {
+            sampler.take(trace, now_ns, &mut kept(metrics, out));
+        }
+    }
+
+    fn flush(&mut self, now_ns: u64, out: &mut impl FnMut(Vec<Span>)) {
+        self.sampler.flush(now_ns, &mut kept(&mut self.metrics, out));
+    }
+
+    fn finish(&mut self, now_ns: u64, out: &mut impl FnMut(Vec<Span>)) {
+        self.sampler.finish(now_ns, &mut kept(&mut self.metrics, out));
+    }
+}
+
+/// Hands on a trace that is kept, and lets metrics refer to it.
+fn kept(metrics: &mut Option<Metrics>, out: &mut impl FnMut(Vec<Span>)) -> impl FnMut(Vec<Span>) {
+    move |trace| {
+        if let Some(metrics) = metrics {
+            metrics.kept(&trace);
+        }
+        out(trace);
     }
 }
 
@@ -174,6 +244,10 @@ impl ExchangeSink for Stage {
 
     fn extractor(&self) -> &Extractor {
         &self.extractor
+    }
+
+    fn force_header(&self) -> Option<&str> {
+        self.force_header.as_deref()
     }
 
     fn drops(&mut self) -> &mut Drops {

@@ -4,6 +4,8 @@
 
 use std::process::{Command, ExitCode};
 
+use tracer_user::config::Config;
+
 use super::{
     Daemon,
     records::Record,
@@ -23,11 +25,11 @@ const EXCHANGES: u64 = 4000;
 pub(super) fn child(shape: Shape, encode: bool) {
     let records = shape.records(EXCHANGES);
     let (warm_up, counted) = records.split_at(records.len() / 2);
-    let mut daemon = Daemon::new(encode);
+    let mut daemon = Daemon::new(&Config::default(), encode);
     daemon.take(warm_up);
-    let before = daemon.sink.spans;
+    let before = daemon.spans();
     steady(&mut daemon, counted);
-    println!("{}", daemon.sink.spans - before);
+    println!("{}", daemon.spans() - before);
 }
 
 /// What is counted, by its name: see [`count`].

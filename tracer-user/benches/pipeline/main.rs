@@ -1,4 +1,4 @@
-//! What one core makes of kernel records: stages 2 to 6, with and without encoding to OTLP.
+//! What one core makes of kernel records: stages 2 to 7, with and without encoding to OTLP.
 //!
 //! `cargo bench -p tracer-user --bench pipeline`. No kernel, no root. Requests and responses have the size and headers of
 //! browsers, proxies and frameworks, on connections that are kept alive.
@@ -9,6 +9,7 @@
 //! | `--ci` | each shape once: shows that the benchmark works |
 //! | `--instructions` | instructions a span, counted by valgrind: the same on a busy machine |
 //! | `--profile SHAPE` | repeats one shape for some seconds, for a profiler |
+//! | `--toml TEXT` | with this configuration, such as a sampler |
 #![expect(clippy::print_stdout, reason = "a benchmark reports to the terminal")]
 
 mod counted;
@@ -17,14 +18,20 @@ mod counted;
 mod records;
 mod script;
 
-use std::{hint::black_box, process::ExitCode};
+use std::{hint::black_box, path::Path, process::ExitCode};
 
 use nix::time::{ClockId, clock_gettime};
 use records::Record;
 use script::{SHAPES, Shape};
 use tracer_user::{
-    clock::WallClock, config::Config, export::otlp::Encoder, identity::Host, pipeline::Pipeline,
-    processes::Processes, spans::span::Span, traces::ids::Ids,
+    clock::WallClock,
+    config::{Config, Environment, Flags, combine},
+    export::otlp::Encoder,
+    identity::Host,
+    pipeline::Pipeline,
+    processes::Processes,
+    spans::span::Span,
+    traces::ids::Ids,
 };
 
 /// As the daemon has it.
@@ -47,30 +54,39 @@ fn main() -> ExitCode {
         let wanted = arguments.get(at + 1).map_or("", String::as_str);
         Some(SHAPES.into_iter().find(|shape| format!("{shape:?}") == wanted).unwrap_or(Shape::Chain))
     };
+    let toml =
+        arguments.iter().position(|argument| argument == "--toml").and_then(|at| arguments.get(at + 1));
+    let config = config(toml.map_or("", String::as_str));
     let has = |option: &str| arguments.iter().any(|argument| argument == option);
     if let Some(shape) = behind("--profile") {
         let records = shape.records(EXCHANGES);
         for _ in 0..20 {
-            black_box(run(&records, false));
+            black_box(run(&config, &records, false));
         }
     } else if let Some(shape) = behind(counted::CHILD) {
         counted::child(shape, has(counted::ENCODE));
     } else if has("--instructions") {
         return counted::report();
     } else {
-        measure(if has("--ci") { 1 } else { ROUNDS });
+        measure(&config, if has("--ci") { 1 } else { ROUNDS });
     }
     ExitCode::SUCCESS
 }
 
-fn measure(count: usize) {
+/// The configuration of a text.
+fn config(text: &str) -> Config {
+    let file = (Path::new("--toml"), text);
+    combine(Some(file), &Flags::default(), &Environment::default()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn measure(config: &Config, count: usize) {
     for shape in SHAPES {
         let records = shape.records(EXCHANGES);
         for encode in [false, true] {
             let mut rounds: Vec<f64> = (0..count)
                 .map(|_| {
                     let start_ns = cpu_ns();
-                    let spans = black_box(run(&records, encode));
+                    let spans = black_box(run(config, &records, encode));
                     (cpu_ns() - start_ns) as f64 / spans as f64
                 })
                 .collect();
@@ -100,9 +116,9 @@ fn last_ns(record: &Record) -> u64 {
     record.bytes()[8..16].try_into().map_or(0, u64::from_ne_bytes)
 }
 
-/// Takes all records as the daemon does; returns how many spans came of them.
-fn run(records: &[Record], encode: bool) -> usize {
-    let mut daemon = Daemon::new(encode);
+/// Takes all records as the daemon does; returns how many spans were made of them.
+fn run(config: &Config, records: &[Record], encode: bool) -> usize {
+    let mut daemon = Daemon::new(config, encode);
     daemon.take(records);
     daemon.finish()
 }
@@ -118,12 +134,10 @@ struct Sink {
     /// `None`: they are counted alone.
     encoder: Option<Encoder>,
     waiting: Vec<Span>,
-    spans: usize,
 }
 
 impl Sink {
     fn take(&mut self, trace: Vec<Span>) {
-        self.spans += trace.len();
         let Some(encoder) = &mut self.encoder else { return };
         self.waiting.extend(trace);
         while self.waiting.len() >= BATCH {
@@ -134,12 +148,11 @@ impl Sink {
 }
 
 impl Daemon {
-    fn new(encode: bool) -> Self {
-        let config = Config::default();
-        let processes = Processes::new(&config, Host::default(), None);
-        let pipeline = Pipeline::new(&config, processes, Ids::seeded(1), CLOCK);
+    fn new(config: &Config, encode: bool) -> Self {
+        let processes = Processes::new(config, Host::default(), None);
+        let pipeline = Pipeline::new(config, processes, Ids::seeded(1), CLOCK);
         let encoder = encode.then(|| Encoder::new("0"));
-        Self { pipeline, sink: Sink { encoder, waiting: Vec::new(), spans: 0 } }
+        Self { pipeline, sink: Sink { encoder, waiting: Vec::new() } }
     }
 
     fn take(&mut self, records: &[Record]) {
@@ -156,6 +169,11 @@ impl Daemon {
 
     fn finish(mut self) -> usize {
         self.pipeline.finish(|trace| self.sink.take(trace));
-        self.sink.spans
+        self.spans()
+    }
+
+    /// Spans that were made.
+    fn spans(&self) -> usize {
+        self.pipeline.census().finished_spans as usize
     }
 }

@@ -4,8 +4,8 @@ use std::{path::PathBuf, process::ExitCode, sync::atomic::Ordering};
 
 use super::{configure, say};
 use crate::{
-    agent::{Agent, Options, stop_flag},
-    config::{Environment, Flags},
+    agent::{Agent, Options, reload_flag, stop_flag},
+    config::{self, Environment, Flags},
     control::DEFAULT_SOCKET,
     telemetry::status::Snapshot,
 };
@@ -23,18 +23,46 @@ pub struct AgentArgs {
     socket: PathBuf,
 }
 
-/// Runs the daemon until SIGINT or SIGTERM.
+/// Runs the daemon until SIGINT or SIGTERM. SIGHUP reads what can be changed while it runs.
 pub fn agent(args: AgentArgs) -> anyhow::Result<ExitCode> {
     let environment = Environment::of_this_process();
     let config = configure(&args.flags, &environment)?;
-    let stop = stop_flag()?;
-    let options =
-        Options { config, environment, only_selected: false, socket: Some(args.socket), export: true };
+    let (stop, reload) = (stop_flag()?, reload_flag()?);
+    let AgentArgs { flags, socket } = args;
+    let mut options =
+        Options { config, environment, only_selected: false, socket: Some(socket), export: true };
     let mut agent = Agent::start(&options)?;
     say(format_args!("tracer is attached: {}", agent.attached().join(", ")));
-    agent.run(|| stop.load(Ordering::Relaxed));
+    loop {
+        agent.run(|| stop.load(Ordering::Relaxed) || reload.load(Ordering::Relaxed));
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        reload.store(false, Ordering::Relaxed);
+        read_again(&mut agent, &mut options, &flags);
+    }
     summarise(&agent.finish());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Takes over what can be changed while the daemon runs. A configuration that is wrong changes nothing.
+fn read_again(agent: &mut Agent, options: &mut Options, flags: &Flags) {
+    let loaded = match config::load(flags, &options.environment) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            tracing::error!("{error} The configuration stays as it was.");
+            return;
+        }
+    };
+    let running = &mut options.config;
+    running.sampling = loaded.config.sampling.clone();
+    agent.set_sampling(&running.sampling);
+    tracing::info!("configuration read again: [sampling] is in force");
+    if *running != loaded.config {
+        tracing::warn!(
+            "Only [sampling] can be changed while the tracer runs. The other changes need a restart."
+        );
+    }
 }
 
 /// Says at the end what was made and what was lost.

@@ -75,6 +75,9 @@ pub fn replay(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
             say(format_args!("{word}: {count} {} ({}).", reason.name(), reason.stage()));
         }
     }
+    for dropped in census.sampling.decisions.iter().filter(|sampled| !sampled.kept) {
+        say(format_args!("Not kept by sampling: {} spans ({}).", dropped.spans, dropped.reason));
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -13,6 +13,8 @@ pub enum Kind {
     List,
     /// A whole number.
     Integer,
+    /// A number.
+    Number,
     /// `true` or `false`.
     Bool,
     /// Text, durations included.
@@ -42,6 +44,8 @@ const fn key(path: &'static str, kind: Kind, env: &'static str, expects: &'stati
 const RULES: &str = "a list of rules such as { exe = \"/usr/bin/py*\", port = 8080 } with at least one of the fields \
                      exe, command, port, pid, container, service";
 const BOOL: &str = "true or false";
+const SAMPLER: &str = "\"always_on\", \"always_off\", \"traceidratio\" or \"adaptive\", each also with \"parentbased_\" in front";
+const RATE: &str = "a number from 0 (no limit) to 1000000";
 const FILE: &str = "the path of a PEM file in quotes";
 
 /// All keys, in the order of the example file.
@@ -120,6 +124,52 @@ pub const KEYS: &[Key] = &[
         "TRACER_TRACES_EVENT_LOOPS",
         "a list of file names of executables in quotes, such as [\"my-server\"]",
     ),
+    key("sampling.sampler", Kind::Text, "OTEL_TRACES_SAMPLER", SAMPLER),
+    key(
+        "sampling.argument",
+        Kind::Text,
+        "OTEL_TRACES_SAMPLER_ARG",
+        "a number: the share of traces for traceidratio, traces a second of each operation for adaptive",
+    ),
+    key("sampling.traces_per_second", Kind::Number, "TRACER_SAMPLING_TRACES_PER_SECOND", RATE),
+    key(
+        "sampling.rules",
+        Kind::Table,
+        "",
+        "a list of up to 256 tables such as { service = \"shop*\", route = \"/health\", sampler = \"traceidratio\", \
+         argument = 0.01, traces_per_second = 5 }, of which only sampler must be there",
+    ),
+    key(
+        "sampling.force_header",
+        Kind::Text,
+        "TRACER_SAMPLING_FORCE_HEADER",
+        "the name of a header in quotes, without the colon",
+    ),
+    key(
+        "sampling.force_attributes",
+        Kind::Table,
+        "",
+        "a list of up to 64 tables such as { key = \"baggage.debug\", value = \"1\" }, of which value may be left out",
+    ),
+    key(
+        "sampling.tail.decision_wait",
+        Kind::Text,
+        "TRACER_SAMPLING_TAIL_DECISION_WAIT",
+        "a duration in quotes from \"0s\" to \"10m\", such as \"5s\"",
+    ),
+    key(
+        "sampling.tail.max_bytes",
+        Kind::Integer,
+        "TRACER_SAMPLING_TAIL_MAX_BYTES",
+        "a number of bytes from 65536 to 17179869184",
+    ),
+    key(
+        "sampling.tail.policies",
+        Kind::Table,
+        "",
+        "a list of up to 128 policies such as { name = \"errors\", type = \"status_code\", status_code = { status_codes = \
+         [\"ERROR\"] } }: docs/sampling.md has all types",
+    ),
     key(
         "export.otlp.endpoint",
         Kind::Text,
@@ -158,6 +208,20 @@ pub const KEYS: &[Key] = &[
         "a number of bytes from 65536 to 17179869184",
     ),
     key("export.print", Kind::Text, "TRACER_EXPORT_PRINT", "\"auto\", \"always\" or \"never\""),
+    key(
+        "metrics.listen",
+        Kind::Text,
+        "TRACER_METRICS_LISTEN",
+        "an address and a port in quotes such as \"127.0.0.1:9464\"",
+    ),
+    key(
+        "metrics.families",
+        Kind::List,
+        "TRACER_METRICS_FAMILIES",
+        "a list of \"http\", \"service_graph\" and \"span_metrics\"",
+    ),
+    key("metrics.max_series", Kind::Integer, "TRACER_METRICS_MAX_SERIES", "a number from 10 to 1000000"),
+    key("metrics.exemplars", Kind::Bool, "TRACER_METRICS_EXEMPLARS", BOOL),
     key(
         "resource.attributes",
         Kind::Pairs,

@@ -12,13 +12,19 @@ mod error;
 mod file;
 mod flags;
 pub mod keys;
+mod metrics;
 mod otlp;
 mod overlay;
 mod pattern;
+mod policies;
+mod sampling;
+#[cfg(test)]
+mod sampling_tests;
 mod sections;
 mod select;
 #[cfg(test)]
 mod select_tests;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod traces;
@@ -33,10 +39,14 @@ pub use self::{
     environment::Environment,
     error::{ConfigError, Place},
     flags::Flags,
+    metrics::{Family, Metrics},
     otlp::Otlp,
     pattern::{PathPattern, PatternError, PortRange, TextPattern},
+    policies::{Code, Composite, LearnedLatency, Rare},
+    sampling::{Choice, ForceAttribute, Root, Sampling, SamplingRule},
     sections::{Capture, Export, Http, Level, Log, Print, ResourceSection, Routes},
     select::{PortFilter, Rule, Select, SkipReason, Verdict},
+    tail::{Policy, PolicyKind, Tail},
     traces::{EventLoops, Traces},
 };
 use self::{file::Document, overlay::Settings};
@@ -61,8 +71,12 @@ pub struct Config {
     pub context: Context,
     /// How requests find their causes.
     pub traces: Traces,
+    /// Which traces are kept.
+    pub sampling: Sampling,
     /// Where spans go.
     pub export: Export,
+    /// Metrics for Prometheus.
+    pub metrics: Metrics,
     /// What is known of every process.
     pub resource: ResourceSection,
     /// What the daemon says of itself.

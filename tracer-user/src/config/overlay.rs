@@ -121,6 +121,7 @@ fn parse(key: &Key, text: &str, place: &Place) -> Result<Value, ConfigError> {
     Ok(match key.kind {
         Kind::Text => plain(),
         Kind::Integer => text.trim().parse().map_or_else(|_| plain(), Value::Integer),
+        Kind::Number => text.trim().parse().map_or_else(|_| plain(), Value::Float),
         Kind::Bool => text.trim().to_ascii_lowercase().parse().map_or_else(|_| plain(), Value::Boolean),
         Kind::List => {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());

@@ -111,6 +111,10 @@ fn a_good_file_is_read_whole() {
     assert_eq!(routes("mail"), ["/health"]);
     assert_ne!(config.context.formats, Context::default().formats);
     assert_eq!((config.context.custom.len(), config.context.baggage_keys.len()), (1, 2));
+    assert_ne!(config.sampling.choice(), Sampling::default().choice());
+    assert_eq!((config.sampling.rules.len(), config.sampling.force_attributes.len()), (1, 1));
+    assert_eq!((config.sampling.tail.decision_wait.as_secs(), config.sampling.tail.max_bytes), (0, 65536));
+    assert_eq!(config.sampling.tail.policies[0].name, "errors");
     assert_eq!(config.export.batch_spans, 64);
     assert_eq!(config.export.batch_delay.as_millis(), 1000);
     assert_eq!(config.export.queue_bytes, 1 << 20);
@@ -132,6 +136,9 @@ fn a_good_file_is_read_whole() {
         assert_eq!(found.as_deref(), Some(value), "{name}");
         assert_eq!(config.export.otlp.variable(&none, &format!("OTEL_EXPORTER_OTLP_TRACES_{name}")), None);
     }
+    assert_eq!(config.metrics.listen, Some(([127, 0, 0, 1], 9464).into()));
+    assert_eq!(config.metrics.families, [Family::SpanMetrics]);
+    assert_eq!((config.metrics.max_series, config.metrics.exemplars), (100, false));
     let attribute = |key: &'static str, value| (Key::Borrowed(key), value);
     assert_eq!(
         config.resource.attributes,
@@ -181,7 +188,7 @@ fn keys_that_do_not_exist() {
         ("[log]\nxyz = 1", "tracer.toml:2:1: there is no key `log.xyz`. The keys of [log] are level."),
         (
             "qqq = 1",
-            "tracer.toml:1:1: there is no key `qqq`. The sections are select, capture, http, context, traces, export, resource, log.",
+            "tracer.toml:1:1: there is no key `qqq`. The sections are select, capture, http, context, traces, sampling, export, metrics, resource, log.",
         ),
         (
             "[select]\ninclude = [{ exe = 'a', prot = 1 }]",

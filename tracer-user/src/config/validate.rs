@@ -27,6 +27,7 @@ pub(super) fn first_problem(config: &Config) -> Option<Problem> {
         .or_else(|| numbers(config))
         .or_else(|| durations(config))
         .or_else(|| context(config))
+        .or_else(|| sampling(config))
         .or_else(|| words(config))
         .or_else(|| attributes(config))
 }
@@ -65,8 +66,10 @@ fn numbers(config: &Config) -> Option<Problem> {
         // At least the largest page that Linux has (64 KiB on arm64), so that a power of two is always whole pages.
         ("capture.ring_bytes", ring, 64 * KIB..=KIB * KIB * KIB),
         ("http.max_routes_per_service", u64::from(http.max_routes_per_service), 1..=100_000),
+        ("sampling.tail.max_bytes", config.sampling.tail.max_bytes, 64 * KIB..=16 * KIB * KIB * KIB),
         ("export.batch_spans", u64::from(export.batch_spans), 1..=65_536),
         ("export.queue_bytes", export.queue_bytes, 64 * KIB..=16 * KIB * KIB * KIB),
+        ("metrics.max_series", u64::from(config.metrics.max_series), 10..=1_000_000),
     ];
     let outside = ranges
         .into_iter()
@@ -85,6 +88,11 @@ fn durations(config: &Config) -> Option<Problem> {
     let millisecond = Duration::from_millis(1);
     let ranges = [
         ("http.max_request_age", config.http.max_request_age, Duration::from_secs(1)..=24 * HOUR),
+        (
+            "sampling.tail.decision_wait",
+            config.sampling.tail.decision_wait,
+            Duration::ZERO..=Duration::from_mins(10),
+        ),
         ("export.otlp.timeout", config.export.otlp.timeout, millisecond..=HOUR),
         ("export.batch_delay", config.export.batch_delay, millisecond..=Duration::from_mins(1)),
     ];
@@ -115,6 +123,36 @@ fn context(config: &Config) -> Option<Problem> {
     wrong.or(twice).map(|(index, key, reason)| {
         problem(&format!("context.baggage_keys[{index}]"), format!("\"{key}\""), reason)
     })
+}
+
+fn sampling(config: &Config) -> Option<Problem> {
+    let sampling = &config.sampling;
+    let problem = |key: String, value: String, reason| Problem { key, value, reason, also: &[] };
+    let many = [
+        ("sampling.rules", sampling.rules.len(), 256),
+        ("sampling.force_attributes", sampling.force_attributes.len(), 64),
+        ("sampling.tail.policies", sampling.tail.policies.len(), 128),
+    ];
+    if let Some((key, len, _)) = many.into_iter().find(|(_, len, most)| len > most) {
+        return Some(problem(key.to_owned(), format!("{len} tables"), ""));
+    }
+    let rules = sampling.rules.iter().enumerate();
+    let rules = rules.map(|(at, rule)| {
+        (format!("sampling.rules[{at}]"), rule.sampler, &rule.argument, rule.traces_per_second)
+    });
+    let usual = ("sampling".to_owned(), sampling.sampler, &sampling.argument, sampling.traces_per_second);
+    let of_samplers = std::iter::once(usual).chain(rules).find_map(|(place, sampler, argument, rate)| {
+        if let Some(reason) = sampler.problem(argument) {
+            return Some(problem(format!("{place}.argument"), format!("\"{}\"", argument.as_str()), reason));
+        }
+        (!(0.0..=1e6).contains(&rate))
+            .then(|| problem(format!("{place}.traces_per_second"), rate.to_string(), ""))
+    });
+    let header = &sampling.force_header;
+    // Names of headers are tokens (RFC 9110, section 5.1), as those of baggage are.
+    let of_header = (!header.is_empty() && (header.len() > 128 || !is_baggage_key(header)))
+        .then(|| problem("sampling.force_header".to_owned(), format!("\"{header}\""), ""));
+    of_samplers.or(of_header)
 }
 
 fn words(config: &Config) -> Option<Problem> {

@@ -78,12 +78,12 @@ fn any_span(resources: Vec<Arc<Resource>>) -> impl Strategy<Value = Span> {
 }
 
 /// Up to 40 spans of up to 4 resources.
-pub(super) fn any_spans() -> impl Strategy<Value = Vec<Span>> {
+pub(crate) fn any_spans() -> impl Strategy<Value = Vec<Span>> {
     vec(any_resource(), 1..4).prop_flat_map(|resources| vec(any_span(resources), 0..40))
 }
 
 /// A resource with nothing but its name.
-pub(super) fn service(name: &str) -> Arc<Resource> {
+pub(crate) fn service(name: &str) -> Arc<Resource> {
     Arc::new(Resource {
         service_name: name.into(),
         attributes: vec![("service.name".into(), Value::Str(name.into()))],
@@ -91,7 +91,7 @@ pub(super) fn service(name: &str) -> Arc<Resource> {
 }
 
 /// A root span of one second of trace `0af7651916cd43dd8448eb211c80319c` (the example of W3C trace context).
-pub(super) fn span(id: u8, resource: &Arc<Resource>, kind: SpanKind, name: &str) -> Span {
+pub(crate) fn span(id: u8, resource: &Arc<Resource>, kind: SpanKind, name: &str) -> Span {
     Span {
         trace_id: 0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c_u128.to_be_bytes(),
         span_id: [0, 0, 0, 0, 0, 0, 0, id],

@@ -70,6 +70,8 @@ pub struct Request {
     pub trace_state: Option<Box<str>>,
     /// Values of the baggage keys that the configuration asks for, each with its place among those.
     pub baggage: Box<[(usize, Box<str>)]>,
+    /// It has the header that asks for its trace to be kept.
+    pub forced: bool,
     /// Content bytes, once the request is over.
     pub body_bytes: Option<u64>,
 }
@@ -126,6 +128,8 @@ pub trait ExchangeSink {
     fn ids(&mut self) -> &mut Ids;
     /// Reads the trace context of requests.
     fn extractor(&self) -> &Extractor;
+    /// The header of requests that ask for their traces to be kept, if there is one.
+    fn force_header(&self) -> Option<&str>;
     /// Where losses are counted.
     fn drops(&mut self) -> &mut Drops;
     /// Bytes of an exchange, a request or an answer, were read at `now_ns`.

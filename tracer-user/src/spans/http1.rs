@@ -126,6 +126,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
             None => (None, None),
         };
         let baggage = extractor.baggage(head);
+        let forced = self.sink.force_header().is_some_and(|name| head.headers.get_all(name).next().is_some());
         let exchange = Exchange {
             id: self.sink.ids().exchange(),
             span_id: self.sink.ids().span(),
@@ -145,6 +146,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
                 context,
                 trace_state,
                 baggage,
+                forced,
                 body_bytes: None,
             },
             response: None,

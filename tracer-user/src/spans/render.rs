@@ -12,7 +12,7 @@ use super::{
     routes::{Named, Routes, bare},
     span::{Resource, Span, SpanKind, Status, Value},
 };
-use crate::{clock::WallClock, config::Http, connections::Ends};
+use crate::{clock::WallClock, config::Http, connections::Ends, sampling::FORCED_KEY};
 
 /// Makes spans.
 #[derive(Debug)]
@@ -93,6 +93,9 @@ impl Renderer {
             if let Some(name) = self.baggage_names.get(*place) {
                 attributes.put(name, Value::Str(value.clone()));
             }
+        }
+        if request.forced {
+            attributes.put(FORCED_KEY, Value::Bool(true));
         }
         let failed = outcome(&mut attributes, exchange);
 

@@ -132,7 +132,7 @@ pub struct Span {
     pub span_id: SpanId,
     /// Its parent, or none for a root.
     pub parent: Option<Parent>,
-    /// `tracestate` of the request, passed on unchanged.
+    /// `tracestate` of the request; sampling keeps its `ot` member true of this tracer.
     pub trace_state: Option<Box<str>>,
     /// W3C trace flags (bit 0 sampled, bit 1 random).
     pub flags: u8,

@@ -17,6 +17,8 @@ pub struct Snapshot {
     pub drops: Vec<DropCount>,
     /// Spans by what became of them.
     pub spans: Spans,
+    /// What sampling does.
+    pub sampling: Sampling,
     /// The OTLP exporter, where there is one.
     pub export: Option<Export>,
     /// Records taken from the kernel side.
@@ -72,6 +74,34 @@ pub struct Spans {
     pub waiting: usize,
     /// Accepted by the backend.
     pub exported: u64,
+}
+
+/// What sampling does.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Sampling {
+    /// What it kept and dropped, by reason.
+    pub decisions: Vec<Sampled>,
+    /// Traces that were decided on before all of their parts had the time to come, for want of room.
+    pub decided_early: u64,
+    /// Traces that wait for the policies.
+    pub waiting_traces: usize,
+    /// Memory that these take, bytes.
+    pub waiting_bytes: usize,
+}
+
+/// What sampling did for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sampled {
+    /// The reason; for a policy its name.
+    pub reason: String,
+    /// Whether a policy of the configuration is the reason.
+    pub policy: bool,
+    /// Whether these were kept.
+    pub kept: bool,
+    /// Traces that were decided on.
+    pub traces: u64,
+    /// Spans in them.
+    pub spans: u64,
 }
 
 /// The OTLP exporter.
@@ -136,6 +166,29 @@ impl Snapshot {
                 let _ = writeln!(text, "  last error: {error}");
             }
         }
+        let Sampling { decisions, decided_early, waiting_traces, waiting_bytes } = &self.sampling;
+        if decisions.iter().any(|sampled| sampled.reason != "always_on") {
+            let _ = writeln!(text, "\nSampling:");
+            for Sampled { reason, policy, kept, traces, spans } in decisions {
+                let verb = if *kept { "kept" } else { "dropped" };
+                let kind = if *policy { "policy " } else { "" };
+                let _ = writeln!(text, "  {verb:<8} {traces:>10} traces, {spans:>10} spans  {kind}{reason}");
+            }
+            if *waiting_traces > 0 {
+                let _ = writeln!(
+                    text,
+                    "  {waiting_traces} traces ({} KiB) wait for their policies.",
+                    waiting_bytes >> 10
+                );
+            }
+            if *decided_early > 0 {
+                let _ = writeln!(
+                    text,
+                    "  {decided_early} traces were decided on early: raise sampling.tail.max_bytes or lower \
+                     sampling.tail.decision_wait."
+                );
+            }
+        }
         let _ = writeln!(text, "\nKernel programs:");
         for program in &self.programs {
             match &program.reason {
@@ -174,6 +227,21 @@ impl Snapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sampling_is_shown_where_there_is_any() {
+        let sampled =
+            |reason: &str, kept| Sampled { reason: reason.into(), policy: false, kept, traces: 3, spans: 5 };
+        let mut snapshot = Snapshot::default();
+        snapshot.sampling.decisions = vec![sampled("always_on", true)];
+        assert!(!snapshot.to_text().contains("Sampling"));
+        snapshot.sampling.decisions = vec![sampled("ratio", true), sampled("ratio", false)];
+        let text = snapshot.to_text();
+        assert!(
+            text.contains("kept") && text.contains("dropped") && text.contains("5 spans  ratio"),
+            "{text}"
+        );
+    }
 
     #[test]
     fn losses_are_shown_and_design_is_not_called_loss() {

@@ -32,7 +32,7 @@ const FORMATS: [(&str, &str); 8] = [
     ("custom", "x-trace-id: 0AF76519-16CD-43DD-8448-EB211C80319C\r\nx-span-id: B7AD6B7169203331\r\n"),
 ];
 
-fn config(text: &str) -> Config {
+pub(crate) fn config(text: &str) -> Config {
     combine(Some((Path::new("tracer.toml"), text)), &Flags::default(), &Environment::default()).expect(text)
 }
 

@@ -1,4 +1,4 @@
-//! Stages 2 to 6 on records built by hand: what a host does, and the traces that come of it. No root, no kernel.
+//! Stages 2 to 7 on records built by hand: what a host does, and the traces that come of it. No root, no kernel.
 
 mod context;
 mod http;
@@ -7,6 +7,7 @@ mod losses;
 mod origins;
 mod outline;
 mod records;
+mod sampling;
 mod scene;
 mod selection;
 mod tasks;

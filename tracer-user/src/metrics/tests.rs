@@ -1,0 +1,214 @@
+//! Metrics of traces, as a scraper sees them.
+
+use super::*;
+use crate::{
+    config::Metrics as Config,
+    export::testing::{service, span},
+    spans::span::{Evidence, Parent, SpanKind, Status, Value},
+    telemetry::status::{DropCount, Program, Sampled, Snapshot},
+};
+
+fn metrics(families: &[Family], max_series: u32) -> Metrics {
+    let config = Config {
+        listen: Some(([127, 0, 0, 1], 0).into()),
+        families: families.to_vec(),
+        max_series,
+        exemplars: true,
+    };
+    Metrics::new(&config).expect("somebody listens")
+}
+
+fn text(metrics: &Metrics, format: Format) -> String {
+    let mut out = Exposition::new(format);
+    metrics.write(&mut out);
+    out.finish()
+}
+
+/// The lines that start so.
+fn lines<'a>(text: &'a str, start: &str) -> Vec<&'a str> {
+    text.lines().filter(|line| line.starts_with(start)).collect()
+}
+
+fn below(mut span: Span, parent: u8) -> Span {
+    let span_id = [0, 0, 0, 0, 0, 0, 0, parent];
+    span.parent = Some(Parent { span_id, evidence: Evidence::TcpSeq });
+    span
+}
+
+/// curl calls shop, which calls a database elsewhere; everything takes 20 ms.
+fn trace() -> Vec<Span> {
+    let (curl, shop) = (service("curl"), service("shop"));
+    let mut spans = vec![
+        span(1, &curl, SpanKind::Client, "GET"),
+        below(span(2, &shop, SpanKind::Server, "GET /users/{id}"), 1),
+        below(span(3, &shop, SpanKind::Client, "POST"), 2),
+    ];
+    for span in &mut spans {
+        span.end_ns = span.start_ns + 20_000_000;
+        span.attributes.push(("http.request.method", Value::Static("GET")));
+        span.attributes.push(("server.address", Value::Static("10.0.0.7")));
+    }
+    spans[1].attributes.push(("http.route", Value::Shared("/users/{id}".into())));
+    spans[1].attributes.push(("http.response.status_code", Value::Int(500)));
+    spans[1].attributes.push(("error.type", Value::Static("500")));
+    spans[1].status = Status::Error;
+    spans
+}
+
+#[test]
+fn nobody_listens_by_default() {
+    assert!(Metrics::new(&Config::default()).is_none());
+}
+
+#[test]
+fn requests_are_counted_by_the_conventions() {
+    let mut metrics = metrics(&[Family::Http], 100);
+    metrics.take(&trace(), false);
+    metrics.take(&trace(), false);
+    let text = text(&metrics, Format::Text);
+    let labels = "service_name=\"shop\",http_request_method=\"GET\",http_route=\"/users/{id}\",\
+                  http_response_status_code=\"500\",error_type=\"500\"";
+    assert_eq!(
+        lines(&text, "http_server_request_duration_seconds_bucket")[1..3],
+        [
+            format!("http_server_request_duration_seconds_bucket{{{labels},le=\"0.01\"}} 0"),
+            format!("http_server_request_duration_seconds_bucket{{{labels},le=\"0.025\"}} 2"),
+        ]
+    );
+    assert_eq!(
+        lines(&text, "http_server_request_duration_seconds_sum"),
+        [format!("http_server_request_duration_seconds_sum{{{labels}}} 0.04")]
+    );
+    assert_eq!(
+        lines(&text, "http_client_request_duration_seconds_count"),
+        ["curl", "shop"].map(|name| format!(
+            "http_client_request_duration_seconds_count{{service_name=\"{name}\",http_request_method=\"GET\",\
+             server_address=\"10.0.0.7\"}} 2"
+        ))
+    );
+    assert!(!text.contains("service_graph") && !text.contains("spanmetrics"), "{text}");
+}
+
+#[test]
+fn edges_are_those_of_the_trace() {
+    let mut metrics = metrics(&[Family::ServiceGraph], 100);
+    metrics.take(&trace(), false);
+    // A request from outside, one whose caller is traced elsewhere, and a trace whose parts come apart.
+    let shop = service("shop");
+    metrics.take(&[span(9, &shop, SpanKind::Server, "GET")], false);
+    metrics.take(&[below(span(9, &shop, SpanKind::Server, "GET"), 8)], false);
+    let text = text(&metrics, Format::Text);
+    assert_eq!(
+        lines(&text, "traces_service_graph_request_total"),
+        [
+            "traces_service_graph_request_total{client=\"curl\",server=\"shop\"} 1",
+            "traces_service_graph_request_total{client=\"shop\",server=\"10.0.0.7\",connection_type=\"virtual_node\"} 1",
+            "traces_service_graph_request_total{client=\"user\",server=\"shop\",connection_type=\"virtual_node\"} 1",
+        ]
+    );
+    assert_eq!(
+        lines(&text, "traces_service_graph_request_failed_total")[0],
+        "traces_service_graph_request_failed_total{client=\"curl\",server=\"shop\"} 1"
+    );
+    assert_eq!(lines(&text, "traces_service_graph_request_server_seconds_count").len(), 2);
+    assert_eq!(lines(&text, "traces_service_graph_request_client_seconds_count").len(), 2);
+}
+
+#[test]
+fn calls_are_counted_by_name() {
+    let mut metrics = metrics(&[Family::SpanMetrics], 100);
+    metrics.take(&trace(), false);
+    let text = text(&metrics, Format::Text);
+    let labels = "service=\"shop\",span_name=\"GET /users/{id}\",span_kind=\"SPAN_KIND_SERVER\",status_code=\"STATUS_CODE_ERROR\"";
+    assert!(text.contains(&format!("traces_spanmetrics_calls_total{{{labels}}} 1\n")), "{text}");
+    assert!(
+        text.contains(&format!("traces_spanmetrics_latency_bucket{{{labels},le=\"0.032\"}} 1\n")),
+        "{text}"
+    );
+    assert!(
+        text.contains(&format!("traces_spanmetrics_latency_bucket{{{labels},le=\"0.016\"}} 0\n")),
+        "{text}"
+    );
+}
+
+#[test]
+fn only_kept_traces_are_examples() {
+    let all = [Family::Http, Family::ServiceGraph, Family::SpanMetrics];
+    let mut metrics = metrics(&all, 100);
+    metrics.take(&trace(), false);
+    assert!(!text(&metrics, Format::OpenMetrics).contains("trace_id"));
+    metrics.kept(&trace());
+    let open = text(&metrics, Format::OpenMetrics);
+    for metric in [
+        "http_server_request_duration_seconds",
+        "traces_service_graph_request_server_seconds",
+        "traces_spanmetrics_latency",
+    ] {
+        let with = lines(&open, &format!("{metric}_bucket")).into_iter().filter(|line| line.contains("shop"));
+        let example = " # {trace_id=\"0af7651916cd43dd8448eb211c80319c\",span_id=\"0000000000000002\"} 0.02 1790000000.020";
+        assert_eq!(with.filter(|line| line.ends_with(example)).count(), 1, "{metric}\n{open}");
+    }
+    assert!(!text(&metrics, Format::Text).contains("trace_id"));
+    // Where all are kept, that is known at once.
+    let mut at_once = super::tests::metrics(&all, 100);
+    at_once.take(&trace(), true);
+    assert_eq!(text(&at_once, Format::OpenMetrics), open);
+}
+
+#[test]
+fn series_are_bounded() {
+    let mut metrics = metrics(&[Family::Http], 10);
+    for number in 0..50 {
+        let mut trace = trace();
+        trace[1].attributes.push(("url.scheme", Value::Str(format!("s{number}").into())));
+        metrics.take(&trace, false);
+    }
+    let text = text(&metrics, Format::Text);
+    let counts = lines(&text, "http_server_request_duration_seconds_count");
+    assert_eq!(counts.len(), 10);
+    assert_eq!(counts[9], "http_server_request_duration_seconds_count{otel_metric_overflow=\"true\"} 41");
+    let own = "{metric=\"http_server_request_duration_seconds\"}";
+    assert!(text.contains(&format!("tracer_metric_series{own} 10\n")), "{text}");
+    assert!(text.contains(&format!("tracer_metric_overflow_total{own} 41\n")), "{text}");
+}
+
+#[test]
+fn the_tracer_tells_of_itself() {
+    let mut snapshot = Snapshot { uptime_ms: 5000, cpu_ms: 1500, records: 7, ..Snapshot::default() };
+    snapshot.drops.push(DropCount {
+        stage: "kernel".into(),
+        reason: "ring_full".into(),
+        count: 3,
+        intentional: false,
+    });
+    snapshot.programs.push(Program {
+        name: "sock_send".into(),
+        tracepoint: "sock_send_length".into(),
+        attached: true,
+        reason: None,
+        run_count: 4,
+        run_time_ns: 2_000_000_000,
+    });
+    snapshot.sampling.decisions.push(Sampled {
+        reason: "errors".into(),
+        policy: true,
+        kept: true,
+        traces: 2,
+        spans: 5,
+    });
+    let mut out = Exposition::new(Format::Text);
+    write_own(&snapshot, 1_790_000_005_000_000_000, &mut out);
+    let text = out.finish();
+    for line in [
+        "process_start_time_seconds 1790000000",
+        "process_cpu_seconds_total 1.5",
+        "tracer_records_total 7",
+        "tracer_drops_total{stage=\"kernel\",reason=\"ring_full\",kind=\"loss\"} 3",
+        "tracer_program_run_seconds_total{program=\"sock_send\"} 2",
+        "tracer_program_runs_total{program=\"sock_send\"} 4",
+        "tracer_sampling_spans_total{decision=\"kept\",reason=\"errors\",kind=\"policy\"} 5",
+    ] {
+        assert!(text.lines().any(|shown| shown == line), "{line}\n{text}");
+    }
+    assert!(!text.contains("tracer_export"), "there is no exporter");
+}
