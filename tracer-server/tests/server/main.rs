@@ -1,0 +1,9 @@
+//! The server from outside: OTLP in over real connections, questions over HTTP.
+
+mod jaeger;
+mod page;
+mod receive;
+mod support;
+mod tempo;
+mod token;
+mod traces;
