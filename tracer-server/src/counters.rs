@@ -22,8 +22,8 @@ pub enum Loss {
     Overloaded,
     /// Spans that could not be written, as on a full disk.
     NotWritten,
-    /// Spans dropped to stay within the bound of memory, where there is no directory to keep them.
-    Evicted,
+    /// Blocks, logs or records of logs that were found damaged at start.
+    Unreadable,
 }
 
 impl Loss {
@@ -35,7 +35,7 @@ impl Loss {
         (Self::InvalidIds, "invalid_ids", Unit::Spans),
         (Self::Overloaded, "overloaded", Unit::Spans),
         (Self::NotWritten, "not_written", Unit::Spans),
-        (Self::Evicted, "evicted", Unit::Spans),
+        (Self::Unreadable, "unreadable", Unit::Files),
     ];
 }
 
@@ -47,6 +47,8 @@ pub enum Unit {
     Requests,
     /// Spans.
     Spans,
+    /// Blocks, logs or records of logs.
+    Files,
 }
 
 /// The counters of a server.

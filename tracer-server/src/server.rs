@@ -11,7 +11,7 @@ use crate::{
     counters::Counters,
     receive::{self, Intake},
     settings::Settings,
-    store::Store,
+    store::{OpenError, Store},
 };
 
 /// A server that listens, and answers once it [runs](Server::run).
@@ -37,6 +37,9 @@ pub enum StartError {
         /// Where.
         address: SocketAddr,
     },
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] OpenError),
     /// An address cannot be had.
     #[error(
         "The {purpose} address {address} cannot be listened on: {source}. Is another backend running? Choose another address."
@@ -69,7 +72,7 @@ impl Server {
         let http = listen("OTLP/HTTP", settings.otlp_http, &settings).await?;
         let query = listen("query", settings.query, &settings).await?;
         let counters = Arc::new(Counters::default());
-        let store = Arc::new(Store::in_memory(Arc::clone(&counters)));
+        let store = Arc::new(Store::open(&settings.data, settings.limits, Arc::clone(&counters))?);
         let token: Option<Arc<str>> = settings.token.map(Arc::from);
         let intake = Intake::new(Arc::clone(&store), Arc::clone(&counters), token.clone());
         let app = Arc::new(App::new(store, counters, token));

@@ -2,6 +2,8 @@
 
 use std::{fmt, net::SocketAddr, path::PathBuf};
 
+use crate::store::Limits;
+
 /// The settings of a [`crate::Server`].
 #[derive(Clone)]
 pub struct Settings {
@@ -13,20 +15,23 @@ pub struct Settings {
     pub query: SocketAddr,
     /// What clients have to send as `authorization: Bearer <token>`; needed beyond loopback.
     pub token: Option<String>,
-    /// Where spans are kept; without it the latest are kept in memory.
-    pub data: Option<PathBuf>,
+    /// Where spans are kept.
+    pub data: PathBuf,
+    /// How much is kept.
+    pub limits: Limits,
 }
 
-impl Default for Settings {
+impl Settings {
     /// The ports of the OTLP specification and of Jaeger's query service, on loopback.
-    fn default() -> Self {
+    pub fn new(data: PathBuf) -> Self {
         let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
         Self {
             otlp_grpc: loopback(4317),
             otlp_http: loopback(4318),
             query: loopback(16686),
             token: None,
-            data: None,
+            data,
+            limits: Limits::default(),
         }
     }
 }
@@ -39,6 +44,7 @@ impl fmt::Debug for Settings {
             .field("query", &self.query)
             .field("token", &self.token.as_ref().map(|_| "(secret)"))
             .field("data", &self.data)
+            .field("limits", &self.limits)
             .finish()
     }
 }

@@ -228,7 +228,7 @@ impl<'a> SpanRef<'a> {
         self.row.status == Status::Error
     }
 
-    pub(super) fn raw_attributes(self) -> &'a [(Text, Value)] {
+    pub(crate) fn raw_attributes(self) -> &'a [(Text, Value)] {
         let at = self.row.attributes_at as usize;
         &self.spans.attributes[at..at + self.row.attributes as usize]
     }

@@ -1,5 +1,7 @@
 //! The server from outside: OTLP in over real connections, questions over HTTP.
 
+mod child;
+mod durable;
 mod jaeger;
 mod page;
 mod receive;

@@ -3,6 +3,7 @@
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
+    path::Path,
     thread::JoinHandle,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -23,12 +24,19 @@ pub(crate) struct Running {
     pub(crate) addresses: Addresses,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+    directory: tempfile::TempDir,
+}
+
+/// Any free ports, and a directory for the data.
+pub(crate) fn settings(data: &Path) -> Settings {
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    Settings { otlp_grpc: any, otlp_http: any, query: any, ..Settings::new(data.to_owned()) }
 }
 
 impl Running {
     pub(crate) fn start(change: impl FnOnce(&mut Settings)) -> Self {
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut settings = Settings { otlp_grpc: any, otlp_http: any, query: any, ..Settings::default() };
+        let directory = tempfile::tempdir().unwrap();
+        let mut settings = settings(directory.path());
         change(&mut settings);
         let (stop, stopped) = oneshot::channel();
         let (ready, is_ready) = std::sync::mpsc::channel();
@@ -42,7 +50,12 @@ impl Running {
             });
         });
         let addresses = is_ready.recv().expect("the server listens");
-        Self { addresses, stop: Some(stop), thread: Some(thread) }
+        Self { addresses, stop: Some(stop), thread: Some(thread), directory: directory }
+    }
+
+    /// Where its data is.
+    pub(crate) fn data(&self) -> &Path {
+        self.directory.path()
     }
 
     /// Sends by gRPC and returns when it is acknowledged.

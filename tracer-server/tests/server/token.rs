@@ -6,7 +6,7 @@ use prost::Message as _;
 use tonic::{Code, Request, metadata::MetadataValue};
 use tracer_server::{Server, Settings};
 
-use crate::support::{Running, block_on, grpc_client, now_ns, shop_trace};
+use crate::support::{Running, block_on, grpc_client, now_ns, settings, shop_trace};
 
 #[test]
 fn beyond_loopback_a_token_is_needed() {
@@ -17,8 +17,8 @@ fn beyond_loopback_a_token_is_needed() {
         |settings, address| settings.query = address,
     ];
     for change in changes {
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut settings = Settings { otlp_grpc: any, otlp_http: any, query: any, ..Settings::default() };
+        let directory = tempfile::tempdir().unwrap();
+        let mut settings = settings(directory.path());
         change(&mut settings, open);
         let error = block_on(Server::bind(settings.clone())).err().expect("refused").to_string();
         assert!(error.contains("can be reached from other hosts, and there is no token"), "{error}");
