@@ -48,7 +48,10 @@ pub(super) fn run(shared: &Arc<Shared>, told: &Receiver<()>) {
 fn keep(shared: &Shared) -> Result<(), KeepError> {
     delete(shared);
     while write_next(shared)? {}
-    while let Some(chosen) = merge::choose(&shared.read().blocks, shared.limits.block_spans) {
+    loop {
+        // On a line of its own: the lock is not held while blocks are merged.
+        let chosen = merge::choose(&shared.read().blocks, shared.limits.block_spans);
+        let Some(chosen) = chosen else { break };
         merge_blocks(shared, &chosen)?;
         // What came in meanwhile has no room but memory.
         while write_next(shared)? {}
