@@ -6,6 +6,7 @@ mod api;
 pub mod counters;
 pub mod query;
 mod receive;
+mod serve;
 mod server;
 mod settings;
 pub mod spans;
@@ -13,5 +14,6 @@ pub mod store;
 mod token;
 
 pub use receive::LARGEST_REQUEST;
+pub use serve::{ServeError, serve};
 pub use server::{Addresses, Server, StartError};
 pub use settings::Settings;

@@ -6,7 +6,7 @@
 use std::{
     fs::{File, OpenOptions},
     io::{self, BufReader, Seek as _, SeekFrom, Write as _},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use bytes::Bytes;
@@ -23,7 +23,6 @@ const LONGEST: usize = crate::LARGEST_REQUEST * 2;
 /// A log that is being written.
 pub(super) struct Log {
     file: File,
-    path: PathBuf,
     /// Everything before is acknowledged.
     length: u64,
     buffer: Vec<u8>,
@@ -48,11 +47,6 @@ impl Log {
             buffer: Vec::new(),
             broken: false,
         })
-    }
-
-    /// Where it is.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Appends records and makes them durable. If that fails, none of them is there.
