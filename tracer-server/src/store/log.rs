@@ -42,7 +42,6 @@ impl Log {
         }
         Ok(Self {
             file,
-            path: path.to_owned(),
             length: MAGIC.len() as u64,
             buffer: Vec::new(),
             broken: false,
