@@ -55,7 +55,7 @@ async fn page(State(app): State<Arc<App>>) -> Result<impl IntoResponse, ApiError
         .ask(move |store, deadline| {
             let found = store.find(&search, deadline);
             let ids: Vec<TraceId> = found.traces.iter().map(|trace| trace.trace_id).collect();
-            let spans = store.traces(&ids, deadline);
+            let spans = store.traces(&ids, deadline).spans;
             let mut summaries: Vec<Summary> = traces(&spans).iter().map(summarise).collect();
             summaries.reverse();
             summaries

@@ -83,7 +83,7 @@ pub(super) async fn trace_response(app: Arc<App>, id: String, protobuf: bool) ->
 async fn load(app: &Arc<App>, id: &str) -> Result<TracesData, ApiError> {
     let wanted = trace_id(id)?;
     let data = app.ask(move |store, deadline| {
-        let spans = store.traces(&[wanted], deadline);
+        let spans = store.traces(&[wanted], deadline).spans;
         TracesData { resource_spans: resource_spans(&spans, spans.iter()) }
     });
     let data = data.await?;
@@ -127,7 +127,7 @@ async fn search(State(app): State<Arc<App>>, params: Params) -> Result<Json<Valu
         .ask(move |store, deadline| {
             let found = store.find(&search, deadline);
             let ids: Vec<TraceId> = found.traces.iter().map(|trace| trace.trace_id).collect();
-            let spans = store.traces(&ids, deadline);
+            let spans = store.traces(&ids, deadline).spans;
             let traces = traces(&spans);
             let of = |id| traces.iter().find(|trace| trace.id == id);
             let list: Vec<Value> = found

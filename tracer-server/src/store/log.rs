@@ -40,12 +40,7 @@ impl Log {
             let _ = std::fs::remove_file(path);
             return Err(error);
         }
-        Ok(Self {
-            file,
-            length: MAGIC.len() as u64,
-            buffer: Vec::new(),
-            broken: false,
-        })
+        Ok(Self { file, length: MAGIC.len() as u64, buffer: Vec::new(), broken: false })
     }
 
     /// Appends records and makes them durable. If that fails, none of them is there.

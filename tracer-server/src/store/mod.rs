@@ -4,6 +4,7 @@ mod block;
 mod directory;
 mod keeper;
 mod limits;
+mod live;
 mod log;
 mod merge;
 mod open;
@@ -13,7 +14,8 @@ mod writer;
 
 pub use directory::OpenError;
 pub use limits::Limits;
-pub use queries::Operation;
+pub use live::{LiveBatch, LiveSpan};
+pub use queries::{Fetched, Operation, Size};
 
 use std::{
     sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, mpsc},
@@ -27,6 +29,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use self::{
     directory::Directory,
+    live::Live,
     state::State,
     writer::{Job, Queue},
 };
@@ -67,6 +70,7 @@ struct Shared {
     directory: Directory,
     limits: Limits,
     counters: Arc<Counters>,
+    live: Live,
     /// How many blocks the keeper has written.
     written: Mutex<u64>,
     wrote: Condvar,

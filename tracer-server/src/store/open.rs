@@ -12,6 +12,7 @@ use super::{
     Limits, OpenError, Shared, Store,
     block::Block,
     directory::Directory,
+    live::Live,
     log::{self, End},
     state::{Sealed, State},
 };
@@ -54,6 +55,7 @@ impl Store {
             directory,
             limits,
             counters,
+            live: Live::default(),
             written: Mutex::new(0),
             wrote: Condvar::new(),
         };

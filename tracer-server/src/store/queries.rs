@@ -6,7 +6,10 @@ use std::{
     sync::Arc,
 };
 
-use super::{Store, block::Block};
+use serde::Serialize;
+use tokio::sync::broadcast::Receiver;
+
+use super::{LiveBatch, Store, block::Block};
 use crate::{
     query::{Deadline, Finder, Found, Search},
     spans::{Kind, Spans, TraceId},
@@ -21,6 +24,30 @@ pub struct Operation {
     pub name: String,
     /// As what.
     pub kind: Kind,
+}
+
+/// Spans of one answer, at most, give or take those of one block.
+const MOST_SPANS: usize = 200_000;
+
+/// Traces that were asked for.
+pub struct Fetched {
+    /// Their spans, those of a trace side by side.
+    pub spans: Spans,
+    /// Whether some may be missing: time ran out, there were too many, or a block could not be read.
+    pub partial: bool,
+}
+
+/// How much a store holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Size {
+    /// Spans that are not yet in a block.
+    pub spans_in_memory: usize,
+    /// Blocks.
+    pub blocks: usize,
+    /// Spans in blocks.
+    pub spans_in_blocks: usize,
+    /// Bytes of all blocks.
+    pub bytes_of_blocks: u64,
 }
 
 impl Store {
@@ -47,25 +74,47 @@ impl Store {
     }
 
     /// Every span of these traces.
-    pub fn traces(&self, ids: &[TraceId], deadline: Deadline) -> Spans {
+    pub fn traces(&self, ids: &[TraceId], deadline: Deadline) -> Fetched {
         let ids: HashSet<TraceId> = ids.iter().copied().collect();
         let mut found = Spans::default();
+        let mut partial = false;
         if ids.is_empty() {
-            return found;
+            return Fetched { spans: found, partial };
         }
         let blocks = self.memory(|spans| {
             for span in spans.iter().filter(|span| ids.contains(&span.row().trace_id)) {
                 found.copy(span);
             }
         });
-        for block in blocks.iter().rev().take_while(|_| !deadline.has_passed()) {
+        for block in blocks.iter().rev() {
+            if deadline.has_passed() || found.len() >= MOST_SPANS {
+                partial = true;
+                break;
+            }
             if let Err(error) = block.traces(&ids, &mut found) {
+                partial = true;
                 tracing::warn!(file = %block.path().display(), %error, "a block cannot be searched");
             }
         }
         found.sort();
         found.dedup();
-        found
+        Fetched { spans: found, partial }
+    }
+
+    /// How much there is.
+    pub fn size(&self) -> Size {
+        let mut size = Size::default();
+        let blocks = self.memory(|spans| size.spans_in_memory += spans.len());
+        size.blocks = blocks.len();
+        size.spans_in_blocks = blocks.iter().map(|block| block.rows).sum();
+        size.bytes_of_blocks = blocks.iter().map(|block| block.bytes).sum();
+        size
+    }
+
+    /// Spans from now on; none if as many watch already as may.
+    pub fn watch(&self, most: usize) -> Option<Receiver<Arc<LiveBatch>>> {
+        let live = &self.shared.live;
+        (live.watchers() < most).then(|| live.watch())
     }
 
     /// Every operation of every service, in order.

@@ -90,6 +90,7 @@ impl Writer {
         self.since.get_or_insert_with(Instant::now);
         let counters = &self.shared.counters;
         let mut state = self.shared.write();
+        let first = state.active.len();
         for job in batch {
             let before = state.active.len();
             let refused = spans::append(&mut state.active, &job.request);
@@ -97,6 +98,7 @@ impl Writer {
             counters.lose(Loss::InvalidIds, refused.invalid_ids);
             let _ = job.done.send(Ok(refused));
         }
+        self.shared.live.show(&state.active, first);
     }
 
     fn write(&mut self, batch: &[Job]) -> io::Result<()> {

@@ -122,7 +122,7 @@ async fn search(State(app): State<Arc<App>>, params: Params) -> Answer {
                 }
                 None => ids,
             };
-            let spans = store.traces(&ids, deadline);
+            let spans = store.traces(&ids, deadline).spans;
             let mut traces = traces(&spans);
             traces.sort_by_cached_key(|trace| ids.iter().position(|id| *id == trace.id));
             traces.iter().map(trace_json).collect()
@@ -195,7 +195,7 @@ async fn trace(
     let wanted = trace_id(&id)?;
     let json = app
         .ask(move |store, deadline| {
-            let spans = store.traces(&[wanted], deadline);
+            let spans = store.traces(&[wanted], deadline).spans;
             traces(&spans).first().map(trace_json)
         })
         .await?;

@@ -72,7 +72,7 @@ async fn operations(State(app): State<Arc<App>>, params: Params) -> Answer {
 
 async fn trace(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
     let wanted = trace_id(&id)?;
-    let spans = app.ask(move |store, deadline| store.traces(&[wanted], deadline)).await?;
+    let spans = app.ask(move |store, deadline| store.traces(&[wanted], deadline).spans).await?;
     if spans.is_empty() {
         return Err(ApiError::NoTrace(id).into());
     }
@@ -101,7 +101,7 @@ async fn search(State(app): State<Arc<App>>, params: Params) -> Answer {
         .ask(move |store, deadline| {
             let found = store.find(&search, deadline);
             let ids: Vec<TraceId> = found.traces.iter().map(|trace| trace.trace_id).collect();
-            store.traces(&ids, deadline)
+            store.traces(&ids, deadline).spans
         })
         .await?;
     if spans.is_empty() {
