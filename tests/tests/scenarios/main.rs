@@ -11,6 +11,7 @@ mod harness;
 mod many;
 mod node;
 mod open_before;
+mod own_backend;
 mod proxied;
 mod python_clients;
 mod recordings;

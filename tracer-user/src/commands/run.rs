@@ -95,9 +95,10 @@ struct ServerProcess {
 
 impl ServerProcess {
     fn start(args: &RunArgs) -> anyhow::Result<Self> {
-        let program = std::env::current_exe().context("The path of this program cannot be found")?;
-        let mut command = Command::new(&program);
+        // This very file, also where its directory is closed to the user that the server runs as.
+        let mut command = Command::new("/proc/self/exe");
         command
+            .arg0("tracer")
             .args(["server", "--with-parent", "--data"])
             .arg(&args.store.data)
             .arg("--keep")
@@ -124,9 +125,8 @@ impl ServerProcess {
             // Its other groups go too (std::os::unix::process::CommandExt::uid), and with the user the capabilities.
             command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
         }
-        let child = command.spawn().with_context(|| {
-            format!("The server cannot be started; can the user read {}?", program.display())
-        })?;
+        let child =
+            command.spawn().context("The server cannot be started; may its user execute this program?")?;
         let mut server = Self { child, endpoint: String::new(), page: String::new() };
         let mut lines =
             server.child.stdout.take().map(|out| BufReader::new(out).lines()).into_iter().flatten();
