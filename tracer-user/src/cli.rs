@@ -8,7 +8,7 @@ use crate::{
     agent::StartError,
     commands::{
         self, agent::AgentArgs, check::CheckArgs, exec::ExecArgs, record::RecordArgs, replay::ReplayArgs,
-        status::StatusArgs, tail::TailArgs,
+        run::RunArgs, server::ServerArgs, status::StatusArgs, tail::TailArgs,
     },
     config::ConfigError,
 };
@@ -26,7 +26,9 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(RunArgs),
     Agent(AgentArgs),
+    Server(ServerArgs),
     Tail(TailArgs),
     Exec(ExecArgs),
     Status(StatusArgs),
@@ -38,7 +40,9 @@ enum Command {
 /// Runs a command. The exit code is the command's, 2 for a configuration that makes no sense, 1 for any other failure.
 pub fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
+        Command::Run(args) => commands::run::run(args),
         Command::Agent(args) => commands::agent::agent(args),
+        Command::Server(args) => commands::server::server(args),
         Command::Tail(args) => commands::tail::tail(args),
         Command::Exec(args) => commands::exec::exec(&args),
         Command::Status(args) => commands::status::status(&args),

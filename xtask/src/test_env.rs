@@ -20,8 +20,8 @@ const PROGRAMS: [(&str, &str); 5] = [
 /// What `python3 -m venv` needs is a package of its own on Debian.
 const VENV_PACKAGE: &str = "python3-venv";
 
-/// Python packages. `rotel` is a real OTLP receiver; the propagators write trace context as real applications do.
-const PYTHON: [&str; 13] = [
+/// Python packages. `rotel` is a real OTLP receiver; `duckdb` reads the backend's files; the propagators write trace context as real applications do.
+const PYTHON: [&str; 14] = [
     "gunicorn==27.0.1",
     "flask==3.1.3",
     "requests==2.34.2",
@@ -31,6 +31,7 @@ const PYTHON: [&str; 13] = [
     "httpx==0.28.1",
     "uvloop==0.23.0",
     "rotel==0.0.1a15",
+    "duckdb==2.0.1",
     "opentelemetry-api==1.45.2",
     "opentelemetry-propagator-b3==1.45.1",
     "opentelemetry-propagator-jaeger==1.45.1",

@@ -12,6 +12,7 @@ mod many;
 mod metrics;
 mod node;
 mod open_before;
+mod own_backend;
 mod proxied;
 mod python_clients;
 mod recordings;

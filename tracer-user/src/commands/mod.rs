@@ -5,6 +5,8 @@ pub mod check;
 pub mod exec;
 pub mod record;
 pub mod replay;
+pub mod run;
+pub mod server;
 pub mod status;
 pub mod tail;
 

@@ -6,6 +6,7 @@
 //! | start | how long until a service that already runs shows up? |
 //! | idle | what does the daemon use when nothing happens? |
 //! | pipeline | how many spans a second does the daemon's pipeline make? |
+//! | store | what does a span cost on its way to the disk and there, how long do queries take? |
 //! | accuracy | does each call belong to the trace of the request that it was made for? |
 //!
 //! Nothing here judges a figure: machines differ and are seldom quiet. Rounds with and without the tracer take turns,
@@ -20,6 +21,7 @@ mod load;
 mod measure;
 mod nginx;
 mod overhead;
+mod package;
 mod page;
 mod pipeline;
 mod process;
@@ -27,6 +29,7 @@ mod receiver;
 mod report;
 mod serve;
 mod start;
+mod store;
 mod wrk;
 
 use std::path::PathBuf;
@@ -50,6 +53,8 @@ pub(crate) enum Bench {
     Idle(idle::Args),
     /// Spans a second that the daemon's pipeline makes on one core, without a kernel.
     Pipeline(pipeline::Args),
+    /// CPU time, bytes and memory of the backend for each span, and the time that its queries take.
+    Store(store::Args),
 }
 
 /// Options that the benchmarks with a daemon share.
@@ -74,6 +79,7 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
         Bench::Start(args) => start::run(args),
         Bench::Idle(args) => idle::run(args),
         Bench::Pipeline(args) => pipeline::run(args),
+        Bench::Store(args) => store::run(args),
     }
 }
 

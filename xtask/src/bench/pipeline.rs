@@ -1,9 +1,8 @@
-//! `cargo xtask bench pipeline`: the benchmark of the daemon's pipeline, which needs neither root nor kernel programs.
+//! `cargo xtask bench pipeline`: the benchmark of the daemon's pipeline.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
-use crate::shell::{cargo, run as run_command};
-use crate::workspace::Workspace;
+use super::package;
 
 /// Options of `cargo xtask bench pipeline`.
 #[derive(Debug, clap::Args)]
@@ -13,24 +12,8 @@ pub(crate) struct Args {
     ci: bool,
 }
 
-/// The package and its benchmark.
-const PACKAGE: &str = "tracer-user";
-const BENCHMARK: &str = "pipeline";
-
 /// `cargo xtask bench pipeline`.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let workspace = Workspace::find()?;
-    let packages = workspace.metadata.packages.iter().filter(|package| package.name.as_str() == PACKAGE);
-    let mut benchmarks = packages.flat_map(|package| &package.targets).filter(|target| target.is_bench());
-    if !benchmarks.any(|target| target.name == BENCHMARK) {
-        bail!(
-            "Package {PACKAGE} has no benchmark {BENCHMARK}; `cargo bench -p {PACKAGE}` shows which it has."
-        );
-    }
-    let mut command = cargo(workspace.root());
-    command.args(["bench", "--package", PACKAGE, "--bench", BENCHMARK]).env("TRACER_EBPF_STUB", "1");
-    if args.ci {
-        command.args(["--", "--ci"]);
-    }
-    run_command(&mut command)
+    let ci = args.ci.then(|| "--ci".to_owned());
+    package::run("tracer-user", "pipeline", ci.as_slice())
 }

@@ -1,0 +1,77 @@
+//! What a question can be answered with instead of an answer: JSON with a reason.
+
+use axum::{
+    Json,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+
+/// A question without an answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApiError {
+    /// A parameter that cannot be read.
+    #[error("The parameter {name} is {value:?}; it must be {expected}.")]
+    Parameter {
+        /// Its name.
+        name: String,
+        /// What it says.
+        value: String,
+        /// What it should say.
+        expected: &'static str,
+    },
+    /// A parameter that is needed.
+    #[error("The parameter {0} is missing.")]
+    Missing(&'static str),
+    /// No such trace.
+    #[error("There is no trace {0} here (any more).")]
+    NoTrace(String),
+    /// No or another token.
+    #[error("This server asks for a token: send the header `authorization: Bearer <token>`.")]
+    Unauthorized,
+    /// Too many questions.
+    #[error("The server is busy with other queries; try again.")]
+    Busy,
+    /// The question itself failed.
+    #[error("The query failed; the server's log says why.")]
+    Failed,
+}
+
+impl ApiError {
+    /// The status of the answer.
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::Parameter { .. } | Self::Missing(_) => StatusCode::BAD_REQUEST,
+            Self::NoTrace(_) => StatusCode::NOT_FOUND,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// A word for programs.
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Parameter { .. } => "bad_parameter",
+            Self::Missing(_) => "missing_parameter",
+            Self::NoTrace(_) => "trace_not_found",
+            Self::Unauthorized => "unauthorized",
+            Self::Busy => "busy",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let body =
+            json!({"error": {"code": status.as_u16(), "reason": self.reason(), "message": self.to_string()}});
+        let mut response = (status, Json(body)).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            let scheme = header::HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        response
+    }
+}

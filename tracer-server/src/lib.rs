@@ -1,0 +1,19 @@
+//! The embedded backend: receives OTLP, stores spans, answers queries. All that it knows arrives as OTLP.
+#![forbid(unsafe_code)]
+
+pub mod analysis;
+mod api;
+pub mod counters;
+pub mod query;
+mod receive;
+mod serve;
+mod server;
+mod settings;
+pub mod spans;
+pub mod store;
+mod token;
+
+pub use receive::LARGEST_REQUEST;
+pub use serve::{ServeError, serve};
+pub use server::{Addresses, Server, StartError};
+pub use settings::Settings;

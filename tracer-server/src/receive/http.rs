@@ -1,0 +1,110 @@
+//! OTLP/HTTP: `POST /v1/traces` in protobuf or JSON ("OTLP/HTTP" of the specification).
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+use prost::Message;
+use serde::Serialize;
+use tonic::Code;
+
+use super::{
+    body,
+    intake::{Intake, Refusal},
+    status::RpcStatus,
+};
+
+const PROTOBUF: &str = "application/x-protobuf";
+const JSON: &str = "application/json";
+
+/// Seconds after which a client may try again what the server had no room for.
+const RETRY_AFTER: &str = "1";
+
+/// The one path.
+pub(crate) fn router(intake: Intake) -> Router {
+    Router::new().route("/v1/traces", post(export)).with_state(intake)
+}
+
+#[derive(Clone, Copy)]
+enum Encoding {
+    Protobuf,
+    Json,
+}
+
+async fn export(State(intake): State<Intake>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    // Also what cannot be read is refused in a form that the client can read: protobuf, the default of exporters.
+    let encoding = encoding_of(&head.headers);
+    let reply = encoding.as_ref().copied().unwrap_or(Encoding::Protobuf);
+    let result = match encoding {
+        Ok(encoding) => take(&intake, encoding, &head.headers, body).await,
+        Err(refusal) => Err(refusal),
+    };
+    match result {
+        Ok(response) => answer(reply, StatusCode::OK, &response),
+        Err(refusal) => {
+            intake.count(&refusal);
+            let (status, code) = codes(&refusal);
+            let mut response = answer(reply, status, &RpcStatus::new(code, refusal.to_string()));
+            if status == StatusCode::SERVICE_UNAVAILABLE {
+                response
+                    .headers_mut()
+                    .insert(header::RETRY_AFTER, header::HeaderValue::from_static(RETRY_AFTER));
+            }
+            response
+        }
+    }
+}
+
+async fn take(
+    intake: &Intake,
+    encoding: Encoding,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<ExportTraceServiceResponse, Refusal> {
+    intake.authorize(headers.get(header::AUTHORIZATION).map(header::HeaderValue::as_bytes))?;
+    let bytes = body::read(headers, body).await?;
+    match encoding {
+        Encoding::Protobuf => intake.take_protobuf(bytes).await,
+        Encoding::Json => intake.take_json(&bytes).await,
+    }
+}
+
+fn encoding_of(headers: &HeaderMap) -> Result<Encoding, Refusal> {
+    let value = headers.get(header::CONTENT_TYPE).map_or("", |value| value.to_str().unwrap_or("?"));
+    match value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+        PROTOBUF => Ok(Encoding::Protobuf),
+        JSON => Ok(Encoding::Json),
+        _ => Err(Refusal::ContentType(value.to_owned())),
+    }
+}
+
+/// "Failures" of OTLP/HTTP: only 429, 502, 503 and 504 are tried again.
+fn codes(refusal: &Refusal) -> (StatusCode, Code) {
+    match refusal {
+        Refusal::Unauthorized => (StatusCode::UNAUTHORIZED, Code::Unauthenticated),
+        Refusal::ContentType(_) | Refusal::ContentEncoding(_) => {
+            (StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::InvalidArgument)
+        }
+        Refusal::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Code::InvalidArgument),
+        Refusal::Malformed(_) => (StatusCode::BAD_REQUEST, Code::InvalidArgument),
+        Refusal::Append(_) => (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable),
+    }
+}
+
+fn answer<T: Message + Serialize>(encoding: Encoding, status: StatusCode, message: &T) -> Response {
+    match encoding {
+        Encoding::Protobuf => {
+            (status, [(header::CONTENT_TYPE, PROTOBUF)], message.encode_to_vec()).into_response()
+        }
+        Encoding::Json => {
+            let json = serde_json::to_vec(message).unwrap_or_default();
+            (status, [(header::CONTENT_TYPE, JSON)], json).into_response()
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Spans in memory: rows with shared texts, from OTLP and back.
+
+mod batch;
+mod from_otlp;
+mod ids;
+mod json;
+mod texts;
+mod to_otlp;
+mod value;
+
+pub use batch::{Resource, Row, SpanRef, Spans};
+pub use from_otlp::{Refused, append};
+pub use ids::{SpanId, TraceId};
+pub use json::{to_json, values_of_object};
+pub use texts::{Text, Texts};
+pub use to_otlp::resource_spans;
+pub use value::{Kind, Status, Value, ValueRef};

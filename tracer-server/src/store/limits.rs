@@ -1,0 +1,31 @@
+//! How much is kept.
+
+use std::time::Duration;
+
+/// Bounds of a store. What goes beyond is deleted, the oldest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Age of a block's youngest span at which the block is deleted.
+    pub age: Duration,
+    /// Bytes that all blocks may have together.
+    pub bytes: u64,
+    /// Free bytes of the file system below which nothing more is taken.
+    pub reserve: u64,
+    /// Spans in memory at which they are written as a block.
+    pub block_spans: usize,
+    /// Time after which the spans in memory are written as a block, however few.
+    pub block_age: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            age: Duration::from_hours(30 * 24),
+            bytes: 20 << 30,
+            // Two blocks and the logs of what is on its way.
+            reserve: 256 << 20,
+            block_spans: 131_072,
+            block_age: Duration::from_mins(5),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Questions to the store.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    ops::Range,
+    sync::Arc,
+};
+
+use serde::Serialize;
+use tokio::sync::broadcast::Receiver;
+
+use super::{LiveBatch, Store, block::Block};
+use crate::{
+    query::{Deadline, Finder, Found, Search},
+    spans::{Kind, Spans, TraceId},
+};
+
+/// What a service does.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Operation {
+    /// Its name.
+    pub service: String,
+    /// What it does.
+    pub name: String,
+    /// As what.
+    pub kind: Kind,
+}
+
+/// Spans of one answer, at most, give or take those of one block.
+const MOST_SPANS: usize = 200_000;
+
+/// Traces that were asked for.
+pub struct Fetched {
+    /// Their spans, those of a trace side by side.
+    pub spans: Spans,
+    /// Whether some may be missing: time ran out, there were too many, or a block could not be read.
+    pub partial: bool,
+}
+
+/// How much a store holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Size {
+    /// Spans that are not yet in a block.
+    pub spans_in_memory: usize,
+    /// Blocks.
+    pub blocks: usize,
+    /// Spans in blocks.
+    pub spans_in_blocks: usize,
+    /// Bytes of all blocks.
+    pub bytes_of_blocks: u64,
+}
+
+impl Store {
+    /// The newest traces that have a span which is searched for.
+    pub fn find(&self, search: &Search, deadline: Deadline) -> Found {
+        let mut finder = Finder::new(search);
+        let mut blocks = self.memory(|spans| finder.look(spans));
+        blocks.sort_by_key(|block| std::cmp::Reverse(block.starts.1));
+        for block in blocks {
+            if finder.is_settled(block.starts.1) {
+                finder.counted = false;
+                break;
+            }
+            if deadline.has_passed() {
+                finder.partial = true;
+                break;
+            }
+            if let Err(error) = block.find(&mut finder) {
+                finder.partial = true;
+                tracing::warn!(file = %block.path().display(), %error, "a block cannot be searched");
+            }
+        }
+        finder.finish()
+    }
+
+    /// Every span of these traces.
+    pub fn traces(&self, ids: &[TraceId], deadline: Deadline) -> Fetched {
+        let ids: HashSet<TraceId> = ids.iter().copied().collect();
+        let mut found = Spans::default();
+        let mut partial = false;
+        if ids.is_empty() {
+            return Fetched { spans: found, partial };
+        }
+        let blocks = self.memory(|spans| {
+            for span in spans.iter().filter(|span| ids.contains(&span.row().trace_id)) {
+                found.copy(span);
+            }
+        });
+        for block in blocks.iter().rev() {
+            if deadline.has_passed() || found.len() >= MOST_SPANS {
+                partial = true;
+                break;
+            }
+            if let Err(error) = block.traces(&ids, &mut found) {
+                partial = true;
+                tracing::warn!(file = %block.path().display(), %error, "a block cannot be searched");
+            }
+        }
+        found.sort();
+        found.dedup();
+        Fetched { spans: found, partial }
+    }
+
+    /// How much there is.
+    pub fn size(&self) -> Size {
+        let mut size = Size::default();
+        let blocks = self.memory(|spans| size.spans_in_memory += spans.len());
+        size.blocks = blocks.len();
+        size.spans_in_blocks = blocks.iter().map(|block| block.rows).sum();
+        size.bytes_of_blocks = blocks.iter().map(|block| block.bytes).sum();
+        size
+    }
+
+    /// Spans from now on; none if as many watch already as may.
+    pub fn watch(&self, most: usize) -> Option<Receiver<Arc<LiveBatch>>> {
+        let live = &self.shared.live;
+        (live.watchers() < most).then(|| live.watch())
+    }
+
+    /// Every operation of every service, in order.
+    pub fn operations(&self) -> Vec<Operation> {
+        let mut operations = BTreeSet::new();
+        let blocks = self.memory(|spans| {
+            // Far fewer than spans.
+            let distinct: HashSet<_> =
+                spans.rows().iter().map(|row| (row.service, row.name, row.kind)).collect();
+            operations.extend(distinct.into_iter().map(|(service, name, kind)| Operation {
+                service: spans.texts().get(service).to_owned(),
+                name: spans.texts().get(name).to_owned(),
+                kind,
+            }));
+        });
+        for block in &blocks {
+            operations.extend(block.operations.iter().cloned());
+        }
+        operations.into_iter().collect()
+    }
+
+    /// Shows `look` every batch that may hold spans of a range of time, with ids, times, service, name, kind and status. False
+    /// if time ran out or a block could not be read.
+    pub fn visit(&self, range: &Range<u64>, deadline: Deadline, mut look: impl FnMut(&Spans)) -> bool {
+        let blocks = self.memory(&mut look);
+        let mut complete = true;
+        for block in blocks.iter().rev().filter(|block| block.overlaps(range)) {
+            if deadline.has_passed() {
+                return false;
+            }
+            let mut spans = Spans::default();
+            match block.read(false, &mut spans) {
+                Ok(()) => look(&spans),
+                Err(error) => {
+                    complete = false;
+                    tracing::warn!(file = %block.path().display(), %error, "a block cannot be read");
+                }
+            }
+        }
+        complete
+    }
+
+    /// Shows `look` the spans in memory and returns the blocks of the same moment.
+    fn memory(&self, mut look: impl FnMut(&Spans)) -> Vec<Arc<Block>> {
+        let state = self.shared.read();
+        look(&state.active);
+        let sealed: Vec<Arc<Spans>> =
+            state.sealed.iter().rev().map(|sealed| Arc::clone(&sealed.spans)).collect();
+        let blocks = state.blocks.clone();
+        drop(state);
+        for spans in sealed {
+            look(&spans);
+        }
+        blocks
+    }
+}

@@ -1,0 +1,93 @@
+//! A server in a process of its own, which can be killed and limited.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    net::SocketAddr,
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message as _;
+use serde_json::Value;
+use tracer_server::Server;
+
+use crate::support::{Response, exchange, settings};
+
+/// Where the process finds what it is to do.
+const DATA: &str = "TEST_SERVER_DATA";
+/// In front of the line that says where it listens.
+const READY: &str = "listening ";
+
+/// Not a test: what [`Process::start`] runs, in this very program.
+#[test]
+#[ignore = "the other half of the tests that need a server in a process of its own"]
+fn serve() {
+    let data = std::env::var_os(DATA).expect("a directory");
+    let mut settings = settings(Path::new(&data));
+    if let Ok(spans) = std::env::var("TEST_SERVER_BLOCK_SPANS") {
+        settings.limits.block_spans = spans.parse().unwrap();
+    }
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let server = Server::bind(settings).await.unwrap();
+        let addresses = server.addresses().unwrap();
+        println!("\n{READY}{} {}", addresses.otlp_http, addresses.query);
+        server.run(std::future::pending()).await.unwrap();
+    });
+}
+
+/// A running server. Killed when dropped, as `kill -9` does.
+pub(crate) struct Process {
+    child: Child,
+    http: SocketAddr,
+    query: SocketAddr,
+}
+
+impl Process {
+    /// Starts a server in a directory, writing blocks of so many spans. With `largest_file`, in KiB, no file can grow beyond.
+    pub(crate) fn start(data: &Path, block_spans: usize, largest_file: Option<u32>) -> Self {
+        let program = std::env::current_exe().unwrap();
+        // A limit on the size of files stands for a full disk; the shell sees to it that the signal of it is ignored.
+        let limit =
+            largest_file.map_or(String::new(), |kib| format!("trap '' XFSZ; ulimit -f {}; ", kib * 2));
+        let mut child = Command::new("sh")
+            .arg("-c")
+            .arg(format!("{limit}exec \"$0\" --ignored --exact child::serve --nocapture"))
+            .arg(program)
+            .env(DATA, data)
+            .env("TEST_SERVER_BLOCK_SPANS", block_spans.to_string())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let line =
+            lines.find_map(|line| line.ok()?.strip_prefix(READY).map(str::to_owned)).expect("it listens");
+        let (http, query) = line.split_once(' ').unwrap();
+        Self { child, http: http.parse().unwrap(), query: query.parse().unwrap() }
+    }
+
+    /// Sends a request and returns the status of the answer.
+    pub(crate) fn send(&self, request: &ExportTraceServiceRequest) -> u16 {
+        let headers = [("content-type", "application/x-protobuf")];
+        exchange(self.http, "POST", "/v1/traces", &headers, &request.encode_to_vec()).status
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Response {
+        exchange(self.query, "GET", path, &[], &[])
+    }
+
+    pub(crate) fn json(&self, path: &str) -> Value {
+        let response = self.get(path);
+        assert_eq!(response.status, 200, "{path}: {}", response.text());
+        response.json()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

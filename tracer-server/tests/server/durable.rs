@@ -1,0 +1,217 @@
+//! What is acknowledged stays, whatever happens to the process; and what is too much goes.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use serde_json::Value;
+use tracer_server::{Settings, spans::TraceId};
+
+use crate::{
+    child::Process,
+    support::{Running, attribute, now_ns, of_service, request, span, text, trace_hex},
+};
+
+/// One trace of two spans; the number is in its id.
+fn numbered(number: u32, base: u64) -> ExportTraceServiceRequest {
+    let id = (u128::from(number) + 1).to_be_bytes().to_vec();
+    let mut root = span(1, 1, 0, "root", base, 0, 1_000_000);
+    let mut child = span(1, 2, 1, "child", base, 10, 1_000);
+    root.trace_id.clone_from(&id);
+    child.trace_id = id;
+    child.attributes = vec![attribute("number", text(&number.to_string()))];
+    request(vec![of_service("numbers", vec![root, child])])
+}
+
+fn numbered_id(number: u32) -> TraceId {
+    TraceId((u128::from(number) + 1).to_be_bytes())
+}
+
+fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !done() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn files(data: &Path, directory: &str) -> Vec<String> {
+    let entries = fs::read_dir(data.join(directory)).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn what_was_acknowledged_survives_kill_9() {
+    let directory = tempfile::tempdir().unwrap();
+    let base = now_ns();
+    let mut acknowledged = BTreeSet::new();
+    // The first process writes blocks on the way, the others hold everything in the log; each is killed while it works.
+    for (round, block_spans) in [(0, 64), (1, 1_000_000), (2, 1_000_000), (3, 64)] {
+        let process = Process::start(directory.path(), block_spans, None);
+        for number in round * 100..round * 100 + 100 {
+            assert_eq!(process.send(&numbered(number, base)), 200);
+            acknowledged.insert(number);
+        }
+    }
+    let process = Process::start(directory.path(), 1_000_000, None);
+    for number in &acknowledged {
+        let trace = process.json(&format!("/api/v1/traces/{}", numbered_id(*number)));
+        let spans = trace["spans"].as_array().unwrap();
+        assert_eq!(spans.len(), 2, "{number}");
+        assert_eq!(spans[1]["attributes"]["number"], number.to_string());
+    }
+    let found = process.json("/api/v1/traces?service=numbers&count=true&limit=1");
+    assert_eq!(found["total"], acknowledged.len());
+    assert_eq!(
+        process.json("/api/v1/traces?tag=number=17")["traces"][0]["trace_id"],
+        numbered_id(17).to_string()
+    );
+}
+
+#[test]
+fn a_full_disk_sheds_and_damages_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let base = now_ns();
+    let mut acknowledged = 0;
+    {
+        let process = Process::start(directory.path(), 1_000_000, Some(64));
+        while process.send(&numbered(acknowledged, base)) == 200 {
+            acknowledged += 1;
+            assert!(acknowledged < 10_000, "the limit has no effect");
+        }
+        assert!(acknowledged > 10);
+        assert_eq!(process.send(&numbered(99_999, base)), 503);
+        let status = process.json("/api/v1/status");
+        let losses = status["spans"]["losses"].as_array().unwrap();
+        let lost = losses.iter().find(|loss| loss["reason"] == "not_written").unwrap();
+        assert_eq!(lost["count"], 4);
+        let found = process.json("/api/v1/traces?count=true&limit=1");
+        assert_eq!(found["total"], acknowledged, "queries go on");
+    }
+    let process = Process::start(directory.path(), 1_000_000, None);
+    let found = process.json("/api/v1/traces?count=true&limit=1");
+    assert_eq!(found["total"], acknowledged);
+    assert_eq!(process.send(&numbered(acknowledged, base)), 200);
+    let status = process.json("/api/v1/status");
+    assert!(status["spans"]["losses"].as_array().unwrap().iter().all(|loss| loss["count"] == 0), "{status}");
+}
+
+#[test]
+fn blocks_answer_as_memory_does() {
+    let base = now_ns() - 1_000_000_000;
+    let small = |settings: &mut Settings| settings.limits.block_spans = 3;
+    let in_memory = Running::start(|_| {});
+    let in_blocks = Running::start(small);
+    for server in [&in_memory, &in_blocks] {
+        server.send(crate::support::shop_trace(base));
+        for number in 0..20 {
+            server.send(numbered(number, base + u64::from(number) * 1_000_000));
+        }
+    }
+    wait_until("blocks are written", || {
+        files(in_blocks.data(), "blocks").iter().any(|name| name.ends_with(".parquet"))
+    });
+    wait_until("logs are done with", || files(in_blocks.data(), "logs").len() == 1);
+    let window = format!("start={}&end={}", base, base + 60_000_000_000);
+    let paths = [
+        format!("/api/v1/traces/{}", trace_hex(1)),
+        format!("/api/v1/traces/{}", numbered_id(7)),
+        "/api/v1/services".to_owned(),
+        format!("/api/v3/traces/{}", trace_hex(1)),
+        format!("/api/v1/traces?count=true&{window}"),
+        format!("/api/v1/traces?count=true&service=numbers&min_duration=1ms&{window}"),
+        format!("/api/v1/traces?count=true&tag=number=11&{window}"),
+        format!("/api/v1/traces?count=true&tag=number!=11&limit=50&{window}"),
+        format!("/api/v1/traces?count=true&tag=http.response.status_code%3E=500&{window}"),
+        format!("/api/v1/traces?count=true&tag=ratio%3C1&{window}"),
+        format!("/api/v1/traces?count=true&tag=cached=true&error=false&{window}"),
+        format!("/api/v1/traces?count=true&tag=resource.process.pid=7&limit=3&{window}"),
+        format!("/api/v1/traces?count=true&tag=process.pid=8&{window}"),
+        format!("/api/v1/traces?count=true&error=true&kind=server&{window}"),
+        format!("/api/v1/traces?count=true&start={}&end={}", base + 5_000_000, base + 9_000_000),
+        "/api/dependencies?lookback=3600000".to_owned(),
+        "/api/search?tags=service.name%3Dstock".to_owned(),
+    ];
+    for path in paths {
+        let without_order = |server: &Running| {
+            let mut answer = server.json(&path);
+            // Resources and attributes may come in another order.
+            normalise(&mut answer);
+            answer
+        };
+        assert_eq!(without_order(&in_blocks), without_order(&in_memory), "{path}");
+    }
+}
+
+/// Takes out what may differ: how much was looked at, and numbers of resources; sorts OTLP's lists of attributes.
+fn normalise(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            for key in ["inspected_spans", "inspectedSpans", "resource", "resources"] {
+                if map.get(key).is_some_and(|value| !value.is_object()) {
+                    map.remove(key);
+                }
+            }
+            map.values_mut().for_each(normalise);
+        }
+        Value::Array(list) => {
+            list.iter_mut().for_each(normalise);
+            if list.iter().all(|item| item.get("key").is_some()) {
+                list.sort_by_key(|item| item["key"].as_str().unwrap_or_default().to_owned());
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn small_blocks_are_merged_and_duplicates_go() {
+    let base = now_ns();
+    let server = Running::start(|settings| {
+        settings.limits.block_spans = 1000;
+        settings.limits.block_age = Duration::ZERO;
+    });
+    // One block for each request.
+    let count = 16;
+    for number in 0..count {
+        let logs = files(server.data(), "logs");
+        server.send(numbered(number / 2, base));
+        wait_until("a new log", || files(server.data(), "logs").last() > logs.last());
+    }
+    wait_until("logs are done with", || files(server.data(), "logs").len() == 1);
+    wait_until("they are merged", || files(server.data(), "blocks").len() <= 6);
+    let found = server.json("/api/v1/traces?count=true&limit=100");
+    assert_eq!(found["total"], count / 2);
+    assert!(found["traces"].as_array().unwrap().iter().all(|trace| trace["spans"] == 2), "{found}");
+}
+
+#[test]
+fn what_is_too_old_or_too_much_is_deleted_from_the_disk() {
+    let hour = 3_600_000_000_000;
+    let now = now_ns();
+    let server = Running::start(|settings| {
+        settings.limits.block_spans = 2;
+        settings.limits.age = Duration::from_hours(2);
+    });
+    server.send(numbered(0, now - 3 * hour));
+    server.send(numbered(1, now - hour));
+    let there = |number| server.get(&format!("/api/v1/traces/{}", numbered_id(number)), &[]).status == 200;
+    wait_until("the old one goes", || !there(0));
+    assert!(there(1));
+    wait_until("its file goes", || files(server.data(), "blocks").len() == 1);
+
+    let server = Running::start(|settings| {
+        settings.limits.block_spans = 2;
+        settings.limits.bytes = 1;
+    });
+    server.send(numbered(0, now));
+    wait_until("it goes", || server.get(&format!("/api/v1/traces/{}", numbered_id(0)), &[]).status == 404);
+    wait_until("its file goes", || files(server.data(), "blocks").is_empty());
+}

@@ -1,0 +1,118 @@
+//! `tracer server`: the embedded backend alone.
+
+use std::{io::Write as _, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+
+use anyhow::Context as _;
+use rustix::{
+    process::{Signal, set_parent_process_death_signal},
+    thread::{
+        CapabilitySet, CapabilitySets, clear_ambient_capability_set, set_capabilities, set_no_new_privs,
+    },
+};
+use tracer_server::{Addresses, Settings, serve, store::Limits};
+use tracing_subscriber::EnvFilter;
+
+use crate::agent::stop_flag;
+
+/// What the addresses are printed under, one to a line.
+pub(crate) const GRPC: &str = "OTLP/gRPC";
+pub(crate) const PAGE: &str = "Page and query API";
+
+/// Receive OTLP, store it, and answer queries: the backend without the tracer.
+///
+/// Needs no privileges, and drops those that it has. What it listens on is printed. docs/store.md says what is stored how,
+/// docs/api.md what can be asked.
+#[derive(Debug, clap::Args)]
+pub struct ServerArgs {
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Address for OTLP over gRPC
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4317")]
+    otlp_grpc: SocketAddr,
+    /// Address for OTLP over HTTP
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4318")]
+    otlp_http: SocketAddr,
+    /// Address of the page and the query API
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:16686")]
+    query: SocketAddr,
+    /// File with the token that clients have to send as `authorization: Bearer`; needed for addresses beyond loopback
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// End when the process that started this one does
+    #[arg(long, hide = true)]
+    with_parent: bool,
+}
+
+/// Where spans are kept, and how many.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct StoreArgs {
+    /// Directory for the spans
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/tracer")]
+    pub(crate) data: PathBuf,
+    /// Delete spans when they are this old
+    #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = humantime::parse_duration)]
+    pub(crate) keep: Duration,
+    /// Delete the oldest spans when there are more bytes than these
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().bytes)]
+    pub(crate) max_bytes: u64,
+    /// Take nothing more when the file system has fewer free bytes
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().reserve)]
+    pub(crate) reserve: u64,
+}
+
+/// Serves until SIGINT or SIGTERM.
+pub fn server(args: ServerArgs) -> anyhow::Result<ExitCode> {
+    // Before any other thread: privileges belong to threads.
+    drop_privileges().context("The privileges of the server cannot be dropped")?;
+    if args.with_parent {
+        set_parent_process_death_signal(Some(Signal::TERM))?;
+    }
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let log =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // A second command in one process (tests) keeps the first one's log.
+    let _ = log.try_init();
+    let stop = stop_flag()?;
+    let token = args.token_file.as_deref().map(|path| {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("The token file {} cannot be read", path.display()))?;
+        let token = text.trim().to_owned();
+        anyhow::ensure!(
+            !token.is_empty(),
+            "The token file {} is empty; put a secret into it.",
+            path.display()
+        );
+        Ok(token)
+    });
+    let settings = Settings {
+        otlp_grpc: args.otlp_grpc,
+        otlp_http: args.otlp_http,
+        query: args.query,
+        token: token.transpose()?,
+        data: args.store.data,
+        limits: Limits {
+            age: args.store.keep,
+            bytes: args.store.max_bytes,
+            reserve: args.store.reserve,
+            ..Limits::default()
+        },
+    };
+    serve(settings, stop, announce)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn announce(addresses: Addresses) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{GRPC}: http://{}", addresses.otlp_grpc)?;
+    writeln!(out, "OTLP/HTTP: http://{}", addresses.otlp_http)?;
+    writeln!(out, "{PAGE}: http://{}/", addresses.query)?;
+    out.flush()
+}
+
+/// Gives up every capability, now and for what this process might execute.
+fn drop_privileges() -> rustix::io::Result<()> {
+    set_no_new_privs(true)?;
+    clear_ambient_capability_set()?;
+    let none = CapabilitySet::empty();
+    set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })
+}
