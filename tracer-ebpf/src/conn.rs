@@ -31,6 +31,8 @@ pub(crate) const SENT: usize = 1;
 pub(crate) struct Conn {
     /// 0 until given.
     pub(crate) id: u64,
+    /// The connection id of what that library sends and receives, 0 until given.
+    pub(crate) tls_id: u64,
     /// First bytes of a direction while it is [`mode::MAYBE`], little endian.
     pub(crate) partial: [u64; 2],
     /// The process that was checked last.
@@ -45,6 +47,8 @@ pub(crate) struct Conn {
     pub(crate) bytes: [u32; 2],
     /// [`crate::maps::GENERATION`] of that check.
     pub(crate) generation: u32,
+    /// The process whose TLS library is known to use the socket, 0 if none is.
+    pub(crate) tls_tgid: u32,
     /// Valid bytes in `partial`.
     pub(crate) partial_len: [u8; 2],
     /// See [`mode`].
@@ -57,7 +61,33 @@ pub(crate) struct Conn {
     pub(crate) tasks: u8,
     /// 1 while `tgid` is known to be described to the daemon.
     pub(crate) described: u8,
-    pub(crate) padding: u8,
+    /// 1 once the process was reported for its TLS, or had been.
+    pub(crate) tls_seen: u8,
+    pub(crate) padding: [u8; 4],
+}
+
+impl Conn {
+    /// As it is for a socket seen for the first time.
+    pub(crate) const NEW: Self = Self {
+        id: 0,
+        tls_id: 0,
+        partial: [0; 2],
+        tgid: 0,
+        number: [0; 2],
+        budget: [0; 2],
+        cap: [0; 2],
+        bytes: [0; 2],
+        generation: 0,
+        tls_tgid: 0,
+        partial_len: [0; 2],
+        mode: mode::UNKNOWN,
+        opened: 0,
+        excluded: 0,
+        tasks: 0,
+        described: 0,
+        tls_seen: 0,
+        padding: [0; 4],
+    };
 }
 
 /// The state of `sk`, created if need be and wanted.

@@ -1,4 +1,4 @@
-//! Kernel programs. One object; every program attaches to a BTF-typed raw tracepoint (`tp_btf`, kernel 5.5).
+//! Kernel programs. One object; programs attach to BTF-typed raw tracepoints (`tp_btf`, kernel 5.5), and to functions of TLS libraries.
 //!
 //! | program | tracepoint | since | why |
 //! |---|---|---|---|
@@ -8,6 +8,9 @@
 //! | `process_exit` | `sched:sched_process_exit` | 2.6 | forgets a process |
 //! | `process_exec` | `sched:sched_process_exec` | 3.4 | the process must be described anew |
 //! | `process_fork` | `sched:sched_process_fork` | 2.6 | which thread started a process; with `tracer exec`, children are traced too |
+//! | `tls_enter`, `tls_exit` | functions that read, write and shake hands | 5.15 | plaintext; attached where a library is found |
+//! | `tls_forget` | functions that free an object or give it another socket | 5.15 | an address that is used again is another connection |
+//! | `tls_unread` | early data | 5.15 | bytes that are not read |
 //!
 //! Nothing runs on a syscall that does not touch a socket: that is why the socket tracepoints are used and not the syscall ones.
 #![no_std]
@@ -27,6 +30,8 @@ mod process;
 mod sockets;
 mod syscall;
 mod task;
+mod task_storage;
+mod tls;
 
 #[cfg(not(test))]
 #[panic_handler]

@@ -6,11 +6,16 @@ use aya_ebpf::{
 };
 use tracer_common::{
     drops::KernelDrop,
-    limits::{MAX_ORIGINS, MAX_PROCESSES},
+    limits::{MAX_ORIGINS, MAX_PROCESSES, MAX_TLS},
     runtime::{MAX_RUNTIMES, Python},
 };
 
-use crate::{conn::Conn, process::Origin};
+use crate::{
+    conn::Conn,
+    process::Origin,
+    task_storage::TaskStorage,
+    tls::{Call, Key, Layer},
+};
 
 /// One ring buffer of a CPU. The daemon creates them in the configured size; this one is the template.
 pub(crate) type Ring = RingBuf<u64, 4096>;
@@ -34,6 +39,15 @@ pub(crate) static ORIGINS: LruHashMap<u32, Origin, { MAX_ORIGINS as usize }> = L
 /// Thread group id -> where its runtime keeps the identity of tasks. Written by the daemon.
 #[btf_map]
 pub(crate) static RUNTIMES: LruHashMap<u32, Python, { MAX_RUNTIMES as usize }> = LruHashMap::new();
+
+/// Object of a TLS library -> what is known of the connection that it serves. Deleted when the object is freed; the loader makes it
+/// tiny where TLS is not read.
+#[btf_map]
+pub(crate) static TLS: LruHashMap<Key, Layer, { MAX_TLS as usize }> = LruHashMap::new();
+
+/// Thread -> the call of a TLS library that it is in.
+#[btf_map]
+pub(crate) static TLS_CALLS: TaskStorage<Call> = TaskStorage::new();
 
 /// `KernelDrop` -> count. Read by the daemon.
 #[btf_map]

@@ -12,6 +12,10 @@ pub mod flags {
     pub const TCP: u16 = 4;
     /// The other side ended its stream (`recv` returned 0).
     pub const EOF: u16 = 8;
+    /// What went through a TLS library before it was encrypted, or after it was decrypted. `position` counts these bytes; where
+    /// the connection's first handshake record was seen, it starts at that record's sequence number, which both ends of
+    /// a TCP connection see, else at an arbitrary number.
+    pub const TLS: u16 = 16;
 }
 
 /// A data record without its payload.

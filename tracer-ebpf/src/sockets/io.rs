@@ -13,10 +13,10 @@ use tracer_common::{
 
 use super::{
     decide::{NO_EVENT, decide_segment, pack, smaller},
-    describe::{AF_INET, AF_INET6, AF_UNIX},
+    describe::{AF_INET, AF_INET6, AF_UNIX, TCP},
 };
 use crate::{
-    capture::{self, Segment},
+    capture,
     conn::{self, Conn, RECEIVED, SENT, mode},
     emit,
     globals::{config, offset},
@@ -25,12 +25,11 @@ use crate::{
     process::describe,
     syscall::{self, Buffers},
     task::current_task,
+    tls,
 };
 
 /// `SOCK_STREAM` (include/linux/net.h)
 const STREAM: u16 = 1;
-/// `IPPROTO_TCP`
-const TCP: u16 = 6;
 /// `IPPROTO_MPTCP`
 const MPTCP: u16 = 262;
 /// `MSG_PEEK | MSG_ERRQUEUE` (include/linux/socket.h): the bytes will be read again, or are none of the stream.
@@ -94,7 +93,7 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
     }
     if result == 0 {
         if WAY == RECEIVED && conn.mode == mode::HTTP && conn.excluded == 0 {
-            let head = data_header::<WAY>(conn, tgid, tid, 0, 0, flags::EOF);
+            let head = data_header(conn, WAY, (tgid, tid), 0, 0, flags::EOF);
             capture::emit_nothing(&head);
         }
         return;
@@ -102,15 +101,23 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
     let len = result as u32;
     let start_count = conn.bytes[WAY];
     conn.bytes[WAY] = start_count.wrapping_add(len);
-    if conn.mode == mode::OWN || !allowed(conn, tgid) {
+    // What is inside of the records that a TLS library sends and receives is reported by the library's probes.
+    if conn.mode == mode::OWN || !allowed(conn, tgid) || conn.tls_tgid == tgid {
         return;
     }
     let buffers = syscall::buffers(tid);
     let known = conn.mode == mode::HTTP && conn.budget[WAY] >= smaller(len, conn.cap[WAY]);
     let segment = capture::segment(if known { Buffers::UNSEEN } else { buffers }, u64::from(len));
-    let want = if known { 0 } else { wanted(conn, WAY, &segment, len) };
-    if want == NO_EVENT {
-        return;
+    let mut want = 0;
+    if !known {
+        let start = capture::prefix(&segment);
+        want = wanted(conn, WAY, start, len);
+        if want == NO_EVENT {
+            if tls::is_record(start.0, start.1) {
+                tls::record_passed(sk, conn, (WAY, len), start.0, tgid);
+            }
+            return;
+        }
     }
     if conn.opened == 0 {
         conn.opened = 1;
@@ -136,7 +143,7 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
             (behind.wrapping_sub(len), flags::TCP)
         }
     };
-    let head = data_header::<WAY>(conn, tgid, tid, position, len, tcp);
+    let head = data_header(conn, WAY, (tgid, tid), position, len, tcp);
     if known {
         capture::copy_and_decide(conn, &head, buffers, smaller(len, conn.cap[WAY]));
     } else {
@@ -146,7 +153,7 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
 
 /// Whether `tgid` is to be traced.
 #[inline(always)]
-fn allowed(conn: &mut Conn, tgid: u32) -> bool {
+pub(crate) fn allowed(conn: &mut Conn, tgid: u32) -> bool {
     let generation = generation();
     if conn.tgid != tgid || conn.generation != generation {
         conn.generation = generation;
@@ -161,10 +168,9 @@ fn allowed(conn: &mut Conn, tgid: u32) -> bool {
     conn.excluded == 0
 }
 
-/// How many bytes of the segment are worth copying, or [`NO_EVENT`]. Updates the protocol state.
+/// How many bytes of a segment are worth copying, or [`NO_EVENT`], by its first bytes. Updates the protocol state.
 #[inline(always)]
-fn wanted(conn: &mut Conn, way: usize, segment: &Segment, len: u32) -> u32 {
-    let (prefix, seen) = capture::prefix(segment);
+pub(crate) fn wanted(conn: &mut Conn, way: usize, (prefix, seen): (u64, u32), len: u32) -> u32 {
     if seen != 0 {
         decide_segment(conn, prefix, seen, pack(len, way))
     } else if conn.mode == mode::HTTP {
@@ -175,11 +181,12 @@ fn wanted(conn: &mut Conn, way: usize, segment: &Segment, len: u32) -> u32 {
     }
 }
 
+/// The header of the next record of a direction.
 #[inline(always)]
-fn data_header<const WAY: usize>(
+pub(crate) fn data_header(
     conn: &mut Conn,
-    tgid: u32,
-    tid: u32,
+    way: usize,
+    (tgid, tid): (u32, u32),
     position: u32,
     len: u32,
     extra: u16,
@@ -193,10 +200,10 @@ fn data_header<const WAY: usize>(
             describe(tgid, known);
         }
     }
-    let number = conn.number[WAY];
-    conn.number[WAY] = number.wrapping_add(1);
+    let number = conn.number[way];
+    conn.number[way] = number.wrapping_add(1);
     let mut header = emit::header(Kind::Data, tgid, conn.id);
-    header.flags = extra | if WAY == SENT { flags::SENT } else { 0 };
+    header.flags = extra | if way == SENT { flags::SENT } else { 0 };
     let task = if conn.tasks != 0 { current_task(tgid) } else { 0 };
     DataHeader { header, tid, number, position, len, captured: 0, task, tail: 0 }
 }

@@ -1,0 +1,127 @@
+//! Calls of a TLS library: what a thread was called with, and what came of it.
+
+use aya_ebpf::{
+    EbpfContext as _,
+    helpers::{bpf_get_current_pid_tgid, generated::bpf_get_attach_cookie},
+    macros::{uprobe, uretprobe},
+    programs::{ProbeContext, RetProbeContext},
+};
+use tracer_common::{
+    drops::KernelDrop,
+    tls::{call, count},
+};
+
+use super::layer::{Key, Plaintext, missed, plaintext_passed};
+use crate::{
+    conn::{RECEIVED, SENT},
+    emit,
+    maps::TLS_CALLS,
+    syscall::read_user_words,
+};
+
+/// The call that a thread is in.
+#[repr(C)]
+pub(crate) struct Call {
+    /// The library's object.
+    pub(crate) object: u64,
+    /// Its buffer.
+    buffer: u64,
+    /// Where the number of bytes will be; 0: it is returned.
+    count_at: u64,
+    /// The stack pointer at its entry.
+    stack: u64,
+    /// A `tracer_common::tls::call`; 0: the thread is in none.
+    pub(crate) kind: u8,
+    /// 1 within a handshake that the call makes by itself.
+    handshake: u8,
+    padding: [u8; 6],
+}
+
+/// The stack pointer.
+#[inline(always)]
+fn stack(ctx: &ProbeContext) -> u64 {
+    // SAFETY: the probe's registers.
+    unsafe {
+        #[cfg(bpf_target_arch = "x86_64")]
+        return (*ctx.regs).rsp;
+        #[cfg(bpf_target_arch = "aarch64")]
+        return (*ctx.regs).sp;
+    }
+}
+
+#[uprobe]
+pub(crate) fn tls_enter(ctx: ProbeContext) -> i32 {
+    // SAFETY: a helper for programs of this type.
+    let cookie = unsafe { bpf_get_attach_cookie(ctx.as_ptr()) };
+    let (kind, counted) = (cookie as u8, (cookie >> 8) as u8);
+    let object = ctx.arg::<u64>(0).unwrap_or(0);
+    let Some(call) = TLS_CALLS.current_or_new() else {
+        emit::count(KernelDrop::NoThreadState);
+        return 0;
+    };
+    let stack = stack(&ctx);
+    if call.kind != 0 {
+        if call.stack == stack && call.object == object && call.kind == kind {
+            // One file under two names (overlayfs) is probed twice.
+            return 0;
+        }
+        if kind == call::HANDSHAKE && call.object == object {
+            call.handshake = 1;
+            return 0;
+        }
+        if call.kind != call::HANDSHAKE {
+            emit::count(KernelDrop::TlsNested);
+            missed(&Key { object: call.object, tgid: bpf_get_current_pid_tgid() >> 32 });
+        }
+    }
+    call.object = object;
+    call.buffer = ctx.arg::<u64>(1).unwrap_or(0);
+    call.count_at = match counted {
+        count::FOURTH => ctx.arg::<u64>(3).unwrap_or(0),
+        count::FIFTH => ctx.arg::<u64>(4).unwrap_or(0),
+        _ => 0,
+    };
+    call.stack = stack;
+    call.handshake = 0;
+    call.kind = kind;
+    0
+}
+
+#[uretprobe]
+pub(crate) fn tls_exit(ctx: RetProbeContext) -> i32 {
+    let Some(call) = TLS_CALLS.current() else { return 0 };
+    let kind = call.kind;
+    if kind == 0 {
+        return 0;
+    }
+    if call.handshake != 0 {
+        call.handshake = 0;
+        return 0;
+    }
+    call.kind = 0;
+    let returned = ctx.ret::<u64>() as i32;
+    if kind == call::HANDSHAKE || returned < 0 || (returned == 0 && kind == call::WRITE) {
+        return 0;
+    }
+    let len = if returned == 0 {
+        0
+    } else if call.count_at != 0 {
+        let [count] = read_user_words(call.count_at);
+        count as u32
+    } else {
+        returned as u32
+    };
+    if returned != 0 && len == 0 {
+        return 0;
+    }
+    let pid_tgid = bpf_get_current_pid_tgid();
+    let plaintext = Plaintext {
+        key: Key { object: call.object, tgid: pid_tgid >> 32 },
+        place: call.buffer,
+        len,
+        tid: pid_tgid as u32,
+        way: if kind == call::WRITE { SENT as u64 } else { RECEIVED as u64 },
+    };
+    plaintext_passed(&plaintext);
+    0
+}

@@ -1,0 +1,110 @@
+//! Which socket an object of a TLS library uses.
+
+use aya_ebpf::{bindings::BPF_ANY, helpers::generated::bpf_get_prandom_u32};
+use tracer_common::{
+    event::{Kind, TlsSeen, open_flags},
+    process::TLS_SEEN,
+};
+
+use super::layer::{self, Key, Layer};
+use crate::{
+    conn::{self, Conn, RECEIVED, SENT},
+    emit::{self, Urgency},
+    globals::{config, offset},
+    kernel_read::probe,
+    maps::{PROCESSES, TLS_CALLS},
+    sockets,
+};
+
+/// Content types of TLS records: change_cipher_spec, alert, handshake, application_data (RFC 8446 section 5.1).
+const TYPES: core::ops::RangeInclusive<u8> = 20..=23;
+/// The one that opens a connection.
+const HANDSHAKE: u8 = 22;
+
+/// Whether the first `seen` bytes of a segment are those of a TLS record: type, major version 3, minor version up to 4.
+#[inline(always)]
+pub(crate) fn is_record(prefix: u64, seen: u32) -> bool {
+    seen >= 3 && TYPES.contains(&(prefix as u8)) && (prefix >> 8) as u8 == 3 && (prefix >> 16) as u8 <= 4
+}
+
+/// A TLS record passed a socket that no object is known to use.
+#[repr(C)]
+struct Passed {
+    /// Address of the socket.
+    sk: u64,
+    /// First bytes.
+    prefix: u64,
+    /// Length of the segment.
+    len: u32,
+    tgid: u32,
+    /// Index of the direction.
+    way: u64,
+}
+
+/// See [`Passed`]. `tgid` is the current process.
+#[inline(always)]
+pub(crate) fn record_passed(sk: *const u8, conn: &mut Conn, (way, len): (usize, u32), prefix: u64, tgid: u32) {
+    if config!(tls) != 0 && conn.tls_tgid != tgid {
+        tie_socket(conn, &Passed { sk: sk as u64, prefix, len, tgid, way: way as u64 });
+    }
+}
+
+/// A global function: see `capture`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn tie_socket(conn: *mut Conn, passed: *const Passed) -> i32 {
+    // SAFETY: the verifier checks pointers that are handed to global functions; null is possible for it.
+    let (Some(conn), Some(passed)) = (unsafe { (conn.as_mut(), passed.as_ref()) }) else { return 0 };
+    let tgid = passed.tgid;
+    let object = match TLS_CALLS.current() {
+        Some(call) if call.kind != 0 => call.object,
+        _ => {
+            if conn.tls_seen == 0 {
+                conn.tls_seen = 1;
+                seen(tgid);
+            }
+            return 0;
+        }
+    };
+    conn.tls_tgid = tgid;
+    conn.tls_id = conn::next_id();
+    let mut plaintext = Conn::NEW;
+    plaintext.id = conn.tls_id;
+    plaintext.opened = 1;
+    let base = if passed.prefix as u8 == HANDSHAKE {
+        start(conn, passed)
+    } else {
+        // SAFETY: a helper without arguments.
+        let anywhere = unsafe { bpf_get_prandom_u32() };
+        [anywhere, anywhere]
+    };
+    layer::remember(&Key { object, tgid: u64::from(tgid) }, &Layer { conn: plaintext, base, ended: 0 });
+    sockets::open_layer(passed.sk, tgid, conn.tls_id, open_flags::TLS);
+    0
+}
+
+/// The positions at which the segment that passed starts, and at which the other direction stands: the same at both ends.
+#[inline(always)]
+fn start(conn: &Conn, passed: &Passed) -> [u32; 2] {
+    let mut position = conn.bytes;
+    if sockets::is_tcp(passed.sk) {
+        position[SENT] = probe::<u32>(passed.sk, offset!(write_seq));
+        position[RECEIVED] = probe::<u32>(passed.sk, offset!(copied_seq));
+    }
+    let way = passed.way as usize & 1;
+    position[way] = position[way].wrapping_sub(passed.len);
+    position
+}
+
+/// Says that a process uses TLS by functions that are not probed, once.
+#[inline(always)]
+fn seen(tgid: u32) {
+    // SAFETY: a copy is taken at once.
+    let known = unsafe { PROCESSES.get(tgid) }.copied().unwrap_or(0);
+    if known & TLS_SEEN != 0 || PROCESSES.insert(tgid, known | TLS_SEEN, u64::from(BPF_ANY)).is_err() {
+        return;
+    }
+    let record = TlsSeen { header: emit::header(Kind::TlsSeen, tgid, 0) };
+    // SAFETY: `slot` is a reserved `TlsSeen`.
+    emit::record::<TlsSeen>(Urgency::Now, |slot| unsafe { *slot = record });
+}
