@@ -34,7 +34,7 @@ pub use self::{
     flags::Flags,
     otlp::Otlp,
     pattern::{PathPattern, PatternError, PortRange, TextPattern},
-    sections::{Capture, Export, Http, Level, Log, Print, ResourceSection, Routes},
+    sections::{Capture, Export, Http, Level, Log, Print, ResourceSection, Routes, Tls},
     select::{PortFilter, Rule, Select, SkipReason, Verdict},
 };
 use self::{file::Document, overlay::Settings};
@@ -53,6 +53,8 @@ pub struct Config {
     pub select: Select,
     /// What the kernel programs copy.
     pub capture: Capture,
+    /// Whether TLS connections are read.
+    pub tls: Tls,
     /// How HTTP becomes spans.
     pub http: Http,
     /// Which headers say where a request comes from.

@@ -9,7 +9,7 @@ use aya::{
     util::online_cpus,
 };
 use tracer_common::{
-    config::KernelConfig, drops::KernelDrop, limits::MAX_RINGS, offsets::KernelOffsets, process,
+    config::KernelConfig, drops::KernelDrop, limits::{MAX_RINGS, MAX_TLS}, offsets::KernelOffsets, process,
     runtime::Python,
 };
 
@@ -17,7 +17,9 @@ use super::{
     btf::{self, BtfError, VMLINUX},
     programs::{Need, PROGRAMS, ProgramSpec},
     rings,
+    uprobes::{self, Probed, TLS_PROGRAMS},
 };
+use crate::libraries::{Found, Library};
 
 #[cfg(not(ebpf_stub))]
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tracer.bpf.o"));
@@ -101,6 +103,10 @@ pub struct Kernel {
     pub rings: Vec<RingBuf<MapData>>,
     /// Every program with its state.
     pub programs: Vec<ProgramState>,
+    /// TLS libraries that were found, and programs that use TLS by none that is known.
+    pub libraries: Vec<Probed>,
+    /// Whether TLS libraries can be probed.
+    pub probes: bool,
 }
 
 /// What the kernel says of a program's cost so far (0 unless `kernel.bpf_stats_enabled`).
@@ -123,12 +129,16 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
     let slots = (cpus.len() as u32).next_power_of_two().min(MAX_RINGS);
     let config = KernelConfig { ring_mask: slots - 1, ..config };
 
+    let tls = config.tls != 0;
     let (config, offsets) = (ConfigBytes(config), OffsetBytes(offsets));
     let mut ebpf = EbpfLoader::new()
         .btf(Some(&kernel_btf))
         .override_global("CONFIG", &config, true)
         .override_global("OFFSETS", &offsets, true)
         .map_max_entries("RINGS", slots)
+        .map_max_entries("TLS", if tls { MAX_TLS } else { 1 })
+        // Task storage, which is used by the programs alone.
+        .allow_unsupported_maps()
         .load(OBJECT)?;
     let rings = rings::create(&mut ebpf, slots, ring_bytes)?;
     let drops = PerCpuArray::try_from(ebpf.take_map("DROPS").ok_or(LoadError::NoMap("DROPS"))?)?;
@@ -147,7 +157,15 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
         };
         programs.push(ProgramState { spec, reason });
     }
-    Ok(Kernel { ebpf, drops, processes, runtimes, generation, rings, programs })
+    let mut probes = tls;
+    for spec in if tls { TLS_PROGRAMS } else { &[] } {
+        let reason = uprobes::load(&mut ebpf, spec).err();
+        probes &= reason.is_none();
+        let reason = reason.map(|error| format!("{error}; without it, {}", spec.loss));
+        programs.push(ProgramState { spec, reason });
+    }
+    let libraries = Vec::new();
+    Ok(Kernel { ebpf, drops, processes, runtimes, generation, rings, programs, libraries, probes })
 }
 
 fn program<'a>(ebpf: &'a mut Ebpf, spec: &ProgramSpec) -> Result<&'a mut BtfTracePoint, ProgramError> {
@@ -166,6 +184,10 @@ impl Kernel {
                 continue;
             }
             let spec = state.spec;
+            if TLS_PROGRAMS.iter().any(|tls| tls.name == spec.name) {
+                // Attached where a library is found.
+                continue;
+            }
             if let Err(source) = program(&mut self.ebpf, spec).and_then(|program| program.attach().map(drop))
             {
                 if spec.need == Need::Required {
@@ -175,6 +197,27 @@ impl Kernel {
             }
         }
         Ok(())
+    }
+
+    /// Probes a TLS library that was found, or remembers why it is not read.
+    pub fn found(&mut self, found: Found) {
+        /// What is said of, at most.
+        const MAX_SAID: usize = 2048;
+        let (name, reason) = match found {
+            Found::Library(library) => return self.probe(&library),
+            Found::Unknown { name, function } => {
+                (name, format!("its function {function} begins in a way that is not known; it is left alone"))
+            }
+            Found::Unread { program } => (program, "it uses TLS by no library that is known".to_owned()),
+        };
+        let known = self.libraries.iter().any(|known| known.name == name);
+        if !known && self.libraries.len() < MAX_SAID {
+            self.libraries.push(Probed { name, reason: Some(reason) });
+        }
+    }
+
+    fn probe(&mut self, library: &Library) {
+        uprobes::attach(&mut self.ebpf, &mut self.libraries, library);
     }
 
     /// Drops counted by the kernel side so far, summed over CPUs.

@@ -5,3 +5,4 @@ pub mod loader;
 pub mod preflight;
 pub mod programs;
 pub mod rings;
+pub mod uprobes;

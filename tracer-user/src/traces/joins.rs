@@ -24,6 +24,8 @@ const MAX_CALLERS: usize = 4096;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Key {
     Tcp { client: (IpAddr, u16), server: (IpAddr, u16), position: u32 },
+    /// As `Tcp`, inside of TLS.
+    Tls { client: (IpAddr, u16), server: (IpAddr, u16), position: u32 },
     Unix { client: u64, server: u64, position: u32 },
 }
 
@@ -54,7 +56,7 @@ impl Joins {
     /// Looks for the other end of `exchange`; if it was not seen yet, remembers this one.
     pub(super) fn find(&mut self, exchange: &Exchange, ends: &Ends) -> Option<Joined> {
         let key = key(exchange, ends)?;
-        if let (SpanKind::Client, Key::Tcp { client, .. }) = (exchange.kind, key)
+        if let (SpanKind::Client, Key::Tcp { client, .. } | Key::Tls { client, .. }) = (exchange.kind, key)
             && self.callers.len() < MAX_CALLERS
         {
             self.callers.insert(client.0);
@@ -66,7 +68,7 @@ impl Joins {
             self.waiting.remove(&key);
             let evidence = match key {
                 Key::Tcp { .. } => Evidence::TcpSeq,
-                Key::Unix { .. } => Evidence::Socket,
+                Key::Tls { .. } | Key::Unix { .. } => Evidence::Socket,
             };
             return Some(Joined { other: other.exchange, evidence });
         }
@@ -100,7 +102,7 @@ impl Joins {
     /// Whether the client may be on this host, so that its end may still turn up.
     pub(super) fn may_come_from_here(&self, key: &Key) -> bool {
         match key {
-            Key::Tcp { client, server, .. } => {
+            Key::Tcp { client, server, .. } | Key::Tls { client, server, .. } => {
                 client.0 == server.0 || client.0.is_loopback() || self.callers.contains(&client.0)
             }
             Key::Unix { .. } => true,
@@ -120,9 +122,13 @@ fn key(exchange: &Exchange, ends: &Ends) -> Option<Key> {
         Ends::Inet { local, peer, .. } => {
             let (local, peer) = ((local.address, local.port), (peer.address, peer.port));
             let (client, server) = if client { (local, peer) } else { (peer, local) };
-            Some(Key::Tcp { client, server, position })
+            Some(if exchange.secure {
+                Key::Tls { client, server, position }
+            } else {
+                Key::Tcp { client, server, position }
+            })
         }
-        &Ends::Unix { local, peer, .. } if peer != 0 && exchange.from_start => {
+        &Ends::Unix { local, peer, .. } if peer != 0 && exchange.from_start && !exchange.secure => {
             let (client, server) = if client { (local, peer) } else { (peer, local) };
             Some(Key::Unix { client, server, position })
         }

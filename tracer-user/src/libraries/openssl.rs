@@ -1,0 +1,168 @@
+//! OpenSSL and what has its functions (BoringSSL, LibreSSL): which of them are probed.
+//!
+//! The functions and their arguments are those of SSL_read(3), SSL_write(3), SSL_do_handshake(3), SSL_free(3), SSL_set_bio(3) and
+//! SSL_read_early_data(3); they have not changed since OpenSSL 1.0. In OpenSSL 1.1.1 and 3, SSL_read() and SSL_read_ex() hand over to one
+//! internal function, which returns 1 and leaves the number of bytes where its fourth argument says (ssl/ssl_lib.c: ssl_read_internal,
+//! ssl_write_internal; the fifth in ssl_write_internal since 3.3). Where the outer functions begin with an instruction that is dear to
+//! probe, the inner one is probed.
+
+use object::ReadRef;
+use tracer_common::tls::{call, cookie, count};
+
+use super::{
+    code::Callee,
+    elf::Elf,
+};
+
+/// A place for a probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// Bytes from the start of the file.
+    pub offset: u64,
+    /// What sits there.
+    pub probe: Probe,
+}
+
+/// What a site is probed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// Entry and return of a call, with its cookie (`tracer_common::tls`).
+    Call(u64),
+    /// The object is freed or given another transport.
+    Forget,
+    /// Bytes travel that are not read.
+    Unread,
+}
+
+/// Every function that is looked for.
+pub(super) const FUNCTIONS: [&str; 13] = [
+    "SSL_read",
+    "SSL_write",
+    "SSL_read_ex",
+    "SSL_write_ex",
+    "SSL_write_ex2",
+    "SSL_do_handshake",
+    "SSL_free",
+    "SSL_clear",
+    "SSL_set_bio",
+    "SSL_set0_rbio",
+    "SSL_set0_wbio",
+    "SSL_read_early_data",
+    "SSL_write_early_data",
+];
+
+/// What a file has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Plan {
+    /// None of the functions.
+    Nothing,
+    /// The functions, ready to be probed.
+    Sites(Vec<Site>),
+    /// The functions, but this one begins in a way that is not known.
+    Unknown(&'static str),
+}
+
+/// Decides what to probe in a file.
+pub(super) fn plan<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>) -> Plan {
+    if elf.address("SSL_read").is_none() || elf.address("SSL_write").is_none() {
+        return Plan::Nothing;
+    }
+    let mut sites = Vec::new();
+    for (plain, ex, kind) in [("SSL_read", "SSL_read_ex", call::READ), ("SSL_write", "SSL_write_ex", call::WRITE)] {
+        if transfer(elf, plain, ex, kind, &mut sites).is_none() {
+            return Plan::Unknown(plain);
+        }
+    }
+    // Without these two, an address that is used again would be taken for the connection that it was before.
+    for (name, probe) in [("SSL_free", Probe::Forget), ("SSL_do_handshake", Probe::Call(cookie(call::HANDSHAKE, count::RETURNED)))] {
+        match anywhere(elf, name, probe) {
+            Some(site) => sites.push(site),
+            None => return Plan::Unknown(name),
+        }
+    }
+    for name in ["SSL_clear", "SSL_set_bio", "SSL_set0_rbio", "SSL_set0_wbio"] {
+        sites.extend(anywhere(elf, name, Probe::Forget));
+    }
+    for name in ["SSL_read_early_data", "SSL_write_early_data"] {
+        sites.extend(anywhere(elf, name, Probe::Unread));
+    }
+    Plan::Sites(sites)
+}
+
+/// Sites that see everything that goes through `plain` and `ex` (which may be missing).
+fn transfer<'a, R: ReadRef<'a>>(
+    elf: &Elf<'a, R>,
+    plain: &str,
+    ex: &str,
+    kind: u8,
+    sites: &mut Vec<Site>,
+) -> Option<()> {
+    let at = |address: u64| elf.file_offset(elf.function(address)?.entry()?);
+    let mut site = |offset, counted| sites.push(Site { offset, probe: Probe::Call(cookie(kind, counted)) });
+    let plain = elf.address(plain)?;
+    let ex = elf.address(ex);
+    if let Some(offset) = at(plain) {
+        site(offset, count::RETURNED);
+        if let Some(ex) = ex {
+            site(at(ex)?, count::FOURTH);
+        }
+        return Some(());
+    }
+    let Callee { address: inner, stack_argument } = elf.function(plain)?.callee()?;
+    let counted = match stack_argument? {
+        3 => count::FOURTH,
+        4 => count::FIFTH,
+        _ => return None,
+    };
+    site(at(inner)?, counted);
+    // Where there is an SSL_write_ex2(), SSL_write_ex() is but a call of it (OpenSSL 3.3).
+    let ex2 = elf.address("SSL_write_ex2").filter(|_| kind == call::WRITE);
+    match ex2.or(ex) {
+        None => Some(()),
+        Some(outer) => (elf.function(outer)?.callee()?.address == inner).then_some(()),
+    }
+}
+
+/// A site at a function that is called seldom: at its first instruction, if none is cheap.
+fn anywhere<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>, name: &str, probe: Probe) -> Option<Site> {
+    let address = elf.address(name)?;
+    let entry = elf.function(address)?.entry().unwrap_or(address);
+    Some(Site { offset: elf.file_offset(entry)?, probe })
+}
+
+#[cfg(test)]
+mod tests {
+    use object::ReadCache;
+
+    use super::*;
+
+    /// Reads a library of this machine, where it has one.
+    fn library(path: &str) -> Option<Plan> {
+        let file = std::fs::File::open(path).ok()?;
+        let cache = ReadCache::new(file);
+        Some(plan(&Elf::read(&cache, &FUNCTIONS).unwrap()))
+    }
+
+    #[test]
+    fn a_file_without_the_functions_has_nothing_to_probe() {
+        assert_eq!(library("/proc/self/exe"), Some(Plan::Nothing));
+    }
+
+    #[test]
+    fn the_library_of_this_machine_can_be_probed() {
+        let Some(plan) = library("/usr/lib/x86_64-linux-gnu/libssl.so.3") else { return };
+        let Plan::Sites(sites) = plan else { panic!("{plan:?}") };
+        let calls = |kind| {
+            let of = |site: &&Site| matches!(site.probe, Probe::Call(cookie) if cookie as u8 == kind);
+            sites.iter().filter(of).count()
+        };
+        assert!((1..=2).contains(&calls(call::READ)), "{sites:?}");
+        assert!((1..=2).contains(&calls(call::WRITE)), "{sites:?}");
+        assert_eq!(calls(call::HANDSHAKE), 1, "{sites:?}");
+        assert!(sites.iter().any(|site| site.probe == Probe::Forget), "{sites:?}");
+        let mut offsets: Vec<_> = sites.iter().map(|site| site.offset).collect();
+        offsets.sort_unstable();
+        offsets.dedup();
+        assert_eq!(offsets.len(), sites.len(), "two probes at one place: {sites:?}");
+    }
+}
