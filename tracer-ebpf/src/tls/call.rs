@@ -37,16 +37,19 @@ pub(crate) struct Call {
     padding: [u8; 6],
 }
 
-/// The stack pointer.
-#[inline(always)]
-fn stack(ctx: &ProbeContext) -> u64 {
-    // SAFETY: the probe's registers.
-    unsafe {
-        #[cfg(bpf_target_arch = "x86_64")]
-        return (*ctx.regs).rsp;
-        #[cfg(bpf_target_arch = "aarch64")]
-        return (*ctx.regs).sp;
-    }
+/// A register at the entry of a function. Volatile: the verifier wants a context to be read at constant offsets, so loads must not
+/// be merged.
+macro_rules! register {
+    ($ctx:ident, $x86_64:ident, $aarch64:ident $(, $index:literal)?) => {{
+        // SAFETY: the probe's registers.
+        unsafe {
+            #[cfg(bpf_target_arch = "x86_64")]
+            let register = &raw const (*$ctx.regs).$x86_64;
+            #[cfg(bpf_target_arch = "aarch64")]
+            let register = &raw const (*$ctx.regs).$aarch64$([$index])?;
+            register.read_volatile()
+        }
+    }};
 }
 
 #[uprobe]
@@ -54,12 +57,13 @@ pub(crate) fn tls_enter(ctx: ProbeContext) -> i32 {
     // SAFETY: a helper for programs of this type.
     let cookie = unsafe { bpf_get_attach_cookie(ctx.as_ptr()) };
     let (kind, counted) = (cookie as u8, (cookie >> 8) as u8);
-    let object = ctx.arg::<u64>(0).unwrap_or(0);
+    let (object, buffer) = (register!(ctx, rdi, regs, 0), register!(ctx, rsi, regs, 1));
+    let (fourth, fifth) = (register!(ctx, rcx, regs, 3), register!(ctx, r8, regs, 4));
+    let stack = register!(ctx, rsp, sp);
     let Some(call) = TLS_CALLS.current_or_new() else {
         emit::count(KernelDrop::NoThreadState);
         return 0;
     };
-    let stack = stack(&ctx);
     if call.kind != 0 {
         if call.stack == stack && call.object == object && call.kind == kind {
             // One file under two names (overlayfs) is probed twice.
@@ -75,10 +79,10 @@ pub(crate) fn tls_enter(ctx: ProbeContext) -> i32 {
         }
     }
     call.object = object;
-    call.buffer = ctx.arg::<u64>(1).unwrap_or(0);
+    call.buffer = buffer;
     call.count_at = match counted {
-        count::FOURTH => ctx.arg::<u64>(3).unwrap_or(0),
-        count::FIFTH => ctx.arg::<u64>(4).unwrap_or(0),
+        count::FOURTH => fourth,
+        count::FIFTH => fifth,
         _ => 0,
     };
     call.stack = stack;

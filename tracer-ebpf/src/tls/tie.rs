@@ -86,14 +86,17 @@ extern "C" fn tie_socket(conn: *mut Conn, passed: *const Passed) -> i32 {
 /// The positions at which the segment that passed starts, and at which the other direction stands: the same at both ends.
 #[inline(always)]
 fn start(conn: &Conn, passed: &Passed) -> [u32; 2] {
-    let mut position = conn.bytes;
-    if sockets::is_tcp(passed.sk) {
-        position[SENT] = probe::<u32>(passed.sk, offset!(write_seq));
-        position[RECEIVED] = probe::<u32>(passed.sk, offset!(copied_seq));
+    let (sent, received) = if sockets::is_tcp(passed.sk) {
+        (probe::<u32>(passed.sk, offset!(write_seq)), probe::<u32>(passed.sk, offset!(copied_seq)))
+    } else {
+        (conn.bytes[SENT], conn.bytes[RECEIVED])
+    };
+    // In the order of the directions' indexes.
+    if passed.way == SENT as u64 {
+        [received, sent.wrapping_sub(passed.len)]
+    } else {
+        [received.wrapping_sub(passed.len), sent]
     }
-    let way = passed.way as usize & 1;
-    position[way] = position[way].wrapping_sub(passed.len);
-    position
 }
 
 /// Says that a process uses TLS by functions that are not probed, once.
