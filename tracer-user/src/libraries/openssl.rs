@@ -35,7 +35,7 @@ pub enum Probe {
 }
 
 /// Every function that is looked for.
-pub(super) const FUNCTIONS: [&str; 13] = [
+pub(super) const FUNCTIONS: [&str; 12] = [
     "SSL_read",
     "SSL_write",
     "SSL_read_ex",
@@ -43,7 +43,6 @@ pub(super) const FUNCTIONS: [&str; 13] = [
     "SSL_write_ex2",
     "SSL_do_handshake",
     "SSL_free",
-    "SSL_clear",
     "SSL_set_bio",
     "SSL_set0_rbio",
     "SSL_set0_wbio",
@@ -80,7 +79,8 @@ pub(super) fn plan<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>) -> Plan {
             None => return Plan::Unknown(name),
         }
     }
-    for name in ["SSL_clear", "SSL_set_bio", "SSL_set0_rbio", "SSL_set0_wbio"] {
+    // Not SSL_clear(), which every handshake begins with: an object that is used for another connection gets another transport.
+    for name in ["SSL_set_bio", "SSL_set0_rbio", "SSL_set0_wbio"] {
         sites.extend(anywhere(elf, name, Probe::Forget));
     }
     for name in ["SSL_read_early_data", "SSL_write_early_data"] {
