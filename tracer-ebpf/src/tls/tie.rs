@@ -18,8 +18,10 @@ use crate::{
 
 /// Content types of TLS records: change_cipher_spec, alert, handshake, application_data (RFC 8446 section 5.1).
 const TYPES: core::ops::RangeInclusive<u8> = 20..=23;
-/// The one that opens a connection.
+/// Content type and handshake type of the record that opens a connection, the client's hello (RFC 8446 section 4).
 const HANDSHAKE: u8 = 22;
+/// See [`HANDSHAKE`]: the sixth byte.
+const CLIENT_HELLO: u8 = 1;
 
 /// Whether the first `seen` bytes of a segment are those of a TLS record: type, major version 3, minor version up to 4.
 #[inline(always)]
@@ -71,7 +73,7 @@ extern "C" fn tie_socket(conn: *mut Conn, passed: *const Passed) -> i32 {
     let mut plaintext = Conn::NEW;
     plaintext.id = conn.tls_id;
     plaintext.opened = 1;
-    let base = if passed.prefix as u8 == HANDSHAKE {
+    let base = if opens(conn, passed) {
         start(conn, passed)
     } else {
         // SAFETY: a helper without arguments.
@@ -81,6 +83,15 @@ extern "C" fn tie_socket(conn: *mut Conn, passed: *const Passed) -> i32 {
     layer::remember(&Key { object, tgid: u64::from(tgid) }, &Layer { conn: plaintext, base, ended: 0 });
     sockets::open_layer(passed.sk, tgid, conn.tls_id, open_flags::TLS);
     0
+}
+
+/// Whether the segment is the first of a TLS connection. A server that reads the five bytes in front of the hello alone has sent
+/// nothing before.
+#[inline(always)]
+fn opens(conn: &Conn, passed: &Passed) -> bool {
+    let hello = (passed.prefix >> 40) as u8;
+    let first_of_server = hello == 0 && passed.way == RECEIVED as u64 && conn.bytes[SENT] == 0;
+    passed.prefix as u8 == HANDSHAKE && (hello == CLIENT_HELLO || first_of_server)
 }
 
 /// The positions at which the segment that passed starts, and at which the other direction stands: the same at both ends.
