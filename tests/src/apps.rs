@@ -126,11 +126,42 @@ pub enum Upstream<'a> {
 /// nginx with one worker.
 #[track_caller]
 pub fn nginx(scenario: &Scenario, upstream: &Upstream<'_>) -> Service {
+    nginx_with(scenario, upstream, None)
+}
+
+/// nginx with one worker that speaks TLS.
+#[track_caller]
+pub fn nginx_tls(scenario: &Scenario, upstream: &Upstream<'_>) -> Service {
+    nginx_with(scenario, upstream, Some(&certificate(scenario)))
+}
+
+/// A certificate for 127.0.0.1 with its key, in one file.
+#[track_caller]
+pub fn certificate(scenario: &Scenario) -> PathBuf {
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    scenario.write("certificate.pem", &(cert.pem() + &signing_key.serialize_pem()))
+}
+
+/// `threaded_backend.py` that speaks TLS; with `next` (a URL), it asks that before it answers.
+#[track_caller]
+pub fn tls_backend(scenario: &Scenario, next: Option<&str>) -> Service {
+    let port = free_port();
+    let mut command = python("threaded_backend.py", [port.to_string()]);
+    command.args(next).env("TLS_CERTIFICATE", certificate(scenario));
+    Service::start(scenario, &format!("tls_backend-{port}"), command, Listens::port(port))
+}
+
+#[track_caller]
+fn nginx_with(scenario: &Scenario, upstream: &Upstream<'_>, certificate: Option<&Path>) -> Service {
     let port = free_port();
     let address = |service: &Service| match service.listens() {
         Listens::Tcp(address) => address.to_string(),
         Listens::Unix(path) => format!("unix:{}", path.display()),
     };
+    let (ssl, keys) = certificate.map_or_else(Default::default, |file| {
+        ("ssl", format!("ssl_certificate {0}; ssl_certificate_key {0};", file.display()))
+    });
     let (block, action) = match upstream {
         Upstream::None => (String::new(), "return 200 \"hello\\n\";".to_owned()),
         Upstream::Closing(service) => (String::new(), format!("proxy_pass http://{};", address(service))),
@@ -152,7 +183,7 @@ http {{
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
   {block}
-  server {{ listen 127.0.0.1:{port} backlog=4096; location / {{ {action} }} }}
+  server {{ listen 127.0.0.1:{port} backlog=4096 {ssl}; {keys} location / {{ {action} }} }}
 }}
 "
         ),
