@@ -47,6 +47,8 @@ pub(crate) struct Conn {
     pub(crate) bytes: [u32; 2],
     /// [`crate::maps::GENERATION`] of that check.
     pub(crate) generation: u32,
+    /// Positions at the client's hello, by direction, if it passed before the library that uses the socket was known.
+    pub(crate) tls_base: [u32; 2],
     /// The process whose TLS library is known to use the socket, 0 if none is.
     pub(crate) tls_tgid: u32,
     /// Valid bytes in `partial`.
@@ -63,7 +65,9 @@ pub(crate) struct Conn {
     pub(crate) described: u8,
     /// 1 once the process was reported for its TLS, or had been.
     pub(crate) tls_seen: u8,
-    pub(crate) padding: [u8; 4],
+    /// 1 once `tls_base` is valid.
+    pub(crate) tls_based: u8,
+    pub(crate) padding: [u8; 3],
 }
 
 impl Conn {
@@ -78,6 +82,7 @@ impl Conn {
         cap: [0; 2],
         bytes: [0; 2],
         generation: 0,
+        tls_base: [0; 2],
         tls_tgid: 0,
         partial_len: [0; 2],
         mode: mode::UNKNOWN,
@@ -86,7 +91,8 @@ impl Conn {
         tasks: 0,
         described: 0,
         tls_seen: 0,
-        padding: [0; 4],
+        tls_based: 0,
+        padding: [0; 3],
     };
 }
 

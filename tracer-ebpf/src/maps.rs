@@ -6,7 +6,7 @@ use aya_ebpf::{
 };
 use tracer_common::{
     drops::KernelDrop,
-    limits::{MAX_ORIGINS, MAX_PROCESSES, MAX_TLS},
+    limits::{MAX_ORIGINS, MAX_PROCESSES, MAX_SEALED, MAX_TLS},
     runtime::{MAX_RUNTIMES, Python},
 };
 
@@ -48,6 +48,10 @@ pub(crate) static TLS: LruHashMap<Key, Layer, { MAX_TLS as usize }> = LruHashMap
 /// Thread -> the call of a TLS library that it is in.
 #[btf_map]
 pub(crate) static TLS_CALLS: TaskStorage<Call> = TaskStorage::new();
+
+/// Bytes of a TLS record that are in no other one -> the object that made it.
+#[btf_map]
+pub(crate) static SEALED: LruHashMap<[u64; 2], Key, { MAX_SEALED as usize }> = LruHashMap::new();
 
 /// `KernelDrop` -> count. Read by the daemon.
 #[btf_map]

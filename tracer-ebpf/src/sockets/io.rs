@@ -114,7 +114,7 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
         want = wanted(conn, WAY, start, len);
         if want == NO_EVENT {
             if tls::is_record(start.0, start.1) {
-                tls::record_passed(sk, conn, (WAY, len), start.0, tgid);
+                tls::record_passed(sk, conn, &segment, (WAY, len), start.0, tgid);
             }
             return;
         }

@@ -6,8 +6,12 @@ use tracer_common::{
     process::TLS_SEEN,
 };
 
-use super::layer::{self, Key, Layer};
+use super::{
+    layer::{self, Key, Layer},
+    sealed,
+};
 use crate::{
+    capture::Segment,
     conn::{self, Conn, RECEIVED, SENT},
     emit::{self, Urgency},
     globals::{config, offset},
@@ -22,6 +26,8 @@ const TYPES: core::ops::RangeInclusive<u8> = 20..=23;
 const HANDSHAKE: u8 = 22;
 /// See [`HANDSHAKE`]: the sixth byte.
 const CLIENT_HELLO: u8 = 1;
+/// The server's answer to it.
+const SERVER_HELLO: u8 = 2;
 
 /// Whether the first `seen` bytes of a segment are those of a TLS record: type, major version 3, minor version up to 4.
 #[inline(always)]
@@ -36,6 +42,10 @@ struct Passed {
     sk: u64,
     /// First bytes.
     prefix: u64,
+    /// Where the first bytes are.
+    place: u64,
+    /// How many there are in one piece.
+    piece: u64,
     /// Length of the segment.
     len: u32,
     tgid: u32,
@@ -45,9 +55,19 @@ struct Passed {
 
 /// See [`Passed`]. `tgid` is the current process.
 #[inline(always)]
-pub(crate) fn record_passed(sk: *const u8, conn: &mut Conn, (way, len): (usize, u32), prefix: u64, tgid: u32) {
+pub(crate) fn record_passed(
+    sk: *const u8,
+    conn: &mut Conn,
+    segment: &Segment,
+    (way, len): (usize, u32),
+    prefix: u64,
+    tgid: u32,
+) {
     if config!(tls) != 0 && conn.tls_tgid != tgid {
-        tie_socket(conn, &Passed { sk: sk as u64, prefix, len, tgid, way: way as u64 });
+        let Segment { first, first_len, .. } = *segment;
+        let passed =
+            Passed { sk: sk as u64, prefix, place: first, piece: first_len, len, tgid, way: way as u64 };
+        tie_socket(conn, &passed);
     }
 }
 
@@ -58,23 +78,31 @@ extern "C" fn tie_socket(conn: *mut Conn, passed: *const Passed) -> i32 {
     // SAFETY: the verifier checks pointers that are handed to global functions; null is possible for it.
     let (Some(conn), Some(passed)) = (unsafe { (conn.as_mut(), passed.as_ref()) }) else { return 0 };
     let tgid = passed.tgid;
+    if opens(conn, passed) {
+        conn.tls_base = start(conn, passed);
+        conn.tls_based = 1;
+    }
     let object = match TLS_CALLS.current() {
-        Some(call) if call.kind != 0 => call.object,
-        _ => {
-            if conn.tls_seen == 0 {
-                conn.tls_seen = 1;
-                seen(tgid);
-            }
-            return 0;
+        Some(call) if call.kind != 0 => Some(call.object),
+        _ if passed.way == SENT as u64 && passed.piece >= sealed::SHORTEST => {
+            sealed::object_of(passed.place, tgid)
         }
+        _ => None,
+    };
+    let Some(object) = object else {
+        if conn.tls_seen == 0 {
+            conn.tls_seen = 1;
+            seen(tgid);
+        }
+        return 0;
     };
     conn.tls_tgid = tgid;
     conn.tls_id = conn::next_id();
     let mut plaintext = Conn::NEW;
     plaintext.id = conn.tls_id;
     plaintext.opened = 1;
-    let base = if opens(conn, passed) {
-        start(conn, passed)
+    let base = if conn.tls_based != 0 && is_hello(passed) {
+        conn.tls_base
     } else {
         // SAFETY: a helper without arguments.
         let anywhere = unsafe { bpf_get_prandom_u32() };
@@ -92,6 +120,13 @@ fn opens(conn: &Conn, passed: &Passed) -> bool {
     let hello = (passed.prefix >> 40) as u8;
     let first_of_server = hello == 0 && passed.way == RECEIVED as u64 && conn.bytes[SENT] == 0;
     passed.prefix as u8 == HANDSHAKE && (hello == CLIENT_HELLO || first_of_server)
+}
+
+/// Whether the segment starts with a hello of either side: no bytes of the application have passed.
+#[inline(always)]
+fn is_hello(passed: &Passed) -> bool {
+    let hello = (passed.prefix >> 40) as u8;
+    passed.prefix as u8 == HANDSHAKE && hello <= SERVER_HELLO
 }
 
 /// The positions at which the segment that passed starts, and at which the other direction stands: the same at both ends.

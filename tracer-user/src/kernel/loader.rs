@@ -9,7 +9,7 @@ use aya::{
     util::online_cpus,
 };
 use tracer_common::{
-    config::KernelConfig, drops::KernelDrop, limits::{MAX_RINGS, MAX_TLS}, offsets::KernelOffsets, process,
+    config::KernelConfig, drops::KernelDrop, limits::{MAX_RINGS, MAX_SEALED, MAX_TLS}, offsets::KernelOffsets, process,
     runtime::Python,
 };
 
@@ -137,6 +137,7 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
         .override_global("OFFSETS", &offsets, true)
         .map_max_entries("RINGS", slots)
         .map_max_entries("TLS", if tls { MAX_TLS } else { 1 })
+        .map_max_entries("SEALED", if tls { MAX_SEALED } else { 1 })
         // Task storage, which is used by the programs alone.
         .allow_unsupported_maps()
         .load(OBJECT)?;

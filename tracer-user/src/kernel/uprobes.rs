@@ -27,7 +27,7 @@ const fn spec(name: &'static str) -> ProgramSpec {
 
 /// The programs, in the order of attaching: nobody enters a call whose return is not noticed.
 pub const TLS_PROGRAMS: &[ProgramSpec] =
-    &[spec("tls_forget"), spec("tls_unread"), spec("tls_exit"), spec("tls_enter")];
+    &[spec("tls_forget"), spec("tls_unread"), spec("tls_sealed"), spec("tls_exit"), spec("tls_enter")];
 
 /// Most files that are probed.
 const MAX_LIBRARIES: usize = 1024;
@@ -53,6 +53,10 @@ pub(super) fn attach(ebpf: &mut Ebpf, probed: &mut Vec<Probed>, library: &Librar
     } else {
         attach_sites(ebpf, library).err().map(|error| format!("the kernel refuses the probes: {error}"))
     };
+    if !library.reads && reason.is_none() {
+        // Nothing to be said of: it is a part of another library.
+        return;
+    }
     probed.push(Probed { name: library.name.clone(), reason });
 }
 
@@ -82,7 +86,10 @@ fn attach_sites(ebpf: &mut Ebpf, library: &Library) -> Result<(), ProgramError> 
 fn cookie(program: &str, site: &Site) -> Option<Option<u64>> {
     match (program, site.probe) {
         ("tls_enter", Probe::Call(cookie)) => Some(Some(cookie)),
-        ("tls_exit", Probe::Call(_)) | ("tls_forget", Probe::Forget) | ("tls_unread", Probe::Unread) => Some(None),
+        ("tls_exit", Probe::Call(_))
+        | ("tls_forget", Probe::Forget)
+        | ("tls_unread", Probe::Unread)
+        | ("tls_sealed", Probe::Sealed) => Some(None),
         _ => None,
     }
 }

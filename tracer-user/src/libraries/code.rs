@@ -59,6 +59,26 @@ impl Function<'_> {
         None
     }
 
+    /// The address that a function returns which does nothing else.
+    pub(super) fn returned_address(&self) -> Option<u64> {
+        let mut address = None;
+        for instruction in self.instructions() {
+            match instruction.mnemonic() {
+                Mnemonic::Lea if instruction.op0_register() == Register::RAX && instruction.is_ip_rel_memory_operand() => {
+                    address = Some(instruction.ip_rel_memory_address());
+                }
+                Mnemonic::Mov if instruction.op0_register() == Register::EAX && instruction.op1_kind() == OpKind::Immediate32 => {
+                    address = Some(instruction.immediate32().into());
+                }
+                Mnemonic::Endbr64 | Mnemonic::Push | Mnemonic::Pop => {}
+                Mnemonic::Mov if instruction.op0_register() == Register::RBP => {}
+                Mnemonic::Ret => return address,
+                _ => return None,
+            }
+        }
+        None
+    }
+
     /// The function that this one hands its first three arguments to.
     pub(super) fn callee(&self) -> Option<Callee> {
         let mut factory = InstructionInfoFactory::new();
@@ -173,6 +193,18 @@ mod tests {
         // sub rsp, 8; call +0: SSL_read_ex of the same
         let ex = Callee { address: 0x1009, stack_argument: None };
         assert_eq!(function(b"\x48\x83\xec\x08\xe8\x00\x00\x00\x00").callee(), Some(ex));
+    }
+
+    #[test]
+    fn the_address_that_a_function_returns() {
+        // lea rax, [rip+0x10]; ret
+        assert_eq!(function(b"\x48\x8d\x05\x10\x00\x00\x00\xc3").returned_address(), Some(0x1017));
+        // mov eax, 0x1234; ret
+        assert_eq!(function(b"\xb8\x34\x12\x00\x00\xc3").returned_address(), Some(0x1234));
+        // call +0; ret
+        assert_eq!(function(b"\xe8\x00\x00\x00\x00\xc3").returned_address(), None);
+        // ret
+        assert_eq!(function(b"\xc3").returned_address(), None);
     }
 
     #[test]

@@ -53,6 +53,12 @@ impl<'a, R: ReadRef<'a>> Elf<'a, R> {
         segment.file_range().0.checked_add(address - segment.address())
     }
 
+    /// Eight bytes of data, as a number.
+    pub(super) fn word(&self, address: u64) -> Option<u64> {
+        let (_, data) = self.segment(address)?;
+        Some(u64::from_le_bytes(data.get(..8)?.try_into().ok()?))
+    }
+
     fn segment(&self, address: u64) -> Option<(u64, &'a [u8])> {
         let segment = self.file.segments().find(|segment| contains(segment, address))?;
         let from = address;

@@ -32,10 +32,12 @@ pub enum Probe {
     Forget,
     /// Bytes travel that are not read.
     Unread,
+    /// Records are written into memory, for the application to send.
+    Sealed,
 }
 
 /// Every function that is looked for.
-pub(super) const FUNCTIONS: [&str; 12] = [
+pub(super) const FUNCTIONS: [&str; 14] = [
     "SSL_read",
     "SSL_write",
     "SSL_read_ex",
@@ -48,7 +50,17 @@ pub(super) const FUNCTIONS: [&str; 12] = [
     "SSL_set0_wbio",
     "SSL_read_early_data",
     "SSL_write_early_data",
+    MEMORY_BIO,
+    NODE_BIO,
 ];
+
+/// Returns the method table of memory BIOs (BIO_s_mem(3)).
+const MEMORY_BIO: &str = "BIO_s_mem";
+/// `bwrite_old` in it: the function that writes (`struct bio_method_st` in include/internal/bio.h, OpenSSL 1.1 and 3).
+const WRITES: u64 = 24;
+/// `node::crypto::NodeBIO::Write(bio_st*, char const*, int)`: Node.js has memory BIOs of its own (src/crypto/crypto_bio.cc).
+const NODE_BIO: &str = "_ZN4node6crypto7NodeBIO5WriteEP6bio_stPKci";
+
 
 /// What a file has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,17 +68,22 @@ pub(super) enum Plan {
     /// None of the functions.
     Nothing,
     /// The functions, ready to be probed.
-    Sites(Vec<Site>),
+    Sites {
+        /// Where.
+        sites: Vec<Site>,
+        /// Whether connections are read there; if not, it only helps those that are read elsewhere.
+        reads: bool,
+    },
     /// The functions, but this one begins in a way that is not known.
     Unknown(&'static str),
 }
 
 /// Decides what to probe in a file.
 pub(super) fn plan<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>) -> Plan {
+    let mut sites: Vec<_> = sealed(elf).collect();
     if elf.address("SSL_read").is_none() || elf.address("SSL_write").is_none() {
-        return Plan::Nothing;
+        return if sites.is_empty() { Plan::Nothing } else { Plan::Sites { sites, reads: false } };
     }
-    let mut sites = Vec::new();
     for (plain, ex, kind) in [("SSL_read", "SSL_read_ex", call::READ), ("SSL_write", "SSL_write_ex", call::WRITE)] {
         if transfer(elf, plain, ex, kind, &mut sites).is_none() {
             return Plan::Unknown(plain);
@@ -86,7 +103,19 @@ pub(super) fn plan<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>) -> Plan {
     for name in ["SSL_read_early_data", "SSL_write_early_data"] {
         sites.extend(anywhere(elf, name, Probe::Unread));
     }
-    Plan::Sites(sites)
+    Plan::Sites { sites, reads: true }
+}
+
+/// Where records are written into memory.
+fn sealed<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>) -> impl Iterator<Item = Site> {
+    let memory = elf.address(MEMORY_BIO).and_then(|address| {
+        let method = elf.function(address)?.returned_address()?;
+        elf.word(method.checked_add(WRITES)?)
+    });
+    [memory, elf.address(NODE_BIO)].into_iter().flatten().filter_map(|address| {
+        let offset = elf.file_offset(elf.function(address)?.entry()?)?;
+        Some(Site { offset, probe: Probe::Sealed })
+    })
 }
 
 /// Sites that see everything that goes through `plain` and `ex` (which may be missing).
@@ -149,9 +178,16 @@ mod tests {
     }
 
     #[test]
+    fn memory_bios_of_this_machine_can_be_probed() {
+        let Some(plan) = library("/usr/lib/x86_64-linux-gnu/libcrypto.so.3") else { return };
+        let Plan::Sites { sites, reads: false } = plan else { panic!("{plan:?}") };
+        assert!(matches!(sites[..], [Site { probe: Probe::Sealed, .. }]), "{sites:?}");
+    }
+
+    #[test]
     fn the_library_of_this_machine_can_be_probed() {
         let Some(plan) = library("/usr/lib/x86_64-linux-gnu/libssl.so.3") else { return };
-        let Plan::Sites(sites) = plan else { panic!("{plan:?}") };
+        let Plan::Sites { sites, reads: true } = plan else { panic!("{plan:?}") };
         let calls = |kind| {
             let of = |site: &&Site| matches!(site.probe, Probe::Call(cookie) if cookie as u8 == kind);
             sites.iter().filter(of).count()

@@ -36,6 +36,8 @@ pub struct Library {
     pub file: File,
     /// Where.
     pub sites: Vec<Site>,
+    /// Whether connections are read there; if not, it only helps those that are read elsewhere.
+    pub reads: bool,
 }
 
 /// What a look brought.
@@ -102,7 +104,7 @@ type FileId = (u64, u64);
 
 struct Look {
     proc: PathBuf,
-    /// Files that were looked at, and whether they have the functions.
+    /// Files that were looked at, and whether they have the functions that connections are read by.
     known: HashMap<FileId, bool, RandomState>,
     /// Roots of file systems whose usual folders were looked at.
     roots: HashSet<FileId, RandomState>,
@@ -166,14 +168,15 @@ impl Look {
             let cache = ReadCache::new(&file);
             Elf::read(&cache, &FUNCTIONS).map_or(Plan::Nothing, |elf| openssl::plan(&elf))
         };
-        self.known.insert(id, plan != Plan::Nothing);
+        let has_functions = matches!(plan, Plan::Sites { reads: true, .. } | Plan::Unknown(_));
+        self.known.insert(id, has_functions);
         let name = name.to_owned();
         match plan {
-            Plan::Nothing => return false,
-            Plan::Sites(sites) => report(Found::Library(Library { name, file, sites })),
+            Plan::Nothing => {}
+            Plan::Sites { sites, reads } => report(Found::Library(Library { name, file, sites, reads })),
             Plan::Unknown(function) => report(Found::Unknown { name, function }),
         }
-        true
+        has_functions
     }
 }
 
@@ -181,9 +184,9 @@ fn id(metadata: &fs::Metadata) -> FileId {
     (metadata.dev(), metadata.ino())
 }
 
-/// `libssl.so.3`, `libssl-6a9b88ec.so.1.1`
+/// `libssl.so.3`, `libcrypto.so.3`, `libssl-6a9b88ec.so.1.1`
 fn is_tls_library(name: &str) -> bool {
-    name.starts_with("libssl") && name.contains(".so")
+    ["libssl", "libcrypto"].iter().any(|start| name.starts_with(start)) && name.contains(".so")
 }
 
 /// The executable part of a file in an address space: a line of /proc/PID/maps.
@@ -226,7 +229,7 @@ mod tests {
     #[test]
     fn names_of_libraries() {
         assert!(is_tls_library("libssl.so.3") && is_tls_library("libssl-6a9b88ec.so.1.1"));
-        assert!(!is_tls_library("libssl.a") && !is_tls_library("libcrypto.so.3"));
+        assert!(is_tls_library("libcrypto.so.3") && !is_tls_library("libssl.a") && !is_tls_library("libz.so.1"));
     }
 
     #[test]
