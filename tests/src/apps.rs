@@ -143,13 +143,14 @@ pub fn certificate(scenario: &Scenario) -> PathBuf {
     scenario.write("certificate.pem", &(cert.pem() + &signing_key.serialize_pem()))
 }
 
-/// `threaded_backend.py` that speaks TLS; with `next` (a URL), it asks that before it answers.
+/// `threaded_backend.py`, `aiohttp_front.py` or `node_front.js`, speaking TLS; with `next` (a URL), it asks that before it answers.
 #[track_caller]
-pub fn tls_backend(scenario: &Scenario, next: Option<&str>) -> Service {
+pub fn tls_service(scenario: &Scenario, name: &str, next: Option<&str>) -> Service {
     let port = free_port();
-    let mut command = python("threaded_backend.py", [port.to_string()]);
-    command.args(next).env("TLS_CERTIFICATE", certificate(scenario));
-    Service::start(scenario, &format!("tls_backend-{port}"), command, Listens::port(port))
+    let is_node = Path::new(name).extension().is_some_and(|extension| extension == "js");
+    let mut command = Command::new(if is_node { "node".into() } else { python_tool("python") });
+    command.arg(script(name)).arg(port.to_string()).args(next).env("TLS_CERTIFICATE", certificate(scenario));
+    Service::start(scenario, &format!("{name}-{port}"), command, Listens::port(port))
 }
 
 #[track_caller]

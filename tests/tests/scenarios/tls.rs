@@ -7,7 +7,7 @@ use std::{
 };
 
 use tracer_tests::{
-    apps::{Upstream, curl, nginx_tls, python, threaded_backend, tls_backend},
+    apps::{Upstream, curl, nginx_tls, python, threaded_backend, tls_service},
     command::{output_of, run},
     daemon::Options,
     scenario::Scenario,
@@ -63,8 +63,8 @@ fn a_proxy_that_ends_tls() {
 #[test]
 fn python_in_front_of_python() {
     let scenario = Scenario::start("tls-python");
-    let backend = tls_backend(&scenario, None);
-    let front = tls_backend(&scenario, Some(&https(&backend, "")));
+    let backend = tls_service(&scenario, "threaded_backend.py", None);
+    let front = tls_service(&scenario, "threaded_backend.py", Some(&https(&backend, "")));
     let daemon = scenario.daemon();
     run(&mut clients(&https(&front, "/pair"), 4, 5, None));
     let spans = scenario.finish(daemon, "/pair", 80);
@@ -80,11 +80,63 @@ fn python_in_front_of_python() {
     );
 }
 
+/// asyncio hands OpenSSL memory instead of a socket, and has many requests in hand at once.
+#[test]
+fn an_event_loop_with_memory_bios() {
+    let scenario = Scenario::start("tls-asyncio");
+    let backend = tls_service(&scenario, "threaded_backend.py", None);
+    let front = tls_service(&scenario, "aiohttp_front.py", Some(&https(&backend, "")));
+    let daemon = scenario.daemon();
+    // What a process runs is found out at its first request.
+    curl(["--insecure", &https(&front, "/first")]);
+    scenario.receiver.wait_for("/first", 4);
+    run(&mut clients(&https(&front, "/loop"), 8, 5, None));
+    let spans = scenario.finish(daemon, "/loop", 160);
+    assert_edges_keep_path(&spans);
+    assert_trees(
+        &spans,
+        r#"
+        40 x CLIENT tls_client "GET" 200
+          SERVER aiohttp_front "GET /loop/{id}/{id}" 200 by socket
+            CLIENT aiohttp_front "GET" 200 by task
+              SERVER threaded_backend "GET /loop/{id}/{id}" 200 by socket
+        "#,
+    );
+}
+
+/// Node.js has OpenSSL in its executable, which is found when it first uses it.
+#[test]
+fn a_library_within_an_executable() {
+    let scenario = Scenario::start("tls-node");
+    let backend = tls_service(&scenario, "threaded_backend.py", None);
+    let front = tls_service(&scenario, "node_front.js", Some(&https(&backend, "")));
+    let daemon = scenario.daemon();
+    wait_until("Node.js is probed", || {
+        curl(["--insecure", &https(&front, "/first")]);
+        scenario.receiver.spans_under("/first").iter().any(|span| span.service() == "node_front" && span.kind == "CLIENT")
+    });
+    for _ in 0..3 {
+        curl(["--insecure", &https(&front, "/within")]);
+    }
+    let spans = scenario.finish(daemon, "/within", 12);
+    assert_edges_keep_path(&spans);
+    // The connection to the backend is older than the probes: nothing says that its ends belong together.
+    assert_trees(
+        &spans,
+        r#"
+        3 x CLIENT curl "GET" 200
+          SERVER node_front "GET /within" 200 by socket
+            CLIENT node_front "GET" 200 by thread
+        3 x SERVER threaded_backend "GET /within" 200
+        "#,
+    );
+}
+
 /// Heads and bodies of all sizes, so that records, reads and writes do not coincide.
 #[test]
 fn large_bodies() {
     let scenario = Scenario::start("tls-bodies");
-    let backend = tls_backend(&scenario, None);
+    let backend = tls_service(&scenario, "threaded_backend.py", None);
     let body = scenario.write("body", &"x".repeat(300_000));
     let daemon = scenario.daemon();
     let data = format!("@{}", body.display());
