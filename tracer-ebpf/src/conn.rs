@@ -51,6 +51,8 @@ pub(crate) struct Conn {
     pub(crate) tls_base: [u32; 2],
     /// The process whose TLS library is known to use the socket, 0 if none is.
     pub(crate) tls_tgid: u32,
+    /// [`crate::maps::TLS_GENERATION`] when that was found out.
+    pub(crate) tls_generation: u32,
     /// Valid bytes in `partial`.
     pub(crate) partial_len: [u8; 2],
     /// See [`mode`].
@@ -67,7 +69,7 @@ pub(crate) struct Conn {
     pub(crate) tls_seen: u8,
     /// 1 once `tls_base` is valid.
     pub(crate) tls_based: u8,
-    pub(crate) padding: [u8; 3],
+    pub(crate) padding: [u8; 7],
 }
 
 impl Conn {
@@ -84,6 +86,7 @@ impl Conn {
         generation: 0,
         tls_base: [0; 2],
         tls_tgid: 0,
+        tls_generation: 0,
         partial_len: [0; 2],
         mode: mode::UNKNOWN,
         opened: 0,
@@ -92,7 +95,7 @@ impl Conn {
         described: 0,
         tls_seen: 0,
         tls_based: 0,
-        padding: [0; 3],
+        padding: [0; 7],
     };
 }
 

@@ -9,7 +9,7 @@
 //! | `process_exec` | `sched:sched_process_exec` | 3.4 | the process must be described anew |
 //! | `process_fork` | `sched:sched_process_fork` | 2.6 | which thread started a process; with `tracer exec`, children are traced too |
 //! | `tls_enter`, `tls_exit` | functions that read, write and shake hands | 5.15 | plaintext; attached where a library is found |
-//! | `tls_forget` | functions that free an object or give it another socket | 5.15 | an address that is used again is another connection |
+//! | `tls_forget`, `tls_loosen` | functions that free an object or give it another socket | 5.15 | an address that is used again is another connection |
 //! | `tls_sealed` | writing into memory BIOs | 5.15 | which socket a library's records go to |
 //! | `tls_unread` | early data | 5.15 | bytes that are not read |
 //!

@@ -49,6 +49,17 @@ pub(crate) static TLS: LruHashMap<Key, Layer, { MAX_TLS as usize }> = LruHashMap
 #[btf_map]
 pub(crate) static TLS_CALLS: TaskStorage<Call> = TaskStorage::new();
 
+/// One cell: changes when an object of a TLS library that used a socket is given another transport.
+#[btf_map]
+pub(crate) static TLS_GENERATION: Array<u32, 1> = Array::new();
+
+/// The value of [`TLS_GENERATION`].
+#[inline(always)]
+pub(crate) fn tls_generation() -> u32 {
+    // SAFETY: an array element is always valid; a lost race is noticed at the next record.
+    TLS_GENERATION.get_ptr(0).map_or(0, |cell| unsafe { *cell })
+}
+
 /// Bytes of a TLS record that are in no other one -> the object that made it.
 #[btf_map]
 pub(crate) static SEALED: LruHashMap<[u64; 2], Key, { MAX_SEALED as usize }> = LruHashMap::new();

@@ -21,7 +21,7 @@ use crate::{
     emit,
     globals::{config, offset},
     kernel_read::field,
-    maps::{PROCESSES, generation},
+    maps::{PROCESSES, generation, tls_generation},
     process::describe,
     syscall::{self, Buffers},
     task::current_task,
@@ -101,17 +101,21 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
     let len = result as u32;
     let start_count = conn.bytes[WAY];
     conn.bytes[WAY] = start_count.wrapping_add(len);
+    if conn.mode == mode::OWN || !allowed(conn, tgid) {
+        return;
+    }
     // What is inside of the records that a TLS library sends and receives is reported by the library's probes.
-    if conn.mode == mode::OWN || !allowed(conn, tgid) || conn.tls_tgid == tgid {
+    let sealed = conn.tls_tgid == tgid;
+    if sealed && conn.tls_generation == tls_generation() {
         return;
     }
     let buffers = syscall::buffers(tid);
-    let known = conn.mode == mode::HTTP && conn.budget[WAY] >= smaller(len, conn.cap[WAY]);
+    let known = !sealed && conn.mode == mode::HTTP && conn.budget[WAY] >= smaller(len, conn.cap[WAY]);
     let segment = capture::segment(if known { Buffers::UNSEEN } else { buffers }, u64::from(len));
     let mut want = 0;
     if !known {
         let start = capture::prefix(&segment);
-        want = wanted(conn, WAY, start, len);
+        want = if sealed { NO_EVENT } else { wanted(conn, WAY, start, len) };
         if want == NO_EVENT {
             if tls::is_record(start.0, start.1) {
                 tls::record_passed(sk, conn, &segment, (WAY, len), start.0, tgid);

@@ -6,7 +6,7 @@ use tracer_common::drops::KernelDrop;
 use super::layer::{self, Key};
 use crate::{
     emit,
-    maps::{TLS, TLS_CALLS},
+    maps::{TLS, TLS_CALLS, TLS_GENERATION},
 };
 
 #[inline(always)]
@@ -14,7 +14,7 @@ fn key(ctx: &ProbeContext) -> Key {
     Key { object: ctx.arg::<u64>(0).unwrap_or(0), tgid: bpf_get_current_pid_tgid() >> 32 }
 }
 
-/// The object (first argument) is freed, or given another transport.
+/// The object (first argument) is freed.
 #[uprobe]
 pub(crate) fn tls_forget(ctx: ProbeContext) -> i32 {
     let key = key(&ctx);
@@ -24,6 +24,19 @@ pub(crate) fn tls_forget(ctx: ProbeContext) -> i32 {
     {
         // A call that never returned.
         call.kind = 0;
+    }
+    0
+}
+
+/// The object (first argument) is given another transport: perhaps the same socket anew, which its next record tells.
+#[uprobe]
+pub(crate) fn tls_loosen(ctx: ProbeContext) -> i32 {
+    let Some(layer) = TLS.get_ptr_mut(&key(&ctx)) else { return 0 };
+    // SAFETY: a live map value.
+    unsafe { (*layer).loose = 1 };
+    if let Some(generation) = TLS_GENERATION.get_ptr_mut(0) {
+        // SAFETY: an array element is always valid; that it changes is enough.
+        unsafe { *generation = (*generation).wrapping_add(1) };
     }
     0
 }

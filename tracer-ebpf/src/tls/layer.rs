@@ -1,6 +1,6 @@
 //! What goes through an object of a TLS library that is known to use a socket.
 
-use aya_ebpf::bindings::BPF_ANY;
+use aya_ebpf::{bindings::BPF_ANY, helpers::generated::bpf_get_prandom_u32};
 use tracer_common::{drops::KernelDrop, event::flags};
 
 use crate::{
@@ -31,7 +31,9 @@ pub(crate) struct Layer {
     /// Position of the first byte, by direction.
     pub(crate) base: [u32; 2],
     /// 1 once the end of what is received was reported.
-    pub(crate) ended: u64,
+    pub(crate) ended: u32,
+    /// 1 while the object has been given another transport, and none of its records has passed a socket since.
+    pub(crate) loose: u32,
 }
 
 /// Plaintext that went through: a global function takes five arguments at most.
@@ -62,12 +64,16 @@ pub(crate) fn remember(key: &Key, layer: &Layer) {
 #[inline(always)]
 pub(crate) fn missed(key: &Key) {
     if let Some(layer) = TLS.get_ptr_mut(key) {
-        // SAFETY: a live map value; the helper has no arguments.
-        unsafe {
-            let jump = aya_ebpf::helpers::generated::bpf_get_prandom_u32();
-            (*layer).base = [jump, jump];
-        }
+        // SAFETY: a live map value.
+        jump(unsafe { &mut *layer });
     }
+}
+
+#[inline(always)]
+fn jump(layer: &mut Layer) {
+    // SAFETY: a helper without arguments.
+    let anywhere = unsafe { bpf_get_prandom_u32() };
+    layer.base = [anywhere, anywhere];
 }
 
 /// Reports plaintext. A global function: see `capture`.
@@ -82,6 +88,11 @@ pub(crate) extern "C" fn plaintext_passed(plaintext: *const Plaintext) -> i32 {
     };
     // SAFETY: a live map value. One object is used by one thread at a time (SSL_read(3), openssl-threads(7)).
     let layer = unsafe { &mut *layer };
+    if layer.loose != 0 {
+        jump(layer);
+        emit::count(KernelDrop::TlsUntied);
+        return 0;
+    }
     let way = way as usize & 1;
     let conn = &mut layer.conn;
     let tgid = key.tgid as u32;

@@ -16,7 +16,7 @@ use crate::{
     emit::{self, Urgency},
     globals::{config, offset},
     kernel_read::probe,
-    maps::{PROCESSES, TLS_CALLS},
+    maps::{PROCESSES, TLS, TLS_CALLS, tls_generation},
     sockets,
 };
 
@@ -63,7 +63,7 @@ pub(crate) fn record_passed(
     prefix: u64,
     tgid: u32,
 ) {
-    if config!(tls) != 0 && conn.tls_tgid != tgid {
+    if config!(tls) != 0 {
         let Segment { first, first_len, .. } = *segment;
         let passed =
             Passed { sk: sk as u64, prefix, place: first, piece: first_len, len, tgid, way: way as u64 };
@@ -96,6 +96,17 @@ extern "C" fn tie_socket(conn: *mut Conn, passed: *const Passed) -> i32 {
         }
         return 0;
     };
+    let key = Key { object, tgid: u64::from(tgid) };
+    conn.tls_generation = tls_generation();
+    if conn.tls_tgid == tgid
+        && let Some(layer) = TLS.get_ptr_mut(&key)
+        // SAFETY: a live map value.
+        && unsafe { (*layer).conn.id } == conn.tls_id
+    {
+        // SAFETY: as above.
+        unsafe { (*layer).loose = 0 };
+        return 0;
+    }
     conn.tls_tgid = tgid;
     conn.tls_id = conn::next_id();
     let mut plaintext = Conn::NEW;
@@ -108,7 +119,7 @@ extern "C" fn tie_socket(conn: *mut Conn, passed: *const Passed) -> i32 {
         let anywhere = unsafe { bpf_get_prandom_u32() };
         [anywhere, anywhere]
     };
-    layer::remember(&Key { object, tgid: u64::from(tgid) }, &Layer { conn: plaintext, base, ended: 0 });
+    layer::remember(&key, &Layer { conn: plaintext, base, ended: 0, loose: 0 });
     sockets::open_layer(passed.sk, tgid, conn.tls_id, open_flags::TLS);
     0
 }

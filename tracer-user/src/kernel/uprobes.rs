@@ -26,8 +26,14 @@ const fn spec(name: &'static str) -> ProgramSpec {
 }
 
 /// The programs, in the order of attaching: nobody enters a call whose return is not noticed.
-pub const TLS_PROGRAMS: &[ProgramSpec] =
-    &[spec("tls_forget"), spec("tls_unread"), spec("tls_sealed"), spec("tls_exit"), spec("tls_enter")];
+pub const TLS_PROGRAMS: &[ProgramSpec] = &[
+    spec("tls_forget"),
+    spec("tls_loosen"),
+    spec("tls_unread"),
+    spec("tls_sealed"),
+    spec("tls_exit"),
+    spec("tls_enter"),
+];
 
 /// Most files that are probed.
 const MAX_LIBRARIES: usize = 1024;
@@ -88,6 +94,7 @@ fn cookie(program: &str, site: &Site) -> Option<Option<u64>> {
         ("tls_enter", Probe::Call(cookie)) => Some(Some(cookie)),
         ("tls_exit", Probe::Call(_))
         | ("tls_forget", Probe::Forget)
+        | ("tls_loosen", Probe::Loosen)
         | ("tls_unread", Probe::Unread)
         | ("tls_sealed", Probe::Sealed) => Some(None),
         _ => None,

@@ -28,8 +28,10 @@ pub struct Site {
 pub enum Probe {
     /// Entry and return of a call, with its cookie (`tracer_common::tls`).
     Call(u64),
-    /// The object is freed or given another transport.
+    /// The object is freed.
     Forget,
+    /// The object is given another transport, or the same anew.
+    Loosen,
     /// Bytes travel that are not read.
     Unread,
     /// Records are written into memory, for the application to send.
@@ -98,7 +100,7 @@ pub(super) fn plan<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>) -> Plan {
     }
     // Not SSL_clear(), which every handshake begins with: an object that is used for another connection gets another transport.
     for name in ["SSL_set_bio", "SSL_set0_rbio", "SSL_set0_wbio"] {
-        sites.extend(anywhere(elf, name, Probe::Forget));
+        sites.extend(anywhere(elf, name, Probe::Loosen));
     }
     for name in ["SSL_read_early_data", "SSL_write_early_data"] {
         sites.extend(anywhere(elf, name, Probe::Unread));
