@@ -13,4 +13,4 @@ mod tie;
 
 pub(crate) use call::Call;
 pub(crate) use layer::{Key, Layer};
-pub(crate) use tie::{is_record, record_passed};
+pub(crate) use tie::{is_client_hello, is_record, record_passed};

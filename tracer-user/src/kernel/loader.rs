@@ -103,7 +103,7 @@ pub struct Kernel {
     pub rings: Vec<RingBuf<MapData>>,
     /// Every program with its state.
     pub programs: Vec<ProgramState>,
-    /// TLS libraries that were found, and programs that use TLS by none that is known.
+    /// TLS libraries that were found, and programs that move TLS records by none that is known.
     pub libraries: Vec<Probed>,
     /// Whether TLS libraries can be probed.
     pub probes: bool,
@@ -209,7 +209,7 @@ impl Kernel {
             Found::Unknown { name, function } => {
                 (name, format!("its function {function} begins in a way that is not known; it is left alone"))
             }
-            Found::Unread { program } => (program, "it uses TLS by no library that is known".to_owned()),
+            Found::Unread { program } => (program, "it moves TLS records, by no library that is known".to_owned()),
         };
         let known = self.libraries.iter().any(|known| known.name == name);
         if !known && self.libraries.len() < MAX_SAID {

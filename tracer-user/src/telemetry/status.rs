@@ -13,7 +13,7 @@ pub struct Snapshot {
     pub uptime_ms: u64,
     /// Every kernel program.
     pub programs: Vec<Program>,
-    /// TLS libraries that were found, and programs that use TLS by none that is known.
+    /// TLS libraries that were found, and programs that move TLS records by none that is known.
     pub libraries: Vec<Library>,
     /// Every way to lose something, with how often.
     pub drops: Vec<DropCount>,
