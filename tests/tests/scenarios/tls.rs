@@ -113,7 +113,11 @@ fn a_library_within_an_executable() {
     let daemon = scenario.daemon();
     wait_until("Node.js is probed", || {
         curl(["--insecure", &https(&front, "/first")]);
-        scenario.receiver.spans_under("/first").iter().any(|span| span.service() == "node_front" && span.kind == "CLIENT")
+        scenario
+            .receiver
+            .spans_under("/first")
+            .iter()
+            .any(|span| span.service() == "node_front" && span.kind == "CLIENT")
     });
     for _ in 0..3 {
         curl(["--insecure", &https(&front, "/within")]);
@@ -162,8 +166,7 @@ fn connections_that_are_older_than_the_daemon() {
     let scenario = Scenario::start("tls-open-before");
     let front = nginx_tls(&scenario, &Upstream::None);
     let gate = scenario.file("gate");
-    let child =
-        clients(&https(&front, "/older"), 3, 2, Some(&gate)).stdout(Stdio::piped()).spawn().unwrap();
+    let child = clients(&https(&front, "/older"), 3, 2, Some(&gate)).stdout(Stdio::piped()).spawn().unwrap();
     // Each client has had its answer.
     thread::sleep(Duration::from_secs(1));
     let daemon = scenario.daemon();

@@ -55,7 +55,9 @@ fn decide(conn: &mut Conn, way: usize, mut prefix: u64, mut seen: u32, len: u32)
             conn.budget[way] = config!(response_head) * RESPONSE_BUDGET;
         }
         // Behind a CONNECT: what follows is another connection's.
-        Start::Other if conn.mode == mode::HTTP && config!(tls) != 0 && tls::is_client_hello(prefix, seen) => {
+        Start::Other
+            if conn.mode == mode::HTTP && config!(tls) != 0 && tls::is_client_hello(prefix, seen) =>
+        {
             conn.mode = mode::UNKNOWN;
         }
         Start::Partial | Start::Other if conn.mode == mode::HTTP => {}

@@ -3,7 +3,9 @@
 //! The bytes themselves tell. A record is recognised by sixteen of them that are random: the hello messages have their random
 //! numbers there (RFC 8446 section 4.1.2), every other record is encrypted.
 
-use aya_ebpf::{bindings::BPF_ANY, helpers::bpf_get_current_pid_tgid, macros::uprobe, programs::ProbeContext};
+use aya_ebpf::{
+    bindings::BPF_ANY, helpers::bpf_get_current_pid_tgid, macros::uprobe, programs::ProbeContext,
+};
 
 use super::layer::Key;
 use crate::{

@@ -68,8 +68,14 @@ impl Capture {
         }
         kernel.attach()?;
         let search = if kernel.probes { search(&epoll)? } else { None };
-        let mut capture =
-            Self { kernel, merge: Merge::default(), epoll, search, pause: BUSY_PAUSE, drained: Instant::now() };
+        let mut capture = Self {
+            kernel,
+            merge: Merge::default(),
+            epoll,
+            search,
+            pause: BUSY_PAUSE,
+            drained: Instant::now(),
+        };
         capture.probe();
         Ok(capture)
     }
@@ -126,7 +132,8 @@ impl Capture {
 
 /// Starts to look for libraries; what is found wakes whoever waits for `epoll`.
 fn search(epoll: &Epoll) -> Result<Option<Search>, LoadError> {
-    let waker = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).map_err(LoadError::Epoll)?;
+    let waker =
+        EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).map_err(LoadError::Epoll)?;
     epoll
         .add(&waker, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, 0))
         .map_err(LoadError::Epoll)?;

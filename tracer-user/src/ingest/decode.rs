@@ -120,7 +120,9 @@ pub(super) fn time_ns(record: &[u8]) -> u64 {
 
 /// The process, if the record is one of [`Kind::TlsSeen`]: it is about the capture, not about what is captured.
 pub(super) fn tls_seen(record: &[u8]) -> Option<u32> {
-    (*record.first()? == Kind::TlsSeen as u8).then(|| view::<TlsSeen>(record).ok())?.map(|seen| seen.header.tgid)
+    (*record.first()? == Kind::TlsSeen as u8)
+        .then(|| view::<TlsSeen>(record).ok())?
+        .map(|seen| seen.header.tgid)
 }
 
 /// Types that may be viewed in a record: `repr(C)`, no padding, every bit pattern valid.

@@ -9,7 +9,11 @@ use aya::{
     util::online_cpus,
 };
 use tracer_common::{
-    config::KernelConfig, drops::KernelDrop, limits::{MAX_RINGS, MAX_SEALED, MAX_TLS}, offsets::KernelOffsets, process,
+    config::KernelConfig,
+    drops::KernelDrop,
+    limits::{MAX_RINGS, MAX_SEALED, MAX_TLS},
+    offsets::KernelOffsets,
+    process,
     runtime::Python,
 };
 
@@ -209,7 +213,9 @@ impl Kernel {
             Found::Unknown { name, function } => {
                 (name, format!("its function {function} begins in a way that is not known; it is left alone"))
             }
-            Found::Unread { program } => (program, "it moves TLS records, by no library that is known".to_owned()),
+            Found::Unread { program } => {
+                (program, "it moves TLS records, by no library that is known".to_owned())
+            }
         };
         let known = self.libraries.iter().any(|known| known.name == name);
         if !known && self.libraries.len() < MAX_SAID {

@@ -72,7 +72,10 @@ fn attach_sites(ebpf: &mut Ebpf, library: &Library) -> Result<(), ProgramError> 
     for spec in TLS_PROGRAMS {
         for site in &library.sites {
             let Some(cookie) = cookie(spec.name, site) else { continue };
-            let point = UProbeAttachPoint { location: UProbeAttachLocation::AbsoluteOffset(site.offset), cookie };
+            let point = UProbeAttachPoint {
+                location: UProbeAttachLocation::AbsoluteOffset(site.offset),
+                cookie: Some(cookie),
+            };
             match program(ebpf, spec.name)?.attach(point, &path, UProbeScope::AllProcesses) {
                 Ok(link) => links.push((spec.name, link)),
                 Err(error) => {
@@ -88,15 +91,15 @@ fn attach_sites(ebpf: &mut Ebpf, library: &Library) -> Result<(), ProgramError> 
     Ok(())
 }
 
-/// The cookie of a program at a site (inner `None`: it needs none), if the program belongs there.
-fn cookie(program: &str, site: &Site) -> Option<Option<u64>> {
+/// The cookie of a program at a site, if the program belongs there. Those that need none get 0.
+fn cookie(program: &str, site: &Site) -> Option<u64> {
     match (program, site.probe) {
-        ("tls_enter", Probe::Call(cookie)) => Some(Some(cookie)),
+        ("tls_enter", Probe::Call(cookie)) => Some(cookie),
         ("tls_exit", Probe::Call(_))
         | ("tls_forget", Probe::Forget)
         | ("tls_loosen", Probe::Loosen)
         | ("tls_unread", Probe::Unread)
-        | ("tls_sealed", Probe::Sealed) => Some(None),
+        | ("tls_sealed", Probe::Sealed) => Some(0),
         _ => None,
     }
 }

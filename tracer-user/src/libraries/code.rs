@@ -64,10 +64,16 @@ impl Function<'_> {
         let mut address = None;
         for instruction in self.instructions() {
             match instruction.mnemonic() {
-                Mnemonic::Lea if instruction.op0_register() == Register::RAX && instruction.is_ip_rel_memory_operand() => {
+                Mnemonic::Lea
+                    if instruction.op0_register() == Register::RAX
+                        && instruction.is_ip_rel_memory_operand() =>
+                {
                     address = Some(instruction.ip_rel_memory_address());
                 }
-                Mnemonic::Mov if instruction.op0_register() == Register::EAX && instruction.op1_kind() == OpKind::Immediate32 => {
+                Mnemonic::Mov
+                    if instruction.op0_register() == Register::EAX
+                        && instruction.op1_kind() == OpKind::Immediate32 =>
+                {
                     address = Some(instruction.immediate32().into());
                 }
                 Mnemonic::Endbr64 | Mnemonic::Push | Mnemonic::Pop => {}
@@ -86,7 +92,9 @@ impl Function<'_> {
         for instruction in self.instructions() {
             match instruction.flow_control() {
                 FlowControl::Next | FlowControl::ConditionalBranch => {}
-                FlowControl::Call | FlowControl::UnconditionalBranch if instruction.is_call_near() || instruction.is_jmp_short_or_near() => {
+                FlowControl::Call | FlowControl::UnconditionalBranch
+                    if instruction.is_call_near() || instruction.is_jmp_short_or_near() =>
+                {
                     let address = instruction.near_branch_target();
                     return Some(Callee { address, stack_argument });
                 }
@@ -114,7 +122,12 @@ fn is_emulated(instruction: &Instruction) -> bool {
     match instruction.mnemonic() {
         Mnemonic::Push => instruction.op0_kind() == OpKind::Register && instruction.code() == Code::Push_r64,
         Mnemonic::Nop => instruction.len() == 1,
-        Mnemonic::Jrcxz | Mnemonic::Jecxz | Mnemonic::Jcxz | Mnemonic::Loop | Mnemonic::Loope | Mnemonic::Loopne => false,
+        Mnemonic::Jrcxz
+        | Mnemonic::Jecxz
+        | Mnemonic::Jcxz
+        | Mnemonic::Loop
+        | Mnemonic::Loope
+        | Mnemonic::Loopne => false,
         _ => branch && instruction.op0_kind() == OpKind::NearBranch64,
     }
 }
@@ -122,7 +135,10 @@ fn is_emulated(instruction: &Instruction) -> bool {
 fn writes(factory: &mut InstructionInfoFactory, instruction: &Instruction, register: Register) -> bool {
     factory.info(instruction).used_registers().iter().any(|used| {
         used.register().full_register() == register
-            && !matches!(used.access(), OpAccess::Read | OpAccess::CondRead | OpAccess::NoMemAccess | OpAccess::None)
+            && !matches!(
+                used.access(),
+                OpAccess::Read | OpAccess::CondRead | OpAccess::NoMemAccess | OpAccess::None
+            )
     })
 }
 

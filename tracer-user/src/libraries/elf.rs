@@ -69,7 +69,11 @@ impl<'a, R: ReadRef<'a>> Elf<'a, R> {
 }
 
 /// Remembers a symbol, if it is one of the functions `names`.
-fn take<'a>(symbol: &impl ObjectSymbol<'a>, names: &[&'static str], functions: &mut HashMap<&'static str, u64>) {
+fn take<'a>(
+    symbol: &impl ObjectSymbol<'a>,
+    names: &[&'static str],
+    functions: &mut HashMap<&'static str, u64>,
+) {
     if symbol.is_definition()
         && symbol.kind() == SymbolKind::Text
         && let Ok(name) = symbol.name()

@@ -9,10 +9,7 @@
 use object::ReadRef;
 use tracer_common::tls::{call, cookie, count};
 
-use super::{
-    code::Callee,
-    elf::Elf,
-};
+use super::{code::Callee, elf::Elf};
 
 /// A place for a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +60,6 @@ const WRITES: u64 = 24;
 /// `node::crypto::NodeBIO::Write(bio_st*, char const*, int)`: Node.js has memory BIOs of its own (src/crypto/crypto_bio.cc).
 const NODE_BIO: &str = "_ZN4node6crypto7NodeBIO5WriteEP6bio_stPKci";
 
-
 /// What a file has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Plan {
@@ -86,13 +82,18 @@ pub(super) fn plan<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>) -> Plan {
     if elf.address("SSL_read").is_none() || elf.address("SSL_write").is_none() {
         return if sites.is_empty() { Plan::Nothing } else { Plan::Sites { sites, reads: false } };
     }
-    for (plain, ex, kind) in [("SSL_read", "SSL_read_ex", call::READ), ("SSL_write", "SSL_write_ex", call::WRITE)] {
+    for (plain, ex, kind) in
+        [("SSL_read", "SSL_read_ex", call::READ), ("SSL_write", "SSL_write_ex", call::WRITE)]
+    {
         if transfer(elf, plain, ex, kind, &mut sites).is_none() {
             return Plan::Unknown(plain);
         }
     }
     // Without these two, an address that is used again would be taken for the connection that it was before.
-    for (name, probe) in [("SSL_free", Probe::Forget), ("SSL_do_handshake", Probe::Call(cookie(call::HANDSHAKE, count::RETURNED)))] {
+    for (name, probe) in [
+        ("SSL_free", Probe::Forget),
+        ("SSL_do_handshake", Probe::Call(cookie(call::HANDSHAKE, count::RETURNED))),
+    ] {
         match anywhere(elf, name, probe) {
             Some(site) => sites.push(site),
             None => return Plan::Unknown(name),

@@ -229,7 +229,9 @@ mod tests {
     #[test]
     fn names_of_libraries() {
         assert!(is_tls_library("libssl.so.3") && is_tls_library("libssl-6a9b88ec.so.1.1"));
-        assert!(is_tls_library("libcrypto.so.3") && !is_tls_library("libssl.a") && !is_tls_library("libz.so.1"));
+        assert!(
+            is_tls_library("libcrypto.so.3") && !is_tls_library("libssl.a") && !is_tls_library("libz.so.1")
+        );
     }
 
     #[test]

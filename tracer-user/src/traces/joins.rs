@@ -23,10 +23,22 @@ const MAX_CALLERS: usize = 4096;
 /// A request's identity on its connection, the same from both ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Key {
-    Tcp { client: (IpAddr, u16), server: (IpAddr, u16), position: u32 },
+    Tcp {
+        client: (IpAddr, u16),
+        server: (IpAddr, u16),
+        position: u32,
+    },
     /// As `Tcp`, inside of TLS.
-    Tls { client: (IpAddr, u16), server: (IpAddr, u16), position: u32 },
-    Unix { client: u64, server: u64, position: u32 },
+    Tls {
+        client: (IpAddr, u16),
+        server: (IpAddr, u16),
+        position: u32,
+    },
+    Unix {
+        client: u64,
+        server: u64,
+        position: u32,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -251,11 +251,17 @@ fn tls(facts: &Facts) -> Finding {
             .advice("Boot a kernel that is built with CONFIG_UPROBE_EVENTS=y; those of all large distributions are.");
     }
     if !facts.has(Capability::SysAdmin) {
-        return Finding::warning(what, "Kernels of late 2025 and later want CAP_SYS_ADMIN for probes in other users' programs.")
-            .loses("TLS connections may not be read; `tracer status` says it of each library.")
-            .advice("Run the tracer as root, or give it CAP_SYS_ADMIN.");
+        return Finding::warning(
+            what,
+            "Kernels of late 2025 and later want CAP_SYS_ADMIN for probes in other users' programs.",
+        )
+        .loses("TLS connections may not be read; `tracer status` says it of each library.")
+        .advice("Run the tracer as root, or give it CAP_SYS_ADMIN.");
     }
-    Finding::ok(what, "Their functions can be probed: connections of OpenSSL and what has its functions are read.")
+    Finding::ok(
+        what,
+        "Their functions can be probed: connections of OpenSSL and what has its functions are read.",
+    )
 }
 
 fn file_systems(facts: &Facts) -> Finding {
