@@ -20,6 +20,9 @@ pub mod count {
     pub const FIFTH: u8 = 2;
 }
 
+/// Bit of a cookie: the buffer is the function's third argument; without it, its second.
+pub const THIRD_IS_BUFFER: u64 = 1 << 16;
+
 /// The cookie of a function: one of [`call`] and one of [`count`].
 pub const fn cookie(call: u8, count: u8) -> u64 {
     call as u64 | (count as u64) << 8

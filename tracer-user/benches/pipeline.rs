@@ -111,6 +111,7 @@ impl Script {
             sent,
             tcp: true,
             eof: false,
+            tls: false,
             tgid: service.pid,
             tid: service.pid + 1 + thread as u32,
             task: 0,

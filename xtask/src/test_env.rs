@@ -9,8 +9,8 @@ use crate::setup::apt_get;
 use crate::shell::{run, say, succeeds, which};
 
 /// Programs, and the distribution packages that bring them.
-const PROGRAMS: [(&str, &str); 4] =
-    [("nginx", "nginx-light"), ("wrk", "wrk"), ("curl", "curl"), ("node", "nodejs")];
+const PROGRAMS: [(&str, &str); 5] =
+    [("nginx", "nginx-light"), ("wrk", "wrk"), ("curl", "curl"), ("wget", "wget"), ("node", "nodejs")];
 
 /// What `python3 -m venv` needs is a package of its own on Debian.
 const VENV_PACKAGE: &str = "python3-venv";

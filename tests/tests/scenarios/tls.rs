@@ -136,6 +136,25 @@ fn a_library_within_an_executable() {
     );
 }
 
+/// Debian's wget uses GnuTLS.
+#[test]
+fn another_library() {
+    let scenario = Scenario::start("tls-wget");
+    let front = nginx_tls(&scenario, &Upstream::None);
+    let daemon = scenario.daemon();
+    for _ in 0..3 {
+        let url = https(&front, "/wget/hello");
+        run(Command::new("wget").args(["--quiet", "--no-check-certificate", "--output-document=-", &url]));
+    }
+    assert_trees(
+        &scenario.finish(daemon, "/wget", 6),
+        r#"
+        3 x CLIENT wget "GET" 200
+          SERVER nginx "GET /wget/hello" 200 by socket
+        "#,
+    );
+}
+
 /// Heads and bodies of all sizes, so that records, reads and writes do not coincide.
 #[test]
 fn large_bodies() {

@@ -8,7 +8,7 @@ use aya_ebpf::{
 };
 use tracer_common::{
     drops::KernelDrop,
-    tls::{call, count},
+    tls::{THIRD_IS_BUFFER, call, count},
 };
 
 use super::layer::{Key, Plaintext, missed, plaintext_passed};
@@ -57,7 +57,8 @@ pub(crate) fn tls_enter(ctx: ProbeContext) -> i32 {
     // SAFETY: a helper for programs of this type.
     let cookie = unsafe { bpf_get_attach_cookie(ctx.as_ptr()) };
     let (kind, counted) = (cookie as u8, (cookie >> 8) as u8);
-    let (object, buffer) = (register!(ctx, rdi, regs, 0), register!(ctx, rsi, regs, 1));
+    let object = register!(ctx, rdi, regs, 0);
+    let (second, third) = (register!(ctx, rsi, regs, 1), register!(ctx, rdx, regs, 2));
     let (fourth, fifth) = (register!(ctx, rcx, regs, 3), register!(ctx, r8, regs, 4));
     let stack = register!(ctx, rsp, sp);
     let Some(call) = TLS_CALLS.current_or_new() else {
@@ -79,7 +80,7 @@ pub(crate) fn tls_enter(ctx: ProbeContext) -> i32 {
         }
     }
     call.object = object;
-    call.buffer = buffer;
+    call.buffer = if cookie & THIRD_IS_BUFFER == 0 { second } else { third };
     call.count_at = match counted {
         count::FOURTH => fourth,
         count::FIFTH => fifth,
@@ -119,8 +120,15 @@ pub(crate) fn tls_exit(ctx: RetProbeContext) -> i32 {
         return 0;
     }
     let pid_tgid = bpf_get_current_pid_tgid();
+    let key = Key { object: call.object, tgid: pid_tgid >> 32 };
+    if call.buffer == 0 {
+        // The rest of what an earlier call was given (GnuTLS).
+        emit::count(KernelDrop::TlsUnread);
+        missed(&key);
+        return 0;
+    }
     let plaintext = Plaintext {
-        key: Key { object: call.object, tgid: pid_tgid >> 32 },
+        key,
         place: call.buffer,
         len,
         tid: pid_tgid as u32,

@@ -10,7 +10,7 @@ use iced_x86::{
 };
 
 /// Instructions that are looked at.
-const MAX_INSTRUCTIONS: usize = 24;
+const MAX_INSTRUCTIONS: usize = 48;
 
 /// Registers that hold the first four arguments (System V ABI, x86-64 supplement, section 3.2.3).
 const ARGUMENTS: [Register; 4] = [Register::RDI, Register::RSI, Register::RDX, Register::RCX];
@@ -28,6 +28,15 @@ pub(super) struct Callee {
     pub(super) address: u64,
     /// The caller gives it an address on its own stack as this argument, counted from 0.
     pub(super) stack_argument: Option<usize>,
+}
+
+/// What a register holds, as far as it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Value {
+    /// What the function was called with, counted from 0.
+    Argument(usize),
+    Number(u64),
+    Unknown,
 }
 
 impl Function<'_> {
@@ -83,6 +92,44 @@ impl Function<'_> {
             }
         }
         None
+    }
+
+    /// The function that this one, without any branch, ends by jumping to, and its first four arguments.
+    pub(super) fn tail_call(&self) -> Option<(u64, [Value; 4])> {
+        let mut factory = InstructionInfoFactory::new();
+        let mut arguments = [0, 1, 2, 3].map(Value::Argument);
+        for instruction in self.instructions() {
+            match instruction.flow_control() {
+                FlowControl::Next => {}
+                FlowControl::UnconditionalBranch => {
+                    return Some((instruction.near_branch_target(), arguments));
+                }
+                _ => return None,
+            }
+            let place = |register: Register| {
+                ARGUMENTS.iter().position(|&argument| argument == register.full_register())
+            };
+            let moved = (instruction.mnemonic() == Mnemonic::Mov).then(|| match instruction.op1_kind() {
+                OpKind::Register if instruction.op0_register().is_gpr64() => {
+                    place(instruction.op1_register()).map_or(Value::Unknown, |from| arguments[from])
+                }
+                OpKind::Immediate32 => Value::Number(instruction.immediate32().into()),
+                _ => Value::Unknown,
+            });
+            for (at, register) in ARGUMENTS.into_iter().enumerate() {
+                if writes(&mut factory, &instruction, register) {
+                    arguments[at] = moved.unwrap_or(Value::Unknown);
+                }
+            }
+        }
+        None
+    }
+
+    /// Whether the function calls or jumps to an address.
+    pub(super) fn leads_to(&self, address: u64) -> bool {
+        self.instructions().any(|instruction| {
+            instruction.op0_kind() == OpKind::NearBranch64 && instruction.near_branch_target() == address
+        })
     }
 
     /// The function that this one hands its first three arguments to.
@@ -209,6 +256,27 @@ mod tests {
         // sub rsp, 8; call +0: SSL_read_ex of the same
         let ex = Callee { address: 0x1009, stack_argument: None };
         assert_eq!(function(b"\x48\x83\xec\x08\xe8\x00\x00\x00\x00").callee(), Some(ex));
+    }
+
+    /// gnutls_record_recv_seq() of Debian's GnuTLS 3.7: mov r9d, [rdi+0x770]; mov r8, rcx; mov rcx, rdx; mov rdx, rsi;
+    /// mov esi, 0x17; jmp.
+    const RECV_SEQ: &[u8] =
+        b"\x44\x8b\x8f\x70\x07\x00\x00\x49\x89\xc8\x48\x89\xd1\x48\x89\xf2\xbe\x17\x00\x00\x00\xe9\x00\x00\x00\x00";
+
+    #[test]
+    fn what_a_tail_call_is_made_with() {
+        let arguments = [Value::Argument(0), Value::Number(0x17), Value::Argument(1), Value::Argument(2)];
+        let target = 0x1000 + RECV_SEQ.len() as u64;
+        assert_eq!(function(RECV_SEQ).tail_call(), Some((target, arguments)));
+        assert!(function(RECV_SEQ).leads_to(target) && !function(RECV_SEQ).leads_to(0x1000));
+        // pop rsi; jmp +0
+        let unknown = [Value::Argument(0), Value::Unknown, Value::Argument(2), Value::Argument(3)];
+        assert_eq!(function(b"\x5e\xe9\x00\x00\x00\x00").tail_call(), Some((0x1006, unknown)));
+        // mov esi, edx (half of the argument); jmp +0
+        let half = [Value::Argument(0), Value::Unknown, Value::Argument(2), Value::Argument(3)];
+        assert_eq!(function(b"\x89\xd6\xe9\x00\x00\x00\x00").tail_call(), Some((0x1007, half)));
+        // je +0; jmp +0
+        assert_eq!(function(b"\x74\x00\xe9\x00\x00\x00\x00").tail_call(), None);
     }
 
     #[test]

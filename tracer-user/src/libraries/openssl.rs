@@ -9,31 +9,11 @@
 use object::ReadRef;
 use tracer_common::tls::{call, cookie, count};
 
-use super::{code::Callee, elf::Elf};
-
-/// A place for a probe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Site {
-    /// Bytes from the start of the file.
-    pub offset: u64,
-    /// What sits there.
-    pub probe: Probe,
-}
-
-/// What a site is probed for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Probe {
-    /// Entry and return of a call, with its cookie (`tracer_common::tls`).
-    Call(u64),
-    /// The object is freed.
-    Forget,
-    /// The object is given another transport, or the same anew.
-    Loosen,
-    /// Bytes travel that are not read.
-    Unread,
-    /// Records are written into memory, for the application to send.
-    Sealed,
-}
+use super::{
+    code::Callee,
+    elf::Elf,
+    plan::{Plan, Probe, Site, anywhere},
+};
 
 /// Every function that is looked for.
 pub(super) const FUNCTIONS: [&str; 14] = [
@@ -60,26 +40,13 @@ const WRITES: u64 = 24;
 /// `node::crypto::NodeBIO::Write(bio_st*, char const*, int)`: Node.js has memory BIOs of its own (src/crypto/crypto_bio.cc).
 const NODE_BIO: &str = "_ZN4node6crypto7NodeBIO5WriteEP6bio_stPKci";
 
-/// What a file has.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Plan {
-    /// None of the functions.
-    Nothing,
-    /// The functions, ready to be probed.
-    Sites {
-        /// Where.
-        sites: Vec<Site>,
-        /// Whether connections are read there; if not, it only helps those that are read elsewhere.
-        reads: bool,
-    },
-    /// The functions, but this one begins in a way that is not known.
-    Unknown(&'static str),
-}
-
 /// Decides what to probe in a file.
 pub(super) fn plan<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>) -> Plan {
     let mut sites: Vec<_> = sealed(elf).collect();
-    if elf.address("SSL_read").is_none() || elf.address("SSL_write").is_none() {
+    if ["SSL_read", "SSL_write", "SSL_free", "SSL_do_handshake"]
+        .iter()
+        .any(|name| elf.address(name).is_none())
+    {
         return if sites.is_empty() { Plan::Nothing } else { Plan::Sites { sites, reads: false } };
     }
     for (plain, ex, kind) in
@@ -153,13 +120,6 @@ fn transfer<'a, R: ReadRef<'a>>(
         None => Some(()),
         Some(outer) => (elf.function(outer)?.callee()?.address == inner).then_some(()),
     }
-}
-
-/// A site at a function that is called seldom: at its first instruction, if none is cheap.
-fn anywhere<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>, name: &str, probe: Probe) -> Option<Site> {
-    let address = elf.address(name)?;
-    let entry = elf.function(address)?.entry().unwrap_or(address);
-    Some(Site { offset: elf.file_offset(entry)?, probe })
 }
 
 #[cfg(test)]

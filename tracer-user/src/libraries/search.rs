@@ -15,7 +15,7 @@ use object::ReadCache;
 
 use super::{
     elf::Elf,
-    openssl::{self, FUNCTIONS, Plan, Site},
+    plan::{Plan, Site, functions, plan},
 };
 
 /// Processes that wait to be looked at; each asks once, and one that finds no room is not looked at.
@@ -166,7 +166,7 @@ impl Look {
         let plan = {
             // Of a file of many megabytes, the symbol table is all that is read.
             let cache = ReadCache::new(&file);
-            Elf::read(&cache, &FUNCTIONS).map_or(Plan::Nothing, |elf| openssl::plan(&elf))
+            Elf::read(&cache, &functions()).map_or(Plan::Nothing, |elf| plan(&elf))
         };
         let has_functions = matches!(plan, Plan::Sites { reads: true, .. } | Plan::Unknown(_));
         self.known.insert(id, has_functions);
@@ -186,7 +186,7 @@ fn id(metadata: &fs::Metadata) -> FileId {
 
 /// `libssl.so.3`, `libcrypto.so.3`, `libssl-6a9b88ec.so.1.1`
 fn is_tls_library(name: &str) -> bool {
-    ["libssl", "libcrypto"].iter().any(|start| name.starts_with(start)) && name.contains(".so")
+    ["libssl", "libcrypto", "libgnutls"].iter().any(|start| name.starts_with(start)) && name.contains(".so")
 }
 
 /// The executable part of a file in an address space: a line of /proc/PID/maps.
