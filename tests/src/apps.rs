@@ -135,9 +135,13 @@ pub fn nginx_tls(scenario: &Scenario, upstream: &Upstream<'_>) -> Service {
     nginx_with(scenario, upstream, Some(&certificate(scenario)))
 }
 
-/// A certificate for 127.0.0.1 with its key, in one file.
+/// A certificate for 127.0.0.1 with its key, in one file: one for all services of a scenario, which may still be reading it.
 #[track_caller]
 pub fn certificate(scenario: &Scenario) -> PathBuf {
+    let file = scenario.file("certificate.pem");
+    if file.exists() {
+        return file;
+    }
     let rcgen::CertifiedKey { cert, signing_key } =
         rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
     scenario.write("certificate.pem", &(cert.pem() + &signing_key.serialize_pem()))
