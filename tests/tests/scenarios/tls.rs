@@ -1,9 +1,8 @@
 //! TLS connections are read in the libraries that encrypt them.
 
 use std::{
+    io::{BufRead as _, BufReader},
     process::{Command, Stdio},
-    thread,
-    time::Duration,
 };
 
 use tracer_tests::{
@@ -197,6 +196,42 @@ fn connections_that_are_older_than_the_daemon() {
         r#"
         6 x CLIENT tls_client "GET" 200
         6 x SERVER nginx "GET /older/{id}/{id}" 200
+        "#,
+    );
+}
+
+/// A library that only the process itself can see, which is found by its first TLS record; a program without one is named.
+#[test]
+fn a_library_in_another_mount_namespace() {
+    let scenario = Scenario::start("tls-namespace");
+    let front = nginx_tls(&scenario, &Upstream::None);
+    let (folder, gate) = (scenario.file("private"), scenario.file("gate"));
+    std::fs::create_dir(&folder).unwrap();
+    let daemon = scenario.daemon();
+    let client = clients(&https(&front, "/private"), 3, 2, Some(&gate));
+    let private = "mount -t tmpfs none \"$0\" && cp \"$(ldconfig -p | sed -n 's/.*libssl.so.3 .*=> //p' | head -1)\" \"$0\" && \
+                   LD_LIBRARY_PATH=\"$0\" exec \"$@\"";
+    let child = Command::new("unshare")
+        .args(["--mount", "sh", "-c", private])
+        .arg(&folder)
+        .arg(client.get_program())
+        .args(client.get_args())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let library = folder.join("libssl.so.3").display().to_string();
+    wait_until("the library is probed", || {
+        daemon.status().libraries.iter().any(|found| found.file == library && found.reason.is_none())
+    });
+    std::fs::write(&gate, "").unwrap();
+    let output = output_of(child);
+    assert!(output.status.success(), "{output:?}");
+    assert_trees(
+        &scenario.finish(daemon, "/private", 12),
+        r#"
+        6 x CLIENT tls_client "GET" 200
+        6 x SERVER nginx "GET /private/{id}/{id}" 200
         "#,
     );
 }

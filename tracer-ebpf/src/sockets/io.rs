@@ -166,10 +166,15 @@ pub(crate) fn allowed(conn: &mut Conn, tgid: u32) -> bool {
         conn.tgid = tgid;
         conn.tasks = u8::from(known & TASKS != 0);
         conn.described = u8::from(known & ANNOUNCED != 0);
-        conn.excluded =
-            u8::from(known & EXCLUDED != 0 || (config!(only_selected) != 0 && known & SELECTED == 0));
+        conn.excluded = u8::from(is_excluded(known));
     }
     conn.excluded == 0
+}
+
+/// Whether a process with these flags is not to be traced.
+#[inline(always)]
+pub(crate) fn is_excluded(known: u32) -> bool {
+    known & EXCLUDED != 0 || (config!(only_selected) != 0 && known & SELECTED == 0)
 }
 
 /// How many bytes of a segment are worth copying, or [`NO_EVENT`], by its first bytes. Updates the protocol state.

@@ -7,4 +7,4 @@ mod state;
 
 pub(crate) use decide::{NO_EVENT, decide_segment, pack, smaller};
 pub(crate) use describe::{is_tcp, open_layer};
-pub(crate) use io::{allowed, data_header, wanted};
+pub(crate) use io::{allowed, data_header, is_excluded, wanted};

@@ -7,8 +7,8 @@ use crate::{
     capture,
     conn::{Conn, mode},
     emit,
-    maps::TLS,
-    sockets::{NO_EVENT, allowed, data_header, smaller, wanted},
+    maps::{PROCESSES, TLS},
+    sockets::{NO_EVENT, allowed, data_header, is_excluded, smaller, wanted},
     syscall::{Buffers, Kind},
 };
 
@@ -82,8 +82,12 @@ fn jump(layer: &mut Layer) {
 pub(crate) extern "C" fn plaintext_passed(plaintext: *const Plaintext) -> i32 {
     // SAFETY: the verifier checks pointers that are handed to global functions; null is possible for it.
     let Some(&Plaintext { key, place, len, tid, way }) = (unsafe { plaintext.as_ref() }) else { return 0 };
+    let tgid = key.tgid as u32;
     let Some(layer) = TLS.get_ptr_mut(&key) else {
-        emit::count(KernelDrop::TlsUntied);
+        // SAFETY: a copy is taken at once.
+        if !is_excluded(unsafe { PROCESSES.get(tgid) }.copied().unwrap_or(0)) {
+            emit::count(KernelDrop::TlsUntied);
+        }
         return 0;
     };
     // SAFETY: a live map value. One object is used by one thread at a time (SSL_read(3), openssl-threads(7)).
@@ -95,7 +99,6 @@ pub(crate) extern "C" fn plaintext_passed(plaintext: *const Plaintext) -> i32 {
     }
     let way = way as usize & 1;
     let conn = &mut layer.conn;
-    let tgid = key.tgid as u32;
     let count = conn.bytes[way];
     let position = layer.base[way].wrapping_add(count);
     conn.bytes[way] = count.wrapping_add(len);
