@@ -126,11 +126,47 @@ pub enum Upstream<'a> {
 /// nginx with one worker.
 #[track_caller]
 pub fn nginx(scenario: &Scenario, upstream: &Upstream<'_>) -> Service {
+    nginx_with(scenario, upstream, None)
+}
+
+/// nginx with one worker that speaks TLS.
+#[track_caller]
+pub fn nginx_tls(scenario: &Scenario, upstream: &Upstream<'_>) -> Service {
+    nginx_with(scenario, upstream, Some(&certificate(scenario)))
+}
+
+/// A certificate for 127.0.0.1 with its key, in one file: one for all services of a scenario, which may still be reading it.
+#[track_caller]
+pub fn certificate(scenario: &Scenario) -> PathBuf {
+    let file = scenario.file("certificate.pem");
+    if file.exists() {
+        return file;
+    }
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    scenario.write("certificate.pem", &(cert.pem() + &signing_key.serialize_pem()))
+}
+
+/// `threaded_backend.py`, `aiohttp_front.py` or `node_front.js`, speaking TLS; with `next` (a URL), it asks that before it answers.
+#[track_caller]
+pub fn tls_service(scenario: &Scenario, name: &str, next: Option<&str>) -> Service {
+    let port = free_port();
+    let is_node = Path::new(name).extension().is_some_and(|extension| extension == "js");
+    let mut command = Command::new(if is_node { "node".into() } else { python_tool("python") });
+    command.arg(script(name)).arg(port.to_string()).args(next).env("TLS_CERTIFICATE", certificate(scenario));
+    Service::start(scenario, &format!("{name}-{port}"), command, Listens::port(port))
+}
+
+#[track_caller]
+fn nginx_with(scenario: &Scenario, upstream: &Upstream<'_>, certificate: Option<&Path>) -> Service {
     let port = free_port();
     let address = |service: &Service| match service.listens() {
         Listens::Tcp(address) => address.to_string(),
         Listens::Unix(path) => format!("unix:{}", path.display()),
     };
+    let (ssl, keys) = certificate.map_or_else(Default::default, |file| {
+        ("ssl", format!("ssl_certificate {0}; ssl_certificate_key {0};", file.display()))
+    });
     let (block, action) = match upstream {
         Upstream::None => (String::new(), "return 200 \"hello\\n\";".to_owned()),
         Upstream::Closing(service) => (String::new(), format!("proxy_pass http://{};", address(service))),
@@ -152,7 +188,7 @@ http {{
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
   {block}
-  server {{ listen 127.0.0.1:{port} backlog=4096; location / {{ {action} }} }}
+  server {{ listen 127.0.0.1:{port} backlog=4096 {ssl}; {keys} location / {{ {action} }} }}
 }}
 "
         ),

@@ -54,6 +54,8 @@ impl Options {
 pub struct Status {
     /// Every kernel program.
     pub programs: Vec<Program>,
+    /// TLS libraries, and programs that move TLS records by none that is known.
+    pub libraries: Vec<Library>,
     /// Everything dropped so far, by reason.
     pub drops: Vec<Drops>,
     /// Span counts.
@@ -70,6 +72,15 @@ pub struct Program {
     /// Whether it runs.
     pub attached: bool,
     /// Why it does not.
+    pub reason: Option<String>,
+}
+
+/// One TLS library.
+#[derive(Debug, Deserialize)]
+pub struct Library {
+    /// The file, as the process that it was found in names it.
+    pub file: String,
+    /// Why its connections are not read.
     pub reason: Option<String>,
 }
 

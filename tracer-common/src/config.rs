@@ -20,6 +20,8 @@ pub struct KernelConfig {
     pub wake_bytes: u32,
     /// Number of ring buffers less one; their number is a power of two. Set by the loader.
     pub ring_mask: u32,
+    /// 1: look for TLS records, so that the plaintext of TLS libraries can be told which socket it belongs to.
+    pub tls: u32,
 }
 
-const _: () = assert!(size_of::<KernelConfig>() == 32);
+const _: () = assert!(size_of::<KernelConfig>() == 36);

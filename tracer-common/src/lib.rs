@@ -11,6 +11,7 @@ pub mod limits;
 pub mod offsets;
 pub mod process;
 pub mod runtime;
+pub mod tls;
 
 /// Changes whenever the layout of a record changes; written into recordings.
 pub const ABI: u32 = 3;

@@ -32,6 +32,12 @@ pub const MAX_UNIX_PATH: usize = 108;
 /// Processes known to the kernel side at a time.
 pub const MAX_PROCESSES: u32 = 16384;
 
+/// TLS connections whose plaintext is followed at a time; the least recently used one makes room.
+pub const MAX_TLS: u32 = 16_384;
+
+/// TLS records that a library wrote into memory, whose way to a socket is awaited; the least recently used one makes room.
+pub const MAX_SEALED: u32 = 4096;
+
 /// Descendants of traced processes remembered at a time; the least recently used one makes room.
 pub const MAX_ORIGINS: u32 = 16_384;
 

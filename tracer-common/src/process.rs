@@ -14,3 +14,5 @@ pub const TURNS: u32 = 16;
 pub const PROMPT: u32 = 32;
 /// It is a Go program whose goroutines are known: see map `GO_RUNTIMES`.
 pub const GOROUTINES: u32 = 64;
+/// A `TlsSeen` record was made for it.
+pub const TLS_SEEN: u32 = 128;

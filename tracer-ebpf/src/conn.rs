@@ -32,6 +32,8 @@ pub(crate) const SENT: usize = 1;
 pub(crate) struct Conn {
     /// 0 until given: see [`Self::id`].
     pub(crate) id: u64,
+    /// The connection id of what that library sends and receives, 0 until given.
+    pub(crate) tls_id: u64,
     /// First bytes of a direction while it is [`mode::MAYBE`], little endian.
     pub(crate) partial: [u64; 2],
     /// The process that was checked last.
@@ -46,6 +48,12 @@ pub(crate) struct Conn {
     pub(crate) bytes: [u32; 2],
     /// [`crate::maps::GENERATION`] of that check.
     pub(crate) generation: u32,
+    /// Positions at the client's hello, by direction, if it passed before the library that uses the socket was known.
+    pub(crate) tls_base: [u32; 2],
+    /// The process whose TLS library is known to use the socket, 0 if none is.
+    pub(crate) tls_tgid: u32,
+    /// [`crate::maps::TLS_GENERATION`] when that was found out.
+    pub(crate) tls_generation: u32,
     /// Valid bytes in `partial`.
     pub(crate) partial_len: [u8; 2],
     /// See [`mode`].
@@ -64,7 +72,11 @@ pub(crate) struct Conn {
     pub(crate) prompt: u8,
     /// 1 once a call was handed over to a goroutine that writes it here.
     pub(crate) handed_over: u8,
-    pub(crate) padding: [u8; 2],
+    /// 1 once the process was reported for its TLS, or had been.
+    pub(crate) tls_seen: u8,
+    /// 1 once `tls_base` is valid.
+    pub(crate) tls_based: u8,
+    pub(crate) padding: [u8; 4],
     /// The goroutine that read from the client last, 0 since it was answered.
     pub(crate) reader: u32,
     /// The request that a call is made for, see `go`; 0 since its answer began.
@@ -74,6 +86,37 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
+    /// As it is for a socket seen for the first time.
+    pub(crate) const NEW: Self = Self {
+        id: 0,
+        tls_id: 0,
+        partial: [0; 2],
+        tgid: 0,
+        number: [0; 2],
+        budget: [0; 2],
+        cap: [0; 2],
+        bytes: [0; 2],
+        generation: 0,
+        tls_base: [0; 2],
+        tls_tgid: 0,
+        tls_generation: 0,
+        partial_len: [0; 2],
+        mode: mode::UNKNOWN,
+        opened: 0,
+        excluded: 0,
+        work: 0,
+        described: 0,
+        serves: 0,
+        prompt: 0,
+        handed_over: 0,
+        tls_seen: 0,
+        tls_based: 0,
+        padding: [0; 4],
+        reader: 0,
+        asks: 0,
+        question: Question::NONE,
+    };
+
     /// The connection's id, given now if need be.
     #[inline(always)]
     pub(crate) fn id(&mut self) -> u64 {
@@ -125,7 +168,7 @@ pub(crate) unsafe fn read_position(sk: *const u8, stream: *const u8) -> u32 {
 
 /// A connection id that nobody had before.
 #[inline(always)]
-fn next_id() -> u64 {
+pub(crate) fn next_id() -> u64 {
     LAST_CONN.get_ptr_mut(0).map_or(0, |cell| {
         // SAFETY: an array element is always valid.
         unsafe { crate::atomic::fetch_increment(cell) + 1 }

@@ -13,6 +13,7 @@ pub(crate) static CONFIG: KernelConfig = KernelConfig {
     message_budget: 8192,
     wake_bytes: 1 << 19,
     ring_mask: 0,
+    tls: 0,
 };
 
 #[unsafe(no_mangle)]

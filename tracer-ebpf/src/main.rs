@@ -1,5 +1,5 @@
 //! Kernel programs. One object; most attach to a BTF-typed raw tracepoint (`tp_btf`, kernel 5.5), some to an instruction of a traced
-//! program (uprobe), and those are loaded when there is such a program.
+//! program or of a TLS library (uprobe).
 //!
 //! | program | tracepoint | since | why |
 //! |---|---|---|---|
@@ -12,6 +12,10 @@
 //! | `go_round_trip` | `net/http.(*persistConn).roundTrip` | | which goroutine makes a call |
 //! | `python_new_context` | `PyContext_CopyCurrent`, return | | which task started another one |
 //! | `go_new_goroutine` | in `runtime.newproc` | | which goroutine started another one |
+//! | `tls_enter`, `tls_exit` | functions that read, write and shake hands | 5.15 | plaintext; attached where a library is found |
+//! | `tls_forget`, `tls_loosen` | functions that free an object or give it another socket | 5.15 | an address that is used again is another connection |
+//! | `tls_sealed` | writing into memory BIOs | 5.15 | which socket a library's records go to |
+//! | `tls_unread` | early data | 5.15 | bytes that are not read |
 //!
 //! Nothing runs on a syscall that does not touch a socket: that is why the socket tracepoints are used and not the syscall ones.
 #![no_std]
@@ -32,6 +36,8 @@ mod process;
 mod sockets;
 mod syscall;
 mod task;
+mod task_storage;
+mod tls;
 mod turn;
 
 #[cfg(not(test))]

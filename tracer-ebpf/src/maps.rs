@@ -6,11 +6,19 @@ use aya_ebpf::{
 };
 use tracer_common::{
     drops::KernelDrop,
-    limits::{MAX_ORIGINS, MAX_PROCESSES, MAX_TURNING_THREADS},
+    limits::{MAX_ORIGINS, MAX_PROCESSES, MAX_SEALED, MAX_TLS, MAX_TURNING_THREADS},
     runtime::{Go, MAX_ASKERS, MAX_CONTEXTS, MAX_GOROUTINES, MAX_RUNTIMES, MAX_THREADS, Python},
 };
 
-use crate::{conn::Conn, go::Asker, process::Origin, task::Context, turn::Turn};
+use crate::{
+    conn::Conn,
+    go::Asker,
+    process::Origin,
+    task::Context,
+    task_storage::TaskStorage,
+    tls::{Call, Key, Layer},
+    turn::Turn,
+};
 
 /// One ring buffer of a CPU. The daemon creates them in the configured size; this one is the template.
 pub(crate) type Ring = RingBuf<u64, 4096>;
@@ -62,6 +70,30 @@ pub(crate) static ASKERS: LruHashMap<u64, Asker, { MAX_ASKERS as usize }> = LruH
 /// Thread id -> its turns, if they are numbered.
 #[btf_map]
 pub(crate) static TURNS: LruHashMap<u32, Turn, { MAX_TURNING_THREADS as usize }> = LruHashMap::new();
+
+/// Object of a TLS library -> what is known of the connection that it serves. Deleted when the object is freed; the loader makes it
+/// tiny where TLS is not read.
+#[btf_map]
+pub(crate) static TLS: LruHashMap<Key, Layer, { MAX_TLS as usize }> = LruHashMap::new();
+
+/// Thread -> the call of a TLS library that it is in.
+#[btf_map]
+pub(crate) static TLS_CALLS: TaskStorage<Call> = TaskStorage::new();
+
+/// One cell: changes when an object of a TLS library that used a socket is given another transport.
+#[btf_map]
+pub(crate) static TLS_GENERATION: Array<u32, 1> = Array::new();
+
+/// The value of [`TLS_GENERATION`].
+#[inline(always)]
+pub(crate) fn tls_generation() -> u32 {
+    // SAFETY: an array element is always valid; a lost race is noticed at the next record.
+    TLS_GENERATION.get_ptr(0).map_or(0, |cell| unsafe { *cell })
+}
+
+/// Bytes of a TLS record that are in no other one -> the object that made it.
+#[btf_map]
+pub(crate) static SEALED: LruHashMap<[u64; 2], Key, { MAX_SEALED as usize }> = LruHashMap::new();
 
 /// `KernelDrop` -> count. Read by the daemon.
 #[btf_map]

@@ -54,6 +54,11 @@ pub(crate) struct Question {
     overlaps: u8,
 }
 
+impl Question {
+    /// As it is for a socket seen for the first time.
+    pub(crate) const NONE: Self = Self { turn: 0, tid: 0, first: 0, open: 0, connecting: 0, overlaps: 0 };
+}
+
 /// How often the current thread went to sleep by itself.
 #[inline(always)]
 fn sleeps() -> u32 {

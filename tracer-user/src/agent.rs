@@ -24,6 +24,7 @@ use crate::{
     kernel::{
         loader::{self, LoadError},
         preflight::explain_start_failure,
+        uprobes::Probed,
     },
     metrics::{Exposition, Format, ListenError, Listener, write_own},
     pipeline::Pipeline,
@@ -31,7 +32,7 @@ use crate::{
     telemetry::{
         drops::Drop as DropKind,
         own,
-        status::{DropCount, Export, Program, Snapshot, Spans},
+        status::{DropCount, Export, Library, Program, Snapshot, Spans},
     },
     traces::ids::Ids,
 };
@@ -110,6 +111,7 @@ pub fn load_kernel(config: &Config, only_selected: bool) -> Result<loader::Kerne
         message_budget: capture.message_bytes,
         wake_bytes: capture.ring_bytes / 8,
         ring_mask: 0,
+        tls: config.tls.enabled.into(),
     };
     loader::load(kernel, capture.ring_bytes)
 }
@@ -310,6 +312,7 @@ impl Agent {
             pid: std::process::id(),
             uptime_ms: self.started.elapsed().as_millis() as u64,
             programs: programs.collect(),
+            libraries: kernel.libraries.iter().map(library).collect(),
             drops,
             spans: Spans {
                 finished: census.finished_spans,
@@ -370,6 +373,10 @@ impl Agent {
 
 fn drop_count(stage: &str, reason: &str, count: u64, intentional: bool) -> DropCount {
     DropCount { stage: stage.into(), reason: reason.into(), count, intentional }
+}
+
+fn library(probed: &Probed) -> Library {
+    Library { file: probed.name.display().to_string(), reason: probed.reason.clone() }
 }
 
 /// The exporter's settings, from flags, environment and file.

@@ -13,6 +13,7 @@ pub mod export;
 pub mod identity;
 pub mod ingest;
 pub mod kernel;
+pub mod libraries;
 pub mod metrics;
 pub mod pipeline;
 pub mod processes;

@@ -9,10 +9,11 @@ use crate::setup::apt_get;
 use crate::shell::{run, say, succeeds, which};
 
 /// Programs, and the distribution packages that bring them.
-const PROGRAMS: [(&str, &str); 5] = [
+const PROGRAMS: [(&str, &str); 6] = [
     ("nginx", "nginx-light"),
     ("wrk", "wrk"),
     ("curl", "curl"),
+    ("wget", "wget"),
     ("node", "nodejs"),
     ("promtool", "prometheus"),
 ];

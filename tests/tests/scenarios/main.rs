@@ -21,5 +21,6 @@ mod selection;
 mod short_lived;
 mod started_programs;
 mod system_calls;
+mod tls;
 mod watching;
 mod wsgi;

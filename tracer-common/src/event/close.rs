@@ -18,6 +18,8 @@ pub enum CloseKind {
 pub mod close_flags {
     /// No application holds the socket any more: nothing more will be read from it.
     pub const ORPHANED: u16 = 1;
+    /// The connection is what a TLS library sends and receives through the socket: the numbers of its records are not known here.
+    pub const TLS: u16 = 2;
 }
 
 /// See [`CloseKind`].

@@ -19,6 +19,10 @@ pub mod flags {
     pub const TURN: u16 = 32;
     /// `task` numbers requests: it is the one that the goroutine works for.
     pub const GOROUTINE: u16 = 64;
+    /// What went through a TLS library before it was encrypted, or after it was decrypted. `position` counts these bytes; where
+    /// the connection's first handshake record was seen, it starts at that record's sequence number, which both ends of
+    /// a TCP connection see, else at an arbitrary number.
+    pub const TLS: u16 = 128;
 }
 
 /// A data record without its payload.

@@ -6,6 +6,7 @@ mod exit;
 mod lineage;
 mod open;
 mod process;
+mod tls_seen;
 
 pub use close::{Close, CloseKind, close_flags};
 pub use data::{Data, DataHeader, flags};
@@ -13,6 +14,7 @@ pub use exit::Exit;
 pub use lineage::Lineage;
 pub use open::{Family, Open, open_flags};
 pub use process::Process;
+pub use tls_seen::TlsSeen;
 
 /// Which struct a record is.
 #[repr(u8)]
@@ -30,6 +32,8 @@ pub enum Kind {
     Exit = 5,
     /// [`Lineage`].
     Lineage = 6,
+    /// [`TlsSeen`].
+    TlsSeen = 7,
 }
 
 /// First bytes of every record.

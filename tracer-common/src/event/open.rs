@@ -19,6 +19,8 @@ pub enum Family {
 pub mod open_flags {
     /// The daemon's own socket: the other end of it is not traced either.
     pub const OWN: u16 = 1;
+    /// What a TLS library sends and receives through the socket, a connection of its own beside the socket's.
+    pub const TLS: u16 = 2;
 }
 
 /// The two ends of a connection as this socket sees them.

@@ -4,6 +4,7 @@ use crate::{
     conn::{Conn, RECEIVED, mode},
     globals::config,
     prefilter::{Start, classify},
+    tls,
 };
 
 /// A response's budget, in response heads: a head split over several writes, and little of the body.
@@ -53,6 +54,12 @@ fn decide(conn: &mut Conn, way: usize, mut prefix: u64, mut seen: u32, len: u32)
             conn.cap[way] = config!(response_head);
             conn.cap[1 - way] = config!(request_head);
             conn.budget[way] = config!(response_head) * RESPONSE_BUDGET;
+        }
+        // Behind a CONNECT: what follows is another connection's.
+        Start::Other
+            if conn.mode == mode::HTTP && config!(tls) != 0 && tls::is_client_hello(prefix, seen) =>
+        {
+            conn.mode = mode::UNKNOWN;
         }
         Start::Partial | Start::Other if conn.mode == mode::HTTP => {}
         Start::Partial => {

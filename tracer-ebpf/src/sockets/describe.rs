@@ -19,6 +19,9 @@ pub(crate) const AF_INET: u16 = 2;
 /// See [`AF_UNIX`].
 pub(crate) const AF_INET6: u16 = 10;
 
+/// `IPPROTO_TCP` (include/uapi/linux/in.h)
+pub(crate) const TCP: u16 = 6;
+
 /// What [`describe_socket`] is to describe.
 #[repr(C)]
 struct Described {
@@ -73,6 +76,18 @@ pub(crate) fn open(sk: *const u8, tgid: u32, conn: &Conn) {
 pub(crate) fn own(sk: *const u8, tgid: u32, conn: &mut Conn) {
     conn.id();
     describe_socket(&Described { sk: sk as u64, conn: conn.id, tgid, flags: u32::from(open_flags::OWN) });
+}
+
+/// Emits the `Open` record of a connection inside of that of socket `sk`, whose address is given.
+#[inline(always)]
+pub(crate) fn open_layer(sk: u64, tgid: u32, conn: u64, flags: u16) {
+    describe_socket(&Described { sk, conn, tgid, flags: u32::from(flags) });
+}
+
+/// Whether the socket at this address is a TCP socket.
+#[inline(always)]
+pub(crate) fn is_tcp(sk: u64) -> bool {
+    probe::<u16>(sk, offset!(protocol)) == TCP
 }
 
 #[inline(always)]

@@ -13,26 +13,24 @@ use tracer_common::{
 
 use super::{
     decide::{NO_EVENT, decide_segment, pack, smaller},
-    describe::{AF_INET, AF_INET6, AF_UNIX},
+    describe::{AF_INET, AF_INET6, AF_UNIX, TCP},
 };
 use crate::{
-    capture::{self, Segment},
+    capture,
     conn::{self, Conn, RECEIVED, SENT, mode},
     emit,
     globals::{config, offset},
     go,
     kernel_read::field,
-    maps::{PROCESSES, generation},
+    maps::{PROCESSES, generation, tls_generation},
     process::describe,
     syscall::{self, Buffers},
     task::current_task,
-    turn,
+    tls, turn,
 };
 
 /// `SOCK_STREAM` (include/linux/net.h)
 const STREAM: u16 = 1;
-/// `IPPROTO_TCP`
-const TCP: u16 = 6;
 /// `IPPROTO_MPTCP`
 const MPTCP: u16 = 262;
 /// `MSG_PEEK | MSG_ERRQUEUE` (include/linux/socket.h): the bytes will be read again, or are none of the stream.
@@ -99,7 +97,7 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
             turn::ends(conn, tid);
         }
         if WAY == RECEIVED && conn.mode == mode::HTTP && conn.excluded == 0 {
-            let head = data_header::<WAY>(conn, tgid, tid, 0, 0, flags::EOF);
+            let head = data_header(conn, WAY, (tgid, tid), 0, 0, flags::EOF);
             capture::emit_nothing(&head);
         }
         return;
@@ -110,17 +108,34 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
     if conn.mode == mode::OWN || !allowed(conn, tgid) {
         return;
     }
-    if conn.work != 0 && u32::from(conn.work) != GOROUTINES {
+    let mut extra = 0;
+    let counted = conn.work != 0 && u32::from(conn.work) != GOROUTINES;
+    if counted {
         turn::passed::<WAY>(conn, tid);
     }
-    let buffers = syscall::buffers(tid);
-    let known = conn.mode == mode::HTTP && conn.budget[WAY] >= smaller(len, conn.cap[WAY]);
-    let segment = capture::segment(if known { Buffers::UNSEEN } else { buffers }, u64::from(len));
-    let want = if known { 0 } else { wanted(conn, WAY, &segment, len) };
-    if want == NO_EVENT {
+    // What is inside of the records that a TLS library sends and receives is reported by the library's probes.
+    let sealed = conn.tls_tgid == tgid;
+    if sealed && conn.tls_generation == tls_generation() {
+        // SAFETY: as above.
+        if WAY == RECEIVED && conn.work & TURNS as u8 == 0 && unsafe { polled(sk) } {
+            turn::count_from_now(tgid);
+        }
         return;
     }
-    let mut extra = 0;
+    let buffers = syscall::buffers(tid);
+    let known = !sealed && conn.mode == mode::HTTP && conn.budget[WAY] >= smaller(len, conn.cap[WAY]);
+    let segment = capture::segment(if known { Buffers::UNSEEN } else { buffers }, u64::from(len));
+    let mut want = 0;
+    if !known {
+        let start = capture::prefix(&segment);
+        want = if sealed { NO_EVENT } else { wanted(conn, WAY, start, len) };
+        if want == NO_EVENT {
+            if tls::is_record(start.0, start.1) {
+                tls::record_passed(sk, conn, &segment, (WAY, len), start.0, tgid);
+            }
+            return;
+        }
+    }
     // SAFETY: as above.
     if WAY == RECEIVED && conn.serves != 0 && unsafe { polled(sk) } {
         extra = flags::POLLED;
@@ -154,7 +169,7 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
             (behind.wrapping_sub(len), flags::TCP)
         }
     };
-    let head = data_header::<WAY>(conn, tgid, tid, position, len, tcp | extra);
+    let head = data_header(conn, WAY, (tgid, tid), position, len, tcp | extra);
     if known {
         capture::copy_and_decide(conn, &head, buffers, smaller(len, conn.cap[WAY]));
     } else {
@@ -178,7 +193,7 @@ unsafe fn polled(sk: *const u8) -> bool {
 
 /// Whether `tgid` is to be traced.
 #[inline(always)]
-fn allowed(conn: &mut Conn, tgid: u32) -> bool {
+pub(crate) fn allowed(conn: &mut Conn, tgid: u32) -> bool {
     let generation = generation();
     if conn.tgid != tgid || conn.generation != generation {
         conn.generation = generation;
@@ -188,16 +203,20 @@ fn allowed(conn: &mut Conn, tgid: u32) -> bool {
         conn.work = (if known & GOROUTINES != 0 { GOROUTINES } else { known & (TASKS | TURNS) }) as u8;
         conn.prompt = u8::from(known & PROMPT != 0);
         conn.described = u8::from(known & ANNOUNCED != 0);
-        conn.excluded =
-            u8::from(known & EXCLUDED != 0 || (config!(only_selected) != 0 && known & SELECTED == 0));
+        conn.excluded = u8::from(is_excluded(known));
     }
     conn.excluded == 0
 }
 
-/// How many bytes of the segment are worth copying, or [`NO_EVENT`]. Updates the protocol state.
+/// Whether a process with these flags is not to be traced.
 #[inline(always)]
-fn wanted(conn: &mut Conn, way: usize, segment: &Segment, len: u32) -> u32 {
-    let (prefix, seen) = capture::prefix(segment);
+pub(crate) fn is_excluded(known: u32) -> bool {
+    known & EXCLUDED != 0 || (config!(only_selected) != 0 && known & SELECTED == 0)
+}
+
+/// How many bytes of a segment are worth copying, or [`NO_EVENT`], by its first bytes. Updates the protocol state.
+#[inline(always)]
+pub(crate) fn wanted(conn: &mut Conn, way: usize, (prefix, seen): (u64, u32), len: u32) -> u32 {
     if seen != 0 {
         decide_segment(conn, prefix, seen, pack(len, way))
     } else if conn.mode == mode::HTTP {
@@ -208,11 +227,12 @@ fn wanted(conn: &mut Conn, way: usize, segment: &Segment, len: u32) -> u32 {
     }
 }
 
+/// The header of the next record of a direction.
 #[inline(always)]
-fn data_header<const WAY: usize>(
+pub(crate) fn data_header(
     conn: &mut Conn,
-    tgid: u32,
-    tid: u32,
+    way: usize,
+    (tgid, tid): (u32, u32),
     position: u32,
     len: u32,
     extra: u16,
@@ -226,14 +246,14 @@ fn data_header<const WAY: usize>(
             describe(tgid, known);
         }
     }
-    let number = conn.number[WAY];
-    conn.number[WAY] = number.wrapping_add(1);
+    let number = conn.number[way];
+    conn.number[way] = number.wrapping_add(1);
     let mut header = emit::header(Kind::Data, tgid, conn.id);
-    header.flags = extra | if WAY == SENT { flags::SENT } else { 0 };
+    header.flags = extra | if way == SENT { flags::SENT } else { 0 };
     let mut task = 0;
     if u32::from(conn.work) == GOROUTINES {
         header.flags |= flags::GOROUTINE;
-        task = if WAY == RECEIVED { go::received(conn, tgid) } else { go::sent(conn, tgid) };
+        task = if way == RECEIVED { go::received(conn, tgid) } else { go::sent(conn, tgid) };
     } else if conn.work != 0 {
         if u32::from(conn.work) & TASKS != 0 {
             task = current_task(tgid);
@@ -242,7 +262,7 @@ fn data_header<const WAY: usize>(
             header.flags |= flags::TURN;
             // The first request on a connection is for whatever it was connected for.
             let connected =
-                WAY == SENT && number == 0 && conn.question.tid == tid && conn.question.first != 0;
+                way == SENT && number == 0 && conn.question.tid == tid && conn.question.first != 0;
             task = if connected { conn.question.turn } else { turn::current(tid) };
         }
     }

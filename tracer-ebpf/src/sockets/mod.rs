@@ -2,7 +2,9 @@
 
 mod decide;
 mod describe;
-pub(crate) use decide::{decide_segment, pack};
-
 mod io;
 mod state;
+
+pub(crate) use decide::{NO_EVENT, decide_segment, pack, smaller};
+pub(crate) use describe::{is_tcp, open_layer};
+pub(crate) use io::{allowed, data_header, is_excluded, wanted};

@@ -38,12 +38,33 @@ pub(crate) fn sock_state(ctx: BtfTracePointContext) -> i32 {
     };
     // SAFETY: the tracepoint's argument.
     let Some(conn) = (unsafe { conn::of_socket(sk, false) }) else { return 0 };
-    if conn.opened == 0 && conn.mode != mode::OWN {
+    let reported = conn.opened != 0 || conn.mode == mode::OWN;
+    if !reported && conn.tls_id == 0 {
         return 0;
     }
     // SAFETY: as above; the offsets are those of sk_err and sk_socket.
     let (error, orphaned) =
         unsafe { (field::<u32>(sk, offset!(error)), field::<u64>(sk, offset!(socket)) == 0) };
+    let orphaned = if orphaned { close_flags::ORPHANED } else { 0 };
+    if conn.tls_id != 0 {
+        let mut header = emit::header(Kind::Close, 0, conn.tls_id);
+        header.detail = kind as u8;
+        header.flags = orphaned | close_flags::TLS;
+        let close = Close {
+            header,
+            error,
+            sent_number: 0,
+            received_number: 0,
+            sent_end: 0,
+            received_end: 0,
+            has_ends: 0,
+        };
+        // SAFETY: `slot` is a reserved `Close`.
+        emit::record::<Close>(Urgency::Timer, |slot| unsafe { *slot = close });
+    }
+    if !reported {
+        return 0;
+    }
     // SAFETY: as above; the helper returns null or the same socket with its full type.
     let (sent_end, received_end, has_ends) = unsafe {
         let stream = bpf_skc_to_tcp_sock(sk.cast_mut().cast()).cast::<u8>().cast_const();
@@ -55,7 +76,7 @@ pub(crate) fn sock_state(ctx: BtfTracePointContext) -> i32 {
     };
     let mut header = emit::header(Kind::Close, 0, conn.id);
     header.detail = kind as u8;
-    header.flags = if orphaned { close_flags::ORPHANED } else { 0 };
+    header.flags = orphaned;
     let close = Close {
         header,
         error,

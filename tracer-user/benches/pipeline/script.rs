@@ -87,6 +87,7 @@ impl Script {
             sent,
             tcp: true,
             eof: false,
+            tls: false,
             tgid: service.pid,
             tid: service.pid + 1 + thread as u32,
             task: 0,

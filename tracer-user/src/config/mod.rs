@@ -44,7 +44,7 @@ pub use self::{
     pattern::{PathPattern, PatternError, PortRange, TextPattern},
     policies::{Code, Composite, LearnedLatency, Rare},
     sampling::{Choice, ForceAttribute, Root, Sampling, SamplingRule},
-    sections::{Capture, Export, Http, Level, Log, Print, ResourceSection, Routes},
+    sections::{Capture, Export, Http, Level, Log, Print, ResourceSection, Routes, Tls},
     select::{PortFilter, Rule, Select, SkipReason, Verdict},
     tail::{Policy, PolicyKind, Tail},
     traces::{EventLoops, Traces},
@@ -65,6 +65,8 @@ pub struct Config {
     pub select: Select,
     /// What the kernel programs copy.
     pub capture: Capture,
+    /// Whether TLS connections are read.
+    pub tls: Tls,
     /// How HTTP becomes spans.
     pub http: Http,
     /// Which headers say where a request comes from.

@@ -23,6 +23,14 @@ pub struct Capture {
     pub unix_sockets: bool,
 }
 
+/// `[tls]`: whether TLS connections are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tls {
+    /// Whether functions of TLS libraries are probed.
+    pub enabled: bool,
+}
+
 /// `[http]`: how HTTP exchanges become spans.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -119,6 +127,12 @@ impl Default for Capture {
             ring_bytes: 4 << 20,
             unix_sockets: true,
         }
+    }
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self { enabled: true }
     }
 }
 

@@ -1,6 +1,6 @@
 //! One end of a connection.
 
-use tracer_common::event::{Close, CloseKind, DataHeader, close_flags};
+use tracer_common::event::{Close, CloseKind, DataHeader, close_flags, flags};
 
 use super::{
     by::{By, Work},
@@ -67,6 +67,7 @@ impl Connection {
         if way == Way::Received {
             self.read(&segment.head, sink);
         }
+        self.http.set_secure(segment.head.header.flags & flags::TLS != 0);
         let mut drive = Drive { http: &mut self.http, way, ends: &self.ends, sink };
         self.streams[way as usize].segment(segment, &mut drive);
     }
@@ -150,6 +151,9 @@ impl Connection {
     }
 
     fn check_close<S: ExchangeSink>(&mut self, way: Way, close: &Close, sink: &mut S) {
+        if close.header.flags & close_flags::TLS != 0 {
+            return;
+        }
         let (number, end) = match way {
             Way::Sent => (close.sent_number, close.sent_end),
             Way::Received => (close.received_number, close.received_end),

@@ -1,16 +1,26 @@
 //! Waits for the kernel side and drains it.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use nix::{
     errno::Errno,
-    sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout},
+    sys::{
+        epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout},
+        eventfd::{EfdFlags, EventFd},
+    },
 };
 
-use super::merge::{Merge, Pass};
+use super::{
+    decode::tls_seen,
+    merge::{Merge, Pass},
+};
 use crate::{
     clock::monotonic_ns,
     kernel::loader::{Kernel, LoadError},
+    libraries::Search,
 };
 
 /// Records handed out before the caller gets to its other duties.
@@ -36,6 +46,8 @@ pub struct Capture {
     pub kernel: Kernel,
     merge: Merge,
     epoll: Epoll,
+    /// Looks for TLS libraries, where they are wanted.
+    search: Option<Search>,
     pause: Duration,
     drained: Instant,
 }
@@ -55,7 +67,26 @@ impl Capture {
                 .map_err(LoadError::Epoll)?;
         }
         kernel.attach()?;
-        Ok(Self { kernel, merge: Merge::default(), epoll, pause: BUSY_PAUSE, drained: Instant::now() })
+        let search = if kernel.probes { search(&epoll)? } else { None };
+        let mut capture = Self {
+            kernel,
+            merge: Merge::default(),
+            epoll,
+            search,
+            pause: BUSY_PAUSE,
+            drained: Instant::now(),
+        };
+        capture.probe();
+        Ok(capture)
+    }
+
+    /// Probes the libraries that were found.
+    fn probe(&mut self) {
+        if let Some(search) = &self.search {
+            for found in search.take() {
+                self.kernel.found(found);
+            }
+        }
     }
 
     /// Sleeps until something may be there, at most 100 ms, then hands out what has settled, in order of time.
@@ -80,12 +111,42 @@ impl Capture {
     }
 
     /// Hands out what has settled without waiting.
-    pub fn drain(&mut self, handle: impl FnMut(&[u8])) -> Pass {
-        let pass = self.merge.pass(&mut self.kernel.rings, monotonic_ns(), RECORDS_PER_TURN, handle);
+    pub fn drain(&mut self, mut handle: impl FnMut(&[u8])) -> Pass {
+        self.probe();
+        let Self { kernel, merge, search, .. } = self;
+        let pass = merge.pass(&mut kernel.rings, monotonic_ns(), RECORDS_PER_TURN, |record| {
+            match (tls_seen(record), search.as_ref()) {
+                (None, _) => handle(record),
+                (Some(pid), Some(search)) if !search.look_at(pid) => {
+                    tracing::debug!(pid, "a process that uses TLS is not looked at: too many wait");
+                }
+                _ => {}
+            }
+        });
         let now = Instant::now();
         self.pause = pause_after(&pass, now - self.drained);
         self.drained = now;
         pass
+    }
+}
+
+/// Starts to look for libraries; what is found wakes whoever waits for `epoll`.
+fn search(epoll: &Epoll) -> Result<Option<Search>, LoadError> {
+    let waker =
+        EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).map_err(LoadError::Epoll)?;
+    epoll
+        .add(&waker, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, 0))
+        .map_err(LoadError::Epoll)?;
+    let wake = move || {
+        // A wake-up that fails is made up for by the timer.
+        let _ = waker.write(1);
+    };
+    match Search::start(PathBuf::from("/proc"), wake) {
+        Ok(search) => Ok(Some(search)),
+        Err(error) => {
+            tracing::warn!(%error, "the thread that looks for TLS libraries cannot be started: TLS is not read");
+            Ok(None)
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Bytes of a record become an [`Event`]. The only place that reinterprets memory.
 
-use tracer_common::event::{Close, DataHeader, Exit, Header, Kind, Lineage, Open, Process};
+use tracer_common::event::{Close, DataHeader, Exit, Header, Kind, Lineage, Open, Process, TlsSeen};
 
 /// A record in the form that the stages use. Byte blocks borrow from the record.
 #[derive(Clone, Copy, Debug)]
@@ -123,6 +123,13 @@ pub(super) fn time_ns(record: &[u8]) -> u64 {
     record.get(8..16).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_ne_bytes)
 }
 
+/// The process, if the record is one of [`Kind::TlsSeen`]: it is about the capture, not about what is captured.
+pub(super) fn tls_seen(record: &[u8]) -> Option<u32> {
+    (*record.first()? == Kind::TlsSeen as u8)
+        .then(|| view::<TlsSeen>(record).ok())?
+        .map(|seen| seen.header.tgid)
+}
+
 /// Types that may be viewed in a record: `repr(C)`, no padding, every bit pattern valid.
 ///
 /// # Safety
@@ -140,6 +147,8 @@ unsafe impl Record for Process {}
 unsafe impl Record for Exit {}
 // SAFETY: as above.
 unsafe impl Record for Lineage {}
+// SAFETY: as above.
+unsafe impl Record for TlsSeen {}
 
 fn view<T: Record>(record: &[u8]) -> Result<&T, DecodeError> {
     if record.len() < size_of::<T>() {

@@ -11,7 +11,7 @@ use aya::{
 use tracer_common::{
     config::KernelConfig,
     drops::KernelDrop,
-    limits::MAX_RINGS,
+    limits::{MAX_RINGS, MAX_SEALED, MAX_TLS},
     offsets::KernelOffsets,
     process,
     runtime::{Go, Python},
@@ -23,8 +23,12 @@ use super::{
     probes::Probes,
     programs::{NEW_CONTEXT, NEW_GOROUTINE, Need, PROGRAMS, ProgramSpec, ROUND_TRIP},
     rings,
+    uprobes::{self, Probed, TLS_PROGRAMS},
 };
-use crate::runtimes::Runtime;
+use crate::{
+    libraries::{Found, Library},
+    runtimes::Runtime,
+};
 
 #[cfg(not(ebpf_stub))]
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tracer.bpf.o"));
@@ -103,13 +107,17 @@ pub struct Kernel {
     processes: HashMap<MapData, u32, u32>,
     runtimes: HashMap<MapData, u32, RuntimeBytes>,
     go_runtimes: HashMap<MapData, u32, GoBytes>,
-    probes: Probes,
+    runtime_probes: Probes,
     /// Changes with the flags of any process, so that the kernel side looks at them again.
     generation: Array<MapData, u32>,
     /// The ring buffers.
     pub rings: Vec<RingBuf<MapData>>,
     /// Every program with its state.
     pub programs: Vec<ProgramState>,
+    /// TLS libraries that were found, and programs that move TLS records by none that is known.
+    pub libraries: Vec<Probed>,
+    /// Whether TLS libraries can be probed.
+    pub probes: bool,
 }
 
 /// What the kernel says of a program's cost so far (0 unless `kernel.bpf_stats_enabled`).
@@ -131,6 +139,7 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
     let slots = (cpus.len() as u32).next_power_of_two().min(MAX_RINGS);
     let config = KernelConfig { ring_mask: slots - 1, ..config };
 
+    let tls = config.tls != 0;
     let (config, offsets) = (ConfigBytes(config), OffsetBytes(offsets));
     let mut ebpf = EbpfLoader::new()
         // Nothing in the object is relocated by it. `new` has read it all the same; this gives the memory back for the next time.
@@ -138,6 +147,10 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
         .override_global("CONFIG", &config, true)
         .override_global("OFFSETS", &offsets, true)
         .map_max_entries("RINGS", slots)
+        .map_max_entries("TLS", if tls { MAX_TLS } else { 1 })
+        .map_max_entries("SEALED", if tls { MAX_SEALED } else { 1 })
+        // Task storage, which is used by the programs alone.
+        .allow_unsupported_maps()
         .load(OBJECT)?;
     let drops = PerCpuArray::try_from(ebpf.take_map("DROPS").ok_or(LoadError::NoMap("DROPS"))?)?;
     let processes = HashMap::try_from(ebpf.take_map("PROCESSES").ok_or(LoadError::NoMap("PROCESSES"))?)?;
@@ -146,7 +159,7 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
         HashMap::try_from(ebpf.take_map("GO_RUNTIMES").ok_or(LoadError::NoMap("GO_RUNTIMES"))?)?;
     let generation = Array::try_from(ebpf.take_map("GENERATION").ok_or(LoadError::NoMap("GENERATION"))?)?;
 
-    let programs = load_programs(&mut ebpf)?;
+    let (programs, probes) = load_programs(&mut ebpf, tls)?;
     // Between the two largest users of memory: types of a whole kernel before, rings behind.
     memory::give_back();
     let rings = rings::create(&mut ebpf, slots, ring_bytes)?;
@@ -156,10 +169,12 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
         processes,
         runtimes,
         go_runtimes,
-        probes: Probes::default(),
+        runtime_probes: Probes::default(),
         generation,
         rings,
         programs,
+        libraries: Vec::new(),
+        probes,
     })
 }
 
@@ -167,7 +182,8 @@ fn program<'a>(ebpf: &'a mut Ebpf, spec: &ProgramSpec) -> Result<&'a mut BtfTrac
     ebpf.program_mut(spec.name).ok_or(ProgramError::NotLoaded)?.try_into()
 }
 
-fn load_programs(ebpf: &mut Ebpf) -> Result<Vec<ProgramState>, LoadError> {
+/// Returns the state of each program, and whether TLS libraries can be probed.
+fn load_programs(ebpf: &mut Ebpf, tls: bool) -> Result<(Vec<ProgramState>, bool), LoadError> {
     let kernel_btf = Btf::from_sys_fs()?;
     let mut programs = Vec::new();
     for spec in PROGRAMS {
@@ -180,7 +196,14 @@ fn load_programs(ebpf: &mut Ebpf) -> Result<Vec<ProgramState>, LoadError> {
         };
         programs.push(ProgramState { spec, reason });
     }
-    Ok(programs)
+    let mut probes = tls;
+    for spec in if tls { TLS_PROGRAMS } else { &[] } {
+        let reason = uprobes::load(ebpf, spec).err();
+        probes &= reason.is_none();
+        let reason = reason.map(|error| format!("{error}; without it, {}", spec.loss));
+        programs.push(ProgramState { spec, reason });
+    }
+    Ok((programs, probes))
 }
 
 fn load_program(ebpf: &mut Ebpf, spec: &ProgramSpec, btf: &Btf) -> Result<(), ProgramError> {
@@ -195,6 +218,10 @@ impl Kernel {
                 continue;
             }
             let spec = state.spec;
+            if TLS_PROGRAMS.iter().any(|tls| tls.name == spec.name) {
+                // Attached where a library is found.
+                continue;
+            }
             if let Err(source) = program(&mut self.ebpf, spec).and_then(|program| program.attach().map(drop))
             {
                 if spec.need == Need::Required {
@@ -204,6 +231,29 @@ impl Kernel {
             }
         }
         Ok(())
+    }
+
+    /// Probes a TLS library that was found, or remembers why it is not read.
+    pub fn found(&mut self, found: Found) {
+        /// What is said of, at most.
+        const MAX_SAID: usize = 2048;
+        let (name, reason) = match found {
+            Found::Library(library) => return self.probe(&library),
+            Found::Unknown { name, function } => {
+                (name, format!("its function {function} begins in a way that is not known; it is left alone"))
+            }
+            Found::Unread { program } => {
+                (program, "it moves TLS records, by no library that is known".to_owned())
+            }
+        };
+        let known = self.libraries.iter().any(|known| known.name == name);
+        if !known && self.libraries.len() < MAX_SAID {
+            self.libraries.push(Probed { name, reason: Some(reason) });
+        }
+    }
+
+    fn probe(&mut self, library: &Library) {
+        uprobes::attach(&mut self.ebpf, &mut self.libraries, library);
     }
 
     /// Drops counted by the kernel side so far, summed over CPUs.
@@ -228,7 +278,7 @@ impl Kernel {
 
     /// Tells the kernel side what a process runs, and probes that.
     pub fn watch(&mut self, tgid: u32, runtime: &Runtime) -> Result<(), MapError> {
-        let Self { ebpf, programs, probes, .. } = self;
+        let Self { ebpf, programs, runtime_probes: probes, .. } = self;
         let flag = match runtime {
             Runtime::Python(python) => {
                 self.runtimes.insert(tgid, RuntimeBytes(python.layout), 0)?;

@@ -7,3 +7,4 @@ pub mod preflight;
 mod probes;
 pub mod programs;
 pub mod rings;
+pub mod uprobes;

@@ -33,6 +33,8 @@ pub struct Exchange {
     /// The first thing seen on its connection was a request. Where an answer came first, the connection was in use before the
     /// tracer looked at it, and positions that are mere byte counts are not those of the other end.
     pub from_start: bool,
+    /// A TLS library carried it; its position is not that of the socket's bytes then (`tracer_common::event::flags::TLS`).
+    pub secure: bool,
     /// First byte of the request, CLOCK_MONOTONIC nanoseconds.
     pub start_ns: u64,
     /// The request's head was read or written up to its end.

@@ -25,6 +25,8 @@ pub struct Http1 {
     requests: Option<Way>,
     /// See [`Exchange::from_start`].
     from_start: bool,
+    /// See [`Exchange::secure`].
+    secure: bool,
     parsers: [Option<Parser>; 2],
     in_flight: InFlight,
     /// Which answer belongs to which request cannot be told any more.
@@ -45,6 +47,11 @@ pub(crate) struct Drive<'a, S> {
 }
 
 impl Http1 {
+    /// Says whether a TLS library carries the bytes.
+    pub(crate) fn set_secure(&mut self, secure: bool) {
+        self.secure = secure;
+    }
+
     /// Whether no request waits for its response.
     pub fn is_idle(&self) -> bool {
         self.in_flight.is_empty()
@@ -152,6 +159,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
             response: None,
             failure: None,
             from_start: self.http.from_start,
+            secure: self.http.secure,
             incomplete: false,
         };
         self.http.reading = Some(exchange.id);

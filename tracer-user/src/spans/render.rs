@@ -70,7 +70,7 @@ impl Renderer {
         let authority = authority(exchange, &target);
         let (host, port) = split_authority(authority);
         if server {
-            attributes.put("url.scheme", Value::Static("http"));
+            attributes.put("url.scheme", Value::Static(scheme(exchange)));
             attributes.put("url.path", Value::Str(target.path.into()));
             if let Some(query) = target.query {
                 attributes.put("url.query", Value::Str(self.query(query)));
@@ -82,7 +82,7 @@ impl Renderer {
                 attributes.put("user_agent.original", Value::Shared(agent.clone()));
             }
         } else {
-            attributes.put("url.full", Value::Str(self.full_url(&target, authority, ends)));
+            attributes.put("url.full", Value::Str(self.full_url(scheme(exchange), &target, authority, ends)));
         }
         peers(&mut attributes, ends, server, host, port);
         attributes.put("network.protocol.version", Value::Static(request.version.as_str()));
@@ -134,7 +134,13 @@ impl Renderer {
         redacted
     }
 
-    fn full_url(&mut self, target: &Target<'_>, authority: Option<&str>, ends: &Ends) -> Box<str> {
+    fn full_url(
+        &mut self,
+        scheme: &str,
+        target: &Target<'_>,
+        authority: Option<&str>,
+        ends: &Ends,
+    ) -> Box<str> {
         let authority = match (authority, ends) {
             (Some(authority), _) => Cow::Borrowed(authority),
             (None, Ends::Inet { peer, .. }) if peer.address.is_ipv6() => {
@@ -145,8 +151,10 @@ impl Renderer {
         };
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.clear();
-        buffer.push_str("http://");
-        buffer.push_str(&authority);
+        buffer.push_str(scheme);
+        buffer.push_str("://");
+        // Credentials in front of the host are the redaction's to remove; what follows is built of single parts.
+        buffer.push_str(authority.rsplit_once('@').map_or(&*authority, |(_, host)| host));
         buffer.push_str(target.path);
         if let Some(query) = target.query {
             buffer.push('?');
@@ -164,6 +172,11 @@ impl Attributes {
     fn put(&mut self, key: &'static str, value: Value) {
         self.0.push((key, value));
     }
+}
+
+/// `url.scheme`
+fn scheme(exchange: &Exchange) -> &'static str {
+    if exchange.secure { "https" } else { "http" }
 }
 
 /// `http.request.method`: the method, or `_OTHER`.

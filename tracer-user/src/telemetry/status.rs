@@ -13,6 +13,8 @@ pub struct Snapshot {
     pub uptime_ms: u64,
     /// Every kernel program.
     pub programs: Vec<Program>,
+    /// TLS libraries that were found, and programs that move TLS records by none that is known.
+    pub libraries: Vec<Library>,
     /// Every way to lose something, with how often.
     pub drops: Vec<DropCount>,
     /// Spans by what became of them.
@@ -50,6 +52,15 @@ pub struct Program {
     pub run_count: u64,
     /// Nanoseconds in all runs; 0 unless `kernel.bpf_stats_enabled` is set.
     pub run_time_ns: u64,
+}
+
+/// A TLS library, or a program that uses TLS.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Library {
+    /// The file, as the process that it was found in names it.
+    pub file: String,
+    /// Why its connections are not read, `None` where they are.
+    pub reason: Option<String>,
 }
 
 /// A reason to lose something.
@@ -209,6 +220,16 @@ impl Snapshot {
                     let _ = writeln!(text, "  {:<14} not attached: {reason}", program.name);
                 }
             }
+        }
+        if !self.libraries.is_empty() {
+            let _ = writeln!(text, "\nTLS:");
+        }
+        for library in &self.libraries {
+            let state = library.reason.as_ref().map_or_else(
+                || "its connections are read".to_owned(),
+                |reason| format!("not read: {reason}"),
+            );
+            let _ = writeln!(text, "  {}: {state}", library.file);
         }
         let mut shown = self.drops.iter().filter(|drop| drop.count > 0).peekable();
         if shown.peek().is_none() {

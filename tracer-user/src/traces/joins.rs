@@ -23,8 +23,22 @@ const MAX_CALLERS: usize = 4096;
 /// A request's identity on its connection, the same from both ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Key {
-    Tcp { client: (IpAddr, u16), server: (IpAddr, u16), position: u32 },
-    Unix { client: u64, server: u64, position: u32 },
+    Tcp {
+        client: (IpAddr, u16),
+        server: (IpAddr, u16),
+        position: u32,
+    },
+    /// As `Tcp`, inside of TLS.
+    Tls {
+        client: (IpAddr, u16),
+        server: (IpAddr, u16),
+        position: u32,
+    },
+    Unix {
+        client: u64,
+        server: u64,
+        position: u32,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +70,7 @@ impl Joins {
     /// Looks for the other end of `exchange`; if it was not seen yet, remembers this one.
     pub(super) fn find(&mut self, exchange: &Exchange, ends: &Ends) -> Option<Joined> {
         let key = key(exchange, ends)?;
-        if let (SpanKind::Client, Key::Tcp { client, .. }) = (exchange.kind, key) {
+        if let (SpanKind::Client, Key::Tcp { client, .. } | Key::Tls { client, .. }) = (exchange.kind, key) {
             self.called_from(client.0);
         }
         let full = self.waiting.len() >= MAX_WAITING;
@@ -65,7 +79,7 @@ impl Joins {
             Entry::Occupied(other) if other.get().kind != exchange.kind => {
                 let evidence = match key {
                     Key::Tcp { .. } => Evidence::TcpSeq,
-                    Key::Unix { .. } => Evidence::Socket,
+                    Key::Tls { .. } | Key::Unix { .. } => Evidence::Socket,
                 };
                 return Some(Joined { other: other.remove().exchange, evidence });
             }
@@ -111,7 +125,7 @@ impl Joins {
     /// Whether the client may be on this host, so that its end may still turn up.
     pub(super) fn may_come_from_here(&self, key: &Key) -> bool {
         match key {
-            Key::Tcp { client, server, .. } => {
+            Key::Tcp { client, server, .. } | Key::Tls { client, server, .. } => {
                 client.0 == server.0 || client.0.is_loopback() || self.callers.contains(&client.0)
             }
             Key::Unix { .. } => true,
@@ -131,9 +145,13 @@ fn key(exchange: &Exchange, ends: &Ends) -> Option<Key> {
         Ends::Inet { local, peer, .. } => {
             let (local, peer) = ((local.address, local.port), (peer.address, peer.port));
             let (client, server) = if client { (local, peer) } else { (peer, local) };
-            Some(Key::Tcp { client, server, position })
+            Some(if exchange.secure {
+                Key::Tls { client, server, position }
+            } else {
+                Key::Tcp { client, server, position }
+            })
         }
-        &Ends::Unix { local, peer, .. } if peer != 0 && exchange.from_start => {
+        &Ends::Unix { local, peer, .. } if peer != 0 && exchange.from_start && !exchange.secure => {
             let (client, server) = if client { (local, peer) } else { (peer, local) };
             Some(Key::Unix { client, server, position })
         }

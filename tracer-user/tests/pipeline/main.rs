@@ -12,4 +12,5 @@ mod scene;
 mod selection;
 mod tasks;
 mod threads;
+mod tls;
 mod turns;

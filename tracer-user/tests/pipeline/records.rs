@@ -69,6 +69,7 @@ pub(crate) struct Segment<'a> {
     pub(crate) eof: bool,
     pub(crate) polled: bool,
     pub(crate) turn: bool,
+    pub(crate) tls: bool,
     pub(crate) tgid: u32,
     pub(crate) tid: u32,
     pub(crate) task: u32,
@@ -90,6 +91,7 @@ pub(crate) fn data(segment: &Segment<'_>) -> Record {
         (segment.eof, flags::EOF),
         (segment.polled, flags::POLLED),
         (segment.turn, flags::TURN),
+        (segment.tls, flags::TLS),
     ];
     let bits = bits.iter().filter(|(set, _)| *set).fold(0, |all, (_, bit)| all | bit);
     let mut writer = Writer::new(Kind::Data, 0, bits, segment.tgid, segment.time_ns, segment.conn);
@@ -138,6 +140,8 @@ pub(crate) struct Closing {
     pub(crate) error: u32,
     /// No application holds the socket any more.
     pub(crate) orphaned: bool,
+    /// It is the connection of a TLS library that uses the socket.
+    pub(crate) tls: bool,
     /// Records received, records sent.
     pub(crate) numbers: [u32; 2],
     /// Positions behind the last bytes received and sent, where they are known.
@@ -146,10 +150,11 @@ pub(crate) struct Closing {
 
 /// A `Close` record.
 pub(crate) fn close(kind: CloseKind, closing: &Closing, time_ns: u64, conn: u64) -> Record {
-    let bits = if closing.orphaned { close_flags::ORPHANED } else { 0 };
+    let bits = if closing.orphaned { close_flags::ORPHANED } else { 0 }
+        | if closing.tls { close_flags::TLS } else { 0 };
     let mut writer = Writer::new(Kind::Close, kind as u8, bits, 0, time_ns, conn);
     let ([received_number, sent_number], [received_end, sent_end]) =
-        (closing.numbers, closing.ends.unwrap_or_default());
+        (if closing.tls { [0; 2] } else { closing.numbers }, closing.ends.unwrap_or_default());
     for value in
         [closing.error, sent_number, received_number, sent_end, received_end, closing.ends.is_some().into()]
     {

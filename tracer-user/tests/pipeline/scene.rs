@@ -88,6 +88,8 @@ struct Socket {
     ends: Ends,
     opened: bool,
     own: bool,
+    /// A TLS library carries the bytes.
+    tls: bool,
     numbers: [u32; 2],
     positions: [u32; 2],
 }
@@ -184,10 +186,18 @@ impl Scene {
             ends,
             opened: false,
             own: false,
+            tls: false,
             numbers: [0; 2],
             positions: [position; 2],
         });
         self.sockets.len() - 1
+    }
+
+    /// A TLS library carries what goes through this socket. Its first byte is at `position`, if the connection's start was seen;
+    /// else at an arbitrary one.
+    pub(crate) fn tls(&mut self, socket: usize, position: u32) {
+        let socket = &mut self.sockets[socket];
+        (socket.tls, socket.positions) = (true, [position; 2]);
     }
 
     /// The tracer itself uses this socket.
@@ -253,8 +263,9 @@ impl Scene {
         };
         let segment = records::data(&Segment {
             sent: call.sent,
-            tcp: matches!(at.ends, Ends::V4 { .. }),
+            tcp: matches!(at.ends, Ends::V4 { .. }) && !at.tls,
             eof: false,
+            tls: at.tls,
             tgid: call.by.pid,
             tid: call.by.tid,
             polled: !call.sent && call.by.work != Work::Unknown,
@@ -287,6 +298,7 @@ impl Scene {
         let at = &mut self.sockets[socket];
         let record = records::data(&Segment {
             eof: true,
+            tls: at.tls,
             tgid: by.pid,
             tid: by.tid,
             time_ns: self.now_ns,

@@ -7,6 +7,7 @@
 //! | idle | what does the daemon use when nothing happens? |
 //! | pipeline | how many spans a second does the daemon's pipeline make? |
 //! | store | what does a span cost on its way to the disk and there, how long do queries take? |
+//! | tls | the same as overhead, for a server that speaks TLS |
 //! | accuracy | does each call belong to the trace of the request that it was made for? |
 //!
 //! Nothing here judges a figure: machines differ and are seldom quiet. Rounds with and without the tracer take turns,
@@ -30,6 +31,7 @@ mod report;
 mod serve;
 mod start;
 mod store;
+mod tls;
 mod wrk;
 
 use std::path::PathBuf;
@@ -45,6 +47,8 @@ use crate::workspace::{Profile, Workspace};
 pub(crate) enum Bench {
     /// nginx under load, with and without the tracer: throughput, latency, CPU, memory, losses.
     Overhead(overhead::Args),
+    /// nginx with TLS under load, with and without the tracer.
+    Tls(tls::Args),
     /// Services of many runtimes under concurrent load: whether each call is in the trace of its request.
     Accuracy(accuracy::Args),
     /// Time from the start of the daemon to the first span of a service that already runs, at an OTLP receiver.
@@ -75,6 +79,7 @@ struct Common {
 pub(crate) fn run(bench: &Bench) -> Result<()> {
     match bench {
         Bench::Overhead(args) => overhead::run(args),
+        Bench::Tls(args) => tls::run(args),
         Bench::Accuracy(args) => accuracy::run(args),
         Bench::Start(args) => start::run(args),
         Bench::Idle(args) => idle::run(args),

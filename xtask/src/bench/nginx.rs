@@ -12,29 +12,56 @@ use super::process::{Running, service};
 /// How long nginx may take to listen.
 const START: Duration = Duration::from_secs(10);
 
+/// What nginx speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scheme {
+    /// In clear.
+    Http,
+    /// TLS.
+    Https,
+}
+
+impl Scheme {
+    /// As in a URL.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
 /// A running nginx. Ended when dropped.
 #[derive(Debug)]
 pub(super) struct Nginx {
     process: Running,
     /// Where it listens.
     pub(super) address: SocketAddr,
+    /// What it speaks.
+    pub(super) scheme: Scheme,
 }
 
 impl Nginx {
     /// Starts it with everything it writes in `directory`, and waits until it listens.
-    pub(super) fn start(directory: &Path) -> Result<Self> {
+    pub(super) fn start(directory: &Path, scheme: Scheme) -> Result<Self> {
         let address = free_address()?;
         let log = directory.join("nginx.log");
         let file = directory.join("nginx.conf");
         fs::create_dir_all(directory.join("pages"))?;
         fs::write(directory.join("pages/page.html"), page())?;
-        fs::write(&file, configuration(directory, address))
+        if scheme == Scheme::Https {
+            let rcgen::CertifiedKey { cert, signing_key } =
+                rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()])
+                    .context("No certificate could be made.")?;
+            fs::write(directory.join("certificate.pem"), cert.pem() + &signing_key.serialize_pem())?;
+        }
+        fs::write(&file, configuration(directory, address, scheme))
             .with_context(|| format!("{} could not be written.", file.display()))?;
         let mut process = Running::start(
             service("nginx").arg("-p").arg(directory).arg("-e").arg(&log).arg("-c").arg(&file),
         )?;
         process.listens(address, START, &log)?;
-        Ok(Self { process, address })
+        Ok(Self { process, address, scheme })
     }
 
     /// Its process id: that of the one process which does the work.
@@ -60,8 +87,16 @@ fn page() -> String {
 }
 
 /// One process (no master that would have to be ended with its worker), no log, connections that never end.
-fn configuration(directory: &Path, address: SocketAddr) -> String {
+fn configuration(directory: &Path, address: SocketAddr, scheme: Scheme) -> String {
     let directory = directory.display();
+    let tls = match scheme {
+        Scheme::Http => String::new(),
+        Scheme::Https => {
+            format!(
+                " ssl; ssl_certificate {directory}/certificate.pem; ssl_certificate_key {directory}/certificate.pem"
+            )
+        }
+    };
     format!(
         "user root; daemon off; master_process off; pid {directory}/nginx.pid;\n\
          events {{ worker_connections 4096; }}\n\
@@ -70,7 +105,7 @@ fn configuration(directory: &Path, address: SocketAddr) -> String {
            client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy;\n\
            fastcgi_temp_path {directory}/fastcgi; uwsgi_temp_path {directory}/uwsgi; scgi_temp_path {directory}/scgi;\n\
            server {{\n\
-             listen {address} backlog=4096;\n\
+             listen {address} backlog=4096{tls};\n\
              location = /hello {{ return 200 \"hello world\\n\"; }}\n\
              location / {{ root {directory}/pages; }}\n\
            }}\n\

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::host::{Host, TimedPrograms};
 use super::load;
 use super::measure::{Load, Sample, Tracer, measure};
-use super::nginx::Nginx;
+use super::nginx::{Nginx, Scheme};
 use super::receiver::Receiver;
 use super::{Common, page, prepare, report, wrk};
 use crate::shell::say;
@@ -32,7 +32,7 @@ pub(crate) struct Args {
 }
 
 /// The pages: path, and how tables call it.
-const PAGES: [(&str, &str); 2] =
+pub(super) const PAGES: [(&str, &str); 2] =
     [("/page.html", "static page, 600 bytes"), ("/hello", "`return 200`, 12 bytes")];
 
 /// Everything that was measured.
@@ -88,11 +88,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 fn rounds(args: &Args, daemon: &Path, directory: &Path) -> Result<Report> {
     let host = Host::here()?;
-    let nginx = Nginx::start(directory)?;
+    let nginx = Nginx::start(directory, Scheme::Http)?;
     let receiver = Receiver::start(None)?;
-    let saturate = |path| saturating(nginx.address, path, args.seconds, directory);
+    let saturate = |path| saturating(&nginx, path, args.seconds, directory);
     // The first requests of a process are never like the others.
-    wrk::run(nginx.address, PAGES[0].0, 1, directory)?;
+    wrk::run(&nginx, PAGES[0].0, 1, directory)?;
 
     let mut saturated = Vec::new();
     for (path, name) in PAGES {
@@ -122,7 +122,7 @@ fn rounds(args: &Args, daemon: &Path, directory: &Path) -> Result<Report> {
 }
 
 /// Each variant once; every other round in the opposite order, so that a drift of the machine favours none.
-fn round(
+pub(super) fn round(
     number: u64,
     daemon: &Path,
     nginx: &Nginx,
@@ -145,8 +145,9 @@ fn round(
     }
 }
 
-fn saturating(address: SocketAddr, path: &str, seconds: u64, directory: &Path) -> Result<Load> {
-    let wrk::Outcome { requests, rate, p50_us, p99_us } = wrk::run(address, path, seconds, directory)?;
+/// As many requests as go.
+pub(super) fn saturating(nginx: &Nginx, path: &str, seconds: u64, directory: &Path) -> Result<Load> {
+    let wrk::Outcome { requests, rate, p50_us, p99_us } = wrk::run(nginx, path, seconds, directory)?;
     Ok(Load { requests, rate, p50_us, p99_us })
 }
 

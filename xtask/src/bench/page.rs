@@ -7,6 +7,8 @@ use anyhow::{Context as _, Result};
 
 /// What tracing costs, from the root of the workspace.
 pub(super) const OVERHEAD: &str = "docs/overhead.md";
+/// What reading TLS costs, from the root of the workspace.
+pub(super) const TLS: &str = "docs/tls.md";
 /// How many traces are right, from the root of the workspace.
 pub(super) const ACCURACY: &str = "docs/accuracy.md";
 

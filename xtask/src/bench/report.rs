@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::format::{median, table, thousands};
+use super::host::Host;
 use super::measure::{ProgramCost, Sample, Traced};
 use super::overhead::{Page, Report, Round};
 use super::wrk;
@@ -28,17 +29,8 @@ fn print(text: &str) {
 
 /// The tables in Markdown.
 pub(super) fn text(report: &Report) -> String {
-    let mut text = String::new();
+    let mut text = saturation(&report.host, &report.command, &report.saturated, &report.timed);
     // Writing to memory does not fail.
-    let _ = writeln!(text, "{}", report.host.line());
-    let _ = writeln!(text, "`{}`\n", report.command);
-    for page in &report.saturated {
-        let _ = writeln!(text, "**Saturated, {}** ({})\n", page.name, rounds(&page.rounds));
-        let _ = writeln!(text, "{}", table(&saturated(page)));
-        let _ = writeln!(text, "{}", accounts(&page.rounds, wrk::CONNECTIONS));
-    }
-    let _ = writeln!(text, "**Kernel programs** (one more round, timed by the kernel, which itself costs)\n");
-    let _ = writeln!(text, "{}", table(&programs(&report.timed)));
     let _ = writeln!(
         text,
         "**At {} requests/s, static page** ({})\n",
@@ -55,6 +47,22 @@ pub(super) fn text(report: &Report) -> String {
         );
     }
     let _ = writeln!(text, "{}", accounts(&report.fixed, 0));
+    text
+}
+
+/// The tables of a saturated nginx.
+pub(super) fn saturation(host: &Host, command: &str, pages: &[Page], timed: &Sample) -> String {
+    let mut text = String::new();
+    // Writing to memory does not fail.
+    let _ = writeln!(text, "{}", host.line());
+    let _ = writeln!(text, "`{command}`\n");
+    for page in pages {
+        let _ = writeln!(text, "**Saturated, {}** ({})\n", page.name, rounds(&page.rounds));
+        let _ = writeln!(text, "{}", table(&saturated(page)));
+        let _ = writeln!(text, "{}", accounts(&page.rounds, wrk::CONNECTIONS));
+    }
+    let _ = writeln!(text, "**Kernel programs** (one more round, timed by the kernel, which itself costs)\n");
+    let _ = writeln!(text, "{}", table(&programs(timed)));
     text
 }
 

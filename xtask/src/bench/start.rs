@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::daemon::Daemon;
 use super::format::{median, table, thousands};
 use super::host::Host;
-use super::nginx::Nginx;
+use super::nginx::{Nginx, Scheme};
 use super::process::{go_on, pause, wait_until};
 use super::receiver::Receiver;
 use super::{Common, load, page, prepare, report};
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let daemon = prepare(&workspace, &args.common, &[("nginx", "nginx-light")])?;
     let directory = tempfile::tempdir().context("No temporary directory could be made.")?;
     let host = Host::here()?;
-    let nginx = Nginx::start(directory.path())?;
+    let nginx = Nginx::start(directory.path(), Scheme::Http)?;
     let over = AtomicBool::new(false);
     let rounds = std::thread::scope(|scope| {
         let client =

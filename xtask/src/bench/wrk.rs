@@ -2,12 +2,12 @@
 
 use std::fs::File;
 use std::io::Read as _;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
+use super::nginx::Nginx;
 use super::process::{Running, service};
 
 /// Connections, and so the most requests in flight.
@@ -27,12 +27,12 @@ pub(super) struct Outcome {
 }
 
 /// Loads a page for some seconds. wrk's words go through a file in `directory`.
-pub(super) fn run(address: SocketAddr, path: &str, seconds: u64, directory: &Path) -> Result<Outcome> {
+pub(super) fn run(nginx: &Nginx, path: &str, seconds: u64, directory: &Path) -> Result<Outcome> {
     let file = directory.join("wrk.txt");
     let output = File::create(&file).with_context(|| format!("{} could not be written.", file.display()))?;
     let mut command = service("wrk");
     command.args(["--latency", "-t1", &format!("-c{CONNECTIONS}"), &format!("-d{seconds}s")]);
-    command.arg(format!("http://{address}{path}")).stdout(output);
+    command.arg(format!("{}://{}{path}", nginx.scheme.name(), nginx.address)).stdout(output);
     Running::start(&mut command)?.finish(Duration::from_secs(seconds + 30))?;
     let mut text = String::new();
     File::open(&file)?.read_to_string(&mut text)?;

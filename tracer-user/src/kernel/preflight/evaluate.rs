@@ -66,7 +66,7 @@ pub fn evaluate(facts: &Facts) -> Vec<Finding> {
     findings.extend(load(facts, explained));
     findings.extend([lockdown(facts), process_details(facts)]);
     findings.extend(memlock(facts));
-    findings.extend([file_systems(facts), compat(facts), io_uring(facts)]);
+    findings.extend([tls(facts), file_systems(facts), compat(facts), io_uring(facts)]);
     findings
 }
 
@@ -235,6 +235,33 @@ fn lockdown(facts: &Facts) -> Finding {
              what counts is whether it takes the programs.",
         ),
     }
+}
+
+fn tls(facts: &Facts) -> Finding {
+    let what = "TLS libraries";
+    let loses = "TLS connections are not read.";
+    if !cfg!(target_arch = "x86_64") {
+        return Finding::warning(what, "Where their functions can be probed is known for x86_64 alone.")
+            .loses(loses)
+            .advice("Set `[tls] enabled = false`, so that nothing is looked for.");
+    }
+    if !facts.uprobes {
+        return Finding::warning(what, "This kernel cannot probe functions of user programs.")
+            .loses(loses)
+            .advice("Boot a kernel that is built with CONFIG_UPROBE_EVENTS=y; those of all large distributions are.");
+    }
+    if !facts.has(Capability::SysAdmin) {
+        return Finding::warning(
+            what,
+            "Kernels of late 2025 and later want CAP_SYS_ADMIN for probes in other users' programs.",
+        )
+        .loses("TLS connections may not be read; `tracer status` says it of each library.")
+        .advice("Run the tracer as root, or give it CAP_SYS_ADMIN.");
+    }
+    Finding::ok(
+        what,
+        "Their functions can be probed: connections of OpenSSL and what has its functions are read.",
+    )
 }
 
 fn file_systems(facts: &Facts) -> Finding {

@@ -107,6 +107,8 @@ pub struct Facts {
     pub bpffs: bool,
     /// Whether 32-bit processes can run on this 64-bit kernel.
     pub runs_32_bit: bool,
+    /// Whether functions of user programs can be probed.
+    pub uprobes: bool,
     /// Whether io_uring is switched off for everybody.
     pub io_uring_off: bool,
     /// Limit of locked memory in bytes, `None` where there is none.
@@ -155,6 +157,7 @@ pub fn gather(load: Option<impl FnOnce() -> Result<Kernel, LoadError>>) -> Facts
         bpffs: setting("/proc/self/mounts").is_some_and(|mounts| mounts.contains(" /sys/fs/bpf bpf ")),
         // The setting comes with the code that runs 32-bit processes (arch/x86/entry/vdso/vdso32-setup.c).
         runs_32_bit: Path::new("/proc/sys/abi/vsyscall32").exists(),
+        uprobes: Path::new("/sys/bus/event_source/devices/uprobe/type").exists(),
         io_uring_off: setting("/proc/sys/kernel/io_uring_disabled").as_deref() == Some("2"),
         memlock: getrlimit(Resource::RLIMIT_MEMLOCK)
             .ok()

@@ -19,6 +19,7 @@ pub(super) fn good() -> Facts {
         tracefs: true,
         bpffs: true,
         runs_32_bit: false,
+        uprobes: true,
         io_uring_off: true,
         memlock: Some(65_536),
     }
@@ -157,7 +158,9 @@ fn every_text_is_made_of_full_sentences() {
         ..good()
     };
     let partly = Facts { load: Load::Works(vec![("process_fork", "no; without it, x".into())]), ..good() };
-    for facts in [good(), bad, partly, Facts { load: Load::Stub, ..good() }] {
+    let unprobed = Facts { uprobes: false, ..good() };
+    let limited = Facts { capabilities: without(&[Capability::SysAdmin]), ..good() };
+    for facts in [good(), bad, partly, unprobed, limited, Facts { load: Load::Stub, ..good() }] {
         for finding in evaluate(&facts) {
             for text in
                 [Some(&finding.means), finding.loses.as_ref(), finding.advice.as_ref()].into_iter().flatten()

@@ -1,0 +1,114 @@
+//! Probes in functions of user programs and libraries.
+
+use std::{fs::File, os::fd::AsRawFd, path::PathBuf};
+
+use aya::{
+    Ebpf,
+    programs::{
+        ProgramError, UProbe,
+        uprobe::{UProbeAttachLocation, UProbeAttachPoint, UProbeScope},
+    },
+};
+
+use super::programs::ProgramSpec;
+use crate::libraries::{Library, Probe, Site};
+
+/// What is said where a tracepoint would be named.
+const FUNCTIONS: &str = "functions of TLS libraries";
+
+const fn spec(name: &'static str) -> ProgramSpec {
+    ProgramSpec {
+        name,
+        tracepoint: FUNCTIONS,
+        need: super::programs::Need::Useful,
+        loss: "TLS connections are not read",
+    }
+}
+
+/// The programs, in the order of attaching: nobody enters a call whose return is not noticed.
+pub const TLS_PROGRAMS: &[ProgramSpec] = &[
+    spec("tls_forget"),
+    spec("tls_loosen"),
+    spec("tls_unread"),
+    spec("tls_sealed"),
+    spec("tls_exit"),
+    spec("tls_enter"),
+];
+
+/// Most files that are probed.
+const MAX_LIBRARIES: usize = 1024;
+
+/// A file and what became of it.
+#[derive(Clone, Debug)]
+pub struct Probed {
+    /// The file.
+    pub name: PathBuf,
+    /// Why it is not read, `None` where it is.
+    pub reason: Option<String>,
+}
+
+/// Loads one of [`TLS_PROGRAMS`].
+pub(super) fn load(ebpf: &mut Ebpf, spec: &ProgramSpec) -> Result<(), ProgramError> {
+    program(ebpf, spec.name)?.load()
+}
+
+/// Attaches the programs to a file, in every process that maps it now or later.
+pub(super) fn attach(ebpf: &mut Ebpf, probed: &mut Vec<Probed>, library: &Library) {
+    let reason = if probed.len() >= MAX_LIBRARIES {
+        Some(format!("{MAX_LIBRARIES} files are probed already"))
+    } else {
+        attach_sites(ebpf, library).err().map(|error| format!("the kernel refuses the probes: {error}"))
+    };
+    if !library.reads && reason.is_none() {
+        // Nothing to be said of: it is a part of another library.
+        return;
+    }
+    probed.push(Probed { name: library.name.clone(), reason });
+}
+
+fn attach_sites(ebpf: &mut Ebpf, library: &Library) -> Result<(), ProgramError> {
+    let path = path(&library.file);
+    let mut links = Vec::new();
+    for spec in TLS_PROGRAMS {
+        for site in &library.sites {
+            let Some(cookie) = cookie(spec.name, site) else { continue };
+            let point = UProbeAttachPoint {
+                location: UProbeAttachLocation::AbsoluteOffset(site.offset),
+                cookie: Some(cookie),
+            };
+            match program(ebpf, spec.name)?.attach(point, &path, UProbeScope::AllProcesses) {
+                Ok(link) => links.push((spec.name, link)),
+                Err(error) => {
+                    // Half of the probes would tell half of the truth.
+                    for (name, link) in links {
+                        program(ebpf, name)?.detach(link)?;
+                    }
+                    return Err(error);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The cookie of a program at a site, if the program belongs there. Those that need none get 0.
+fn cookie(program: &str, site: &Site) -> Option<u64> {
+    match (program, site.probe) {
+        ("tls_enter", Probe::Call(cookie)) => Some(cookie),
+        ("tls_exit", Probe::Call(_))
+        | ("tls_forget", Probe::Forget)
+        | ("tls_loosen", Probe::Loosen)
+        | ("tls_unread", Probe::Unread)
+        | ("tls_sealed", Probe::Sealed) => Some(0),
+        _ => None,
+    }
+}
+
+/// A path by which the kernel finds the open file itself.
+fn path(file: &File) -> PathBuf {
+    format!("/proc/self/fd/{}", file.as_raw_fd()).into()
+}
+
+fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut UProbe, ProgramError> {
+    ebpf.program_mut(name).ok_or(ProgramError::NotLoaded)?.try_into()
+}
