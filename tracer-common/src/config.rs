@@ -20,6 +20,10 @@ pub struct KernelConfig {
     pub wake_bytes: u32,
     /// Number of ring buffers less one; their number is a power of two. Set by the loader.
     pub ring_mask: u32,
+    /// 1: trace context may be written into requests.
+    pub propagation: u32,
+    /// 1: processes are selected by rules, so that context is written for those marked [`crate::process::INCLUDED`] alone.
+    pub only_included: u32,
 }
 
-const _: () = assert!(size_of::<KernelConfig>() == 32);
+const _: () = assert!(size_of::<KernelConfig>() == 40);

@@ -10,7 +10,8 @@ pub mod event;
 pub mod limits;
 pub mod offsets;
 pub mod process;
+pub mod propagation;
 pub mod runtime;
 
 /// Changes whenever the layout of a record changes; written into recordings.
-pub const ABI: u32 = 3;
+pub const ABI: u32 = 4;

@@ -8,3 +8,5 @@ pub const EXCLUDED: u32 = 2;
 pub const SELECTED: u32 = 4;
 /// The map `RUNTIMES` says where its runtime keeps the identity of tasks.
 pub const TASKS: u32 = 8;
+/// The daemon's selection rules include it.
+pub const INCLUDED: u32 = 16;

@@ -20,6 +20,28 @@ pub(crate) mod mode {
     pub(crate) const OWN: u8 = 3;
 }
 
+/// Where a socket is with trace context that is written.
+pub(crate) mod stage {
+    /// Not enrolled.
+    pub(crate) const NONE: u8 = 0;
+    /// Its first message is awaited.
+    pub(crate) const AWAITED: u8 = 1;
+    /// Its first message was looked at.
+    pub(crate) const SPENT: u8 = 2;
+    /// It left the map.
+    pub(crate) const OVER: u8 = 3;
+}
+
+/// What the last segment began.
+pub(crate) mod begun {
+    /// Nothing.
+    pub(crate) const NOTHING: u8 = 0;
+    /// A request.
+    pub(crate) const REQUEST: u8 = 1;
+    /// A response.
+    pub(crate) const RESPONSE: u8 = 2;
+}
+
 /// Index of a direction in the arrays of [`Conn`]; equals `event::flags::SENT` for bytes that were sent.
 pub(crate) const RECEIVED: usize = 0;
 /// See [`RECEIVED`].
@@ -57,7 +79,17 @@ pub(crate) struct Conn {
     pub(crate) tasks: u8,
     /// 1 while `tgid` is known to be described to the daemon.
     pub(crate) described: u8,
+    /// See [`stage`].
+    pub(crate) stage: u8,
+    /// 1 once a line was written into what the current call sends.
+    pub(crate) written: u8,
+    /// See [`begun`]; kept only where context is written.
+    pub(crate) begun: u8,
     pub(crate) padding: u8,
+    /// The thread that read the last request, until its answer begins; 0 for none.
+    pub(crate) reader: u32,
+    /// The process that is known to receive requests.
+    pub(crate) server: u32,
 }
 
 /// The state of `sk`, created if need be and wanted.

@@ -13,6 +13,8 @@ pub(crate) static CONFIG: KernelConfig = KernelConfig {
     message_budget: 8192,
     wake_bytes: 1 << 19,
     ring_mask: 0,
+    propagation: 0,
+    only_included: 0,
 };
 
 #[unsafe(no_mangle)]

@@ -1,4 +1,4 @@
-//! Kernel programs. One object; every program attaches to a BTF-typed raw tracepoint (`tp_btf`, kernel 5.5).
+//! Kernel programs. One object. Those that see attach to BTF-typed raw tracepoints (`tp_btf`, kernel 5.5):
 //!
 //! | program | tracepoint | since | why |
 //! |---|---|---|---|
@@ -8,6 +8,13 @@
 //! | `process_exit` | `sched:sched_process_exit` | 2.6 | forgets a process |
 //! | `process_exec` | `sched:sched_process_exec` | 3.4 | the process must be described anew |
 //! | `process_fork` | `sched:sched_process_fork` | 2.6 | which thread started a process; with `tracer exec`, children are traced too |
+//!
+//! Those that write trace context (`propagation`) attach to a cgroup and to a map, and are loaded only where that is wanted:
+//!
+//! | program | kind | since | why |
+//! |---|---|---|---|
+//! | `enrol` | `sock_ops` | 5.10 | which sockets the next one sees, and until when |
+//! | `write_context` | `sk_msg` | 5.10 | the first message on a connection |
 //!
 //! Nothing runs on a syscall that does not touch a socket: that is why the socket tracepoints are used and not the syscall ones.
 #![no_std]
@@ -24,6 +31,7 @@ mod kernel_read;
 mod maps;
 mod prefilter;
 mod process;
+mod propagation;
 mod sockets;
 mod syscall;
 mod task;

@@ -5,12 +5,14 @@ mod data;
 mod exit;
 mod open;
 mod process;
+mod written;
 
 pub use close::{Close, CloseKind, close_flags};
 pub use data::{Data, DataHeader, flags};
 pub use exit::Exit;
 pub use open::{Family, Open, open_flags};
 pub use process::Process;
+pub use written::Written;
 
 /// Which struct a record is.
 #[repr(u8)]
@@ -26,6 +28,8 @@ pub enum Kind {
     Process = 4,
     /// [`Exit`].
     Exit = 5,
+    /// [`Written`].
+    Written = 6,
 }
 
 /// First bytes of every record.

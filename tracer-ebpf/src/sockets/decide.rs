@@ -1,7 +1,7 @@
 //! What a segment means for the protocol state of its socket, and how much of it is worth copying.
 
 use crate::{
-    conn::{Conn, mode},
+    conn::{Conn, begun, mode},
     globals::config,
     prefilter::{Start, classify},
 };
@@ -42,6 +42,7 @@ fn decide(conn: &mut Conn, way: usize, mut prefix: u64, mut seen: u32, len: u32)
     match classify(prefix, seen) {
         Start::Request => {
             conn.mode = mode::HTTP;
+            conn.begun = begun::REQUEST;
             conn.cap[way] = config!(request_head);
             conn.cap[1 - way] = config!(response_head);
             conn.budget[way] = config!(message_budget);
@@ -49,6 +50,7 @@ fn decide(conn: &mut Conn, way: usize, mut prefix: u64, mut seen: u32, len: u32)
         }
         Start::Response => {
             conn.mode = mode::HTTP;
+            conn.begun = begun::RESPONSE;
             conn.cap[way] = config!(response_head);
             conn.cap[1 - way] = config!(request_head);
             conn.budget[way] = config!(response_head) * RESPONSE_BUDGET;

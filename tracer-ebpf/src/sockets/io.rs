@@ -23,6 +23,7 @@ use crate::{
     kernel_read::field,
     maps::{PROCESSES, generation},
     process::describe,
+    propagation,
     syscall::{self, Buffers},
     task::current_task,
 };
@@ -74,6 +75,12 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
     }
     if result < 0 {
         syscall::failed(bpf_get_current_pid_tgid() as u32);
+        if WAY == SENT && config!(propagation) != 0 {
+            // SAFETY: BTF-typed pointer.
+            if let Some(conn) = unsafe { conn::of_socket(sk, false) } {
+                conn.written = 0;
+            }
+        }
         return;
     }
     let pid_tgid = bpf_get_current_pid_tgid();
@@ -133,7 +140,9 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
             } else {
                 conn::read_position(sk, stream)
             };
-            (behind.wrapping_sub(len), flags::TCP)
+            let added =
+                if WAY == SENT { propagation::take_written(conn, sk, tgid, behind, len) } else { 0 };
+            (behind.wrapping_sub(len + added), flags::TCP)
         }
     };
     let head = data_header::<WAY>(conn, tgid, tid, position, len, tcp);
@@ -142,11 +151,14 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
     } else {
         capture::emit(&head, &segment, u64::from(want));
     }
+    if config!(propagation) != 0 {
+        propagation::passed::<WAY>(conn, (tgid, tid), buffers, len);
+    }
 }
 
 /// Whether `tgid` is to be traced.
 #[inline(always)]
-fn allowed(conn: &mut Conn, tgid: u32) -> bool {
+pub(crate) fn allowed(conn: &mut Conn, tgid: u32) -> bool {
     let generation = generation();
     if conn.tgid != tgid || conn.generation != generation {
         conn.generation = generation;

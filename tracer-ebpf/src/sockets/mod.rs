@@ -5,4 +5,6 @@ mod describe;
 pub(crate) use decide::{decide_segment, pack};
 
 mod io;
+pub(crate) use io::allowed;
+
 mod state;

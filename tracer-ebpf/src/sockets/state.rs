@@ -10,6 +10,7 @@ use crate::{
     emit::{self, Urgency},
     globals::offset,
     kernel_read::field,
+    propagation,
 };
 
 /// TCP states (include/net/tcp_states.h).
@@ -45,6 +46,9 @@ pub(crate) fn sock_state(ctx: BtfTracePointContext) -> i32 {
             (field::<u32>(stream, offset!(write_seq)), conn::read_position(sk, stream), 1)
         }
     };
+    if kind == CloseKind::Gone {
+        propagation::gone(conn);
+    }
     let mut header = emit::header(Kind::Close, 0, conn.id);
     header.detail = kind as u8;
     header.flags = if orphaned { close_flags::ORPHANED } else { 0 };
