@@ -10,6 +10,7 @@ use std::{
 use aya::maps::MapError;
 use tracer_common::{config::KernelConfig, process};
 use tracer_otlp::{DropReason, Exporter, Settings, SettingsError, Stats};
+use tracer_protocols::context::Format;
 
 use crate::{
     clock::{WallClock, monotonic_ns},
@@ -23,6 +24,7 @@ use crate::{
     ingest::Capture,
     kernel::{
         loader::{self, LoadError},
+        propagation::{Propagation, PropagationError},
         preflight::explain_start_failure,
     },
     pipeline::Pipeline,
@@ -30,7 +32,7 @@ use crate::{
     telemetry::{
         drops::Drop as DropKind,
         own,
-        status::{DropCount, Export, Program, Snapshot, Spans},
+        status::{self, DropCount, Export, Program, Snapshot, Spans},
     },
     traces::ids::Ids,
 };
@@ -86,11 +88,55 @@ pub struct Options {
 /// A running daemon.
 pub struct Agent {
     capture: Capture,
+    propagation: Writing,
     pipeline: Pipeline,
     output: Output,
     control: Option<Control>,
     started: Instant,
     records: u64,
+}
+
+/// What there is of written trace context.
+enum Writing {
+    /// It is not wanted.
+    Off,
+    /// It is written.
+    On(Propagation),
+    /// It is wanted, but not written.
+    StoodDown(PropagationError),
+}
+
+impl Writing {
+    fn start(kernel: &mut loader::Kernel, config: &Config) -> Self {
+        if !config.propagation.enabled {
+            return Self::Off;
+        }
+        let result = if config.context.formats.contains(&Format::W3c) && config.context.custom.is_empty() {
+            Propagation::start(kernel, &config.propagation.cgroup)
+        } else {
+            Err(PropagationError::Settings(
+                "[context] names other headers: requests that carry those, or services that do not read traceparent, \
+                 would get two contexts",
+            ))
+        };
+        match result {
+            Ok(propagation) => Self::On(propagation),
+            Err(error) => {
+                tracing::warn!("no trace context is written into requests: {error}");
+                Self::StoodDown(error)
+            }
+        }
+    }
+
+    fn status(&self) -> status::Propagation {
+        let (state, outcomes) = match self {
+            Self::Off => ("off".to_owned(), Vec::new()),
+            Self::On(propagation) => ("on".to_owned(), propagation.outcomes().unwrap_or_default()),
+            Self::StoodDown(error) => (format!("stood down: {error}"), Vec::new()),
+        };
+        let outcomes = outcomes.into_iter().map(|(outcome, count)| (outcome.name().to_owned(), count)).collect();
+        status::Propagation { state, outcomes }
+    }
 }
 
 /// Loads the kernel side for a configuration, without attaching it.
@@ -105,6 +151,8 @@ pub fn load_kernel(config: &Config, only_selected: bool) -> Result<loader::Kerne
         message_budget: capture.message_bytes,
         wake_bytes: capture.ring_bytes / 8,
         ring_mask: 0,
+        propagation: config.propagation.enabled.into(),
+        only_included: (!config.select.is_empty()).into(),
     };
     loader::load(kernel, capture.ring_bytes)
 }
@@ -143,7 +191,9 @@ impl Agent {
         let settings = if options.export { otlp_settings(config, &options.environment)? } else { None };
         let exporting = settings.is_some();
         let control = options.socket.as_deref().map(Control::listen).transpose()?;
-        let kernel = load_kernel(config, options.only_selected)?;
+        let mut kernel = load_kernel(config, options.only_selected)?;
+        // Before anything is seen: the self-test is none of the traced traffic.
+        let propagation = Writing::start(&mut kernel, config);
         if let Some(settings) = settings {
             tracing::info!(endpoint = ?settings.endpoint, protocol = ?settings.protocol, "traces are exported by OTLP");
             let stats = Arc::new(Stats::default());
@@ -165,7 +215,7 @@ impl Agent {
                 tracing::debug!(program = state.spec.name, %reason, "a kernel program is not attached");
             }
         }
-        Ok(Self { capture, pipeline, output, control, started: Instant::now(), records: 0 })
+        Ok(Self { capture, propagation, pipeline, output, control, started: Instant::now(), records: 0 })
     }
 
     /// Names of the attached kernel programs.
@@ -213,6 +263,11 @@ impl Agent {
         for (pid, python) in self.pipeline.take_runtimes() {
             if let Err(error) = self.capture.kernel.read_tasks(pid, python) {
                 tracing::debug!(pid, %error, "the tasks of a process stay unknown");
+            }
+        }
+        for pid in self.pipeline.take_included() {
+            if let Err(error) = self.capture.kernel.mark_process(pid, process::INCLUDED) {
+                tracing::debug!(pid, %error, "no context is written into the requests of a process");
             }
         }
         for pid in self.pipeline.take_excluded() {
@@ -279,6 +334,7 @@ impl Agent {
                 failing: otlp.failing,
                 last_error: otlp.last_error.map(|error| error.text),
             }),
+            propagation: self.propagation.status(),
             records: self.records,
             connections: census.connections,
             processes: census.processes,

@@ -34,6 +34,8 @@ pub struct Pipeline {
     swept_ns: u64,
     /// Processes that the selection rules leave out, for the kernel side to be told.
     excluded: Vec<u32>,
+    /// Processes that they include as a whole, for the kernel side to be told.
+    included: Vec<u32>,
     /// Processes whose tasks the kernel side can read, for it to be told.
     runtimes: Vec<(u32, Python)>,
 }
@@ -86,6 +88,7 @@ impl Pipeline {
             max_request_age_ns: config.http.max_request_age.as_nanos() as u64,
             swept_ns: 0,
             excluded: Vec::new(),
+            included: Vec::new(),
             runtimes: Vec::new(),
         }
     }
@@ -103,13 +106,19 @@ impl Pipeline {
         match event {
             Event::Segment(segment) => self.tracker.segment(&segment, &mut self.stage),
             Event::Open(open) => self.tracker.open(&open, &mut self.stage),
+            Event::Written(written) => self.tracker.written(&written, &mut self.stage),
             Event::Close(close) => self.tracker.close(&close, &mut self.stage),
             Event::Process(process) => {
                 self.stage.correlator.process_described(process.process);
                 let tgid = process.process.header.tgid;
                 if self.stage.processes.describe(&process) {
                     self.excluded.push(tgid);
-                } else if let Some(python) = self.stage.processes.find_python(tgid) {
+                } else if self.stage.processes.is_included(tgid) {
+                    self.included.push(tgid);
+                }
+                if !self.stage.processes.is_left_out(tgid)
+                    && let Some(python) = self.stage.processes.find_python(tgid)
+                {
                     self.runtimes.push((tgid, python));
                 }
             }
@@ -154,6 +163,11 @@ impl Pipeline {
     /// Processes that the selection rules left out since the last call.
     pub fn take_excluded(&mut self) -> Vec<u32> {
         std::mem::take(&mut self.excluded)
+    }
+
+    /// Processes that the selection rules include as a whole since the last call. Empty where there are no rules.
+    pub fn take_included(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.included)
     }
 
     /// Processes of a known runtime that were described since the last call.

@@ -120,6 +120,11 @@ impl Processes {
         matches!(self.verdicts.get(&pid), Some(Verdict::Skip(_)))
     }
 
+    /// Whether selection rules include a process whatever the port.
+    pub fn is_included(&self, pid: u32) -> bool {
+        !self.select.is_empty() && matches!(self.verdicts.get(&pid), Some(Verdict::Trace))
+    }
+
     /// Processes at hand.
     pub fn len(&self) -> usize {
         self.directory.len()

@@ -34,7 +34,7 @@ pub use self::{
     flags::Flags,
     otlp::Otlp,
     pattern::{PathPattern, PatternError, PortRange, TextPattern},
-    sections::{Capture, Export, Http, Level, Log, Print, ResourceSection, Routes},
+    sections::{Capture, Export, Http, Level, Log, Print, Propagation, ResourceSection, Routes},
     select::{PortFilter, Rule, Select, SkipReason, Verdict},
 };
 use self::{file::Document, overlay::Settings};
@@ -57,6 +57,8 @@ pub struct Config {
     pub http: Http,
     /// Which headers say where a request comes from.
     pub context: Context,
+    /// Which requests get a header.
+    pub propagation: Propagation,
     /// Where spans go.
     pub export: Export,
     /// What is known of every process.

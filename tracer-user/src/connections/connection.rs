@@ -1,6 +1,7 @@
 //! One end of a connection.
 
 use tracer_common::event::{Close, CloseKind, close_flags};
+use tracer_protocols::context::TraceContext;
 
 use super::{ends::Ends, stream::Stream};
 use crate::{
@@ -62,6 +63,12 @@ impl Connection {
     pub(crate) fn segment<S: ExchangeSink>(&mut self, way: Way, segment: &Segment<'_>, sink: &mut S) {
         let mut drive = Drive { http: &mut self.http, way, ends: &self.ends, sink };
         self.streams[way as usize].segment(segment, &mut drive);
+    }
+
+    /// Trace context was written into the request that the next segment sent begins.
+    pub(crate) fn written(&mut self, added: u32, context: TraceContext) {
+        self.streams[Way::Sent as usize].added(added);
+        self.http.written(context);
     }
 
     /// The peer sends nothing more, and all that it sent was read.

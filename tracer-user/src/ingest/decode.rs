@@ -1,6 +1,6 @@
 //! Bytes of a record become an [`Event`]. The only place that reinterprets memory.
 
-use tracer_common::event::{Close, DataHeader, Exit, Header, Kind, Open, Process};
+use tracer_common::event::{Close, DataHeader, Exit, Header, Kind, Open, Process, Written};
 
 /// A record in the form that the stages use. Byte blocks borrow from the record.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +15,8 @@ pub enum Event<'a> {
     Process(ProcessRecord<'a>),
     /// A process ended.
     Exit(Exit),
+    /// Trace context was written into the request that the next record of its connection begins.
+    Written(Written),
 }
 
 /// A data record.
@@ -87,6 +89,7 @@ impl Event<'_> {
             Self::Close(close) => &close.header,
             Self::Process(process) => &process.process.header,
             Self::Exit(exit) => &exit.header,
+            Self::Written(written) => &written.header,
         }
     }
 }
@@ -108,6 +111,8 @@ pub fn decode(record: &[u8]) -> Result<Event<'_>, DecodeError> {
         Ok(Event::Process(ProcessRecord { process: view(record)? }))
     } else if kind == Kind::Exit as u8 {
         Ok(Event::Exit(*view(record)?))
+    } else if kind == Kind::Written as u8 {
+        Ok(Event::Written(*view(record)?))
     } else {
         Err(DecodeError::UnknownKind(kind))
     }
@@ -133,6 +138,8 @@ unsafe impl Record for Close {}
 unsafe impl Record for Process {}
 // SAFETY: as above.
 unsafe impl Record for Exit {}
+// SAFETY: as above.
+unsafe impl Record for Written {}
 
 fn view<T: Record>(record: &[u8]) -> Result<&T, DecodeError> {
     if record.len() < size_of::<T>() {

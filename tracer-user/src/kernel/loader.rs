@@ -4,8 +4,8 @@ use std::path::Path;
 
 use aya::{
     Btf, Ebpf, EbpfLoader,
-    maps::{Array, HashMap, MapData, MapError, PerCpuArray, RingBuf},
-    programs::{BtfTracePoint, ProgramError},
+    maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf},
+    programs::{BtfTracePoint, Program, ProgramError},
     util::online_cpus,
 };
 use tracer_common::{
@@ -201,6 +201,21 @@ impl Kernel {
     pub fn read_tasks(&mut self, tgid: u32, python: Python) -> Result<(), MapError> {
         self.runtimes.insert(tgid, RuntimeBytes(python), 0)?;
         self.mark_process(tgid, process::TASKS)
+    }
+
+    /// A map that is taken out of the object.
+    pub(super) fn take_map(&mut self, name: &str) -> Option<Map> {
+        self.ebpf.take_map(name)
+    }
+
+    /// A map of the object.
+    pub(super) fn map(&self, name: &str) -> Option<&Map> {
+        self.ebpf.map(name)
+    }
+
+    /// A program of the object.
+    pub(super) fn program(&mut self, name: &str) -> Option<&mut Program> {
+        self.ebpf.program_mut(name)
     }
 
     /// Run count and time of each program.

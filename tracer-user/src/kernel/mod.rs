@@ -4,4 +4,5 @@ pub mod btf;
 pub mod loader;
 pub mod preflight;
 pub mod programs;
+pub mod propagation;
 pub mod rings;

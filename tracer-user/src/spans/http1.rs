@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tracer_protocols::{
-    context::Carried,
+    context::{Carried, TraceContext},
     contract::{Follows, Side, Step},
     http1::{Detection, End, Message, Method, Parser, RequestHead, ResponseHead, detect},
 };
@@ -31,6 +31,8 @@ pub struct Http1 {
     abandoned: bool,
     /// The exchange whose request is being read.
     reading: Option<u64>,
+    /// What the kernel side wrote into the next request.
+    written: Option<TraceContext>,
     /// Header values repeat on a connection.
     host: Option<Arc<str>>,
     user_agent: Option<Arc<str>>,
@@ -45,6 +47,11 @@ pub(crate) struct Drive<'a, S> {
 }
 
 impl Http1 {
+    /// The kernel side wrote trace context into the next request.
+    pub(crate) fn written(&mut self, context: TraceContext) {
+        self.written = Some(context);
+    }
+
     /// Whether no request waits for its response.
     pub fn is_idle(&self) -> bool {
         self.in_flight.is_empty()
@@ -118,9 +125,11 @@ impl<S: ExchangeSink> Drive<'_, S> {
             None => (None, None),
         };
         let baggage = extractor.baggage(head);
+        let written = if self.way == Way::Sent { self.http.written.take() } else { None };
         let exchange = Exchange {
             id: self.sink.ids().exchange(),
-            span_id: self.sink.ids().span(),
+            span_id: written.map_or_else(|| self.sink.ids().span(), |written| written.span_id),
+            written,
             kind: if self.way == Way::Received { SpanKind::Server } else { SpanKind::Client },
             tgid: at.tgid,
             tid: at.tid,
@@ -233,7 +242,8 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
             let parser = self.http.parsers[self.way as usize].get_or_insert_with(|| Parser::new(side));
             match parser.step(rest, follows, answering) {
                 Step::Message { message, consumed } => {
-                    self.message(message, at, at.position.wrapping_add(used as u32));
+                    let added = if used == 0 { 0 } else { at.added };
+                    self.message(message, at, at.position.wrapping_add(used as u32 + added));
                     used += consumed;
                 }
                 Step::NeedMore => return used,

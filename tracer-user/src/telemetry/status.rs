@@ -19,6 +19,9 @@ pub struct Snapshot {
     pub spans: Spans,
     /// The OTLP exporter, where there is one.
     pub export: Option<Export>,
+    /// Trace context that is written into requests.
+    #[serde(default)]
+    pub propagation: Propagation,
     /// Records taken from the kernel side.
     pub records: u64,
     /// Connections at hand.
@@ -48,6 +51,15 @@ pub struct Program {
     pub run_count: u64,
     /// Nanoseconds in all runs; 0 unless `kernel.bpf_stats_enabled` is set.
     pub run_time_ns: u64,
+}
+
+/// Trace context that is written into requests.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Propagation {
+    /// `off`, `on`, or `stood down: ` and why.
+    pub state: String,
+    /// What became of the first messages on new connections, with how often.
+    pub outcomes: Vec<(String, u64)>,
 }
 
 /// A reason to lose something.
@@ -155,6 +167,12 @@ impl Snapshot {
                 Some(reason) => {
                     let _ = writeln!(text, "  {:<14} not attached: {reason}", program.name);
                 }
+            }
+        }
+        if self.propagation.state != "off" {
+            let _ = writeln!(text, "\nTrace context in requests: {}", self.propagation.state);
+            for (outcome, count) in self.propagation.outcomes.iter().filter(|(_, count)| *count > 0) {
+                let _ = writeln!(text, "  {outcome:<39} {count:>10}");
             }
         }
         let mut shown = self.drops.iter().filter(|drop| drop.count > 0).peekable();
