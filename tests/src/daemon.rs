@@ -58,6 +58,24 @@ pub struct Status {
     pub drops: Vec<Drops>,
     /// Span counts.
     pub spans: Spans,
+    /// Trace context that is written.
+    pub propagation: Propagation,
+}
+
+/// Trace context that is written into requests.
+#[derive(Debug, Deserialize)]
+pub struct Propagation {
+    /// `off`, `on`, or why not.
+    pub state: String,
+    /// What became of first messages, with how often.
+    pub outcomes: Vec<(String, u64)>,
+}
+
+impl Propagation {
+    /// How often this came of a first message.
+    pub fn outcome(&self, name: &str) -> u64 {
+        self.outcomes.iter().find(|(known, _)| known == name).map_or(0, |(_, count)| *count)
+    }
 }
 
 /// One kernel program.

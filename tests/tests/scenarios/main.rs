@@ -11,6 +11,7 @@ mod harness;
 mod many;
 mod node;
 mod open_before;
+mod propagation;
 mod proxied;
 mod python_clients;
 mod recordings;
