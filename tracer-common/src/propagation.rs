@@ -4,6 +4,8 @@
 pub const MAX_AWAITED: u32 = 65_536;
 /// Threads whose request in hand is known, at a time; the least recently used one makes room.
 pub const MAX_HANDS: u32 = 65_536;
+/// Servers remembered that do not speak HTTP/1, at a time; the least recently used one makes room.
+pub const MAX_PEERS: u32 = 16_384;
 /// Bytes of a head that are looked through. A longer one is left as it is.
 pub const MAX_HEAD: u32 = 8192;
 /// Age up to which a request in hand may still be given a trace id, nanoseconds: the daemon holds the spans of a trace back
@@ -51,11 +53,13 @@ pub enum Outcome {
     NoMemory = 8,
     /// The socket could not be enrolled: the table is full, or another program has it.
     NotEnrolled = 9,
+    /// The server spoke first.
+    ServerFirst = 10,
 }
 
 impl Outcome {
     /// Number of outcomes: the size of the array.
-    pub const COUNT: u32 = 10;
+    pub const COUNT: u32 = 11;
     /// All outcomes in index order.
     pub const ALL: [Self; Self::COUNT as usize] = [
         Self::Written,
@@ -68,6 +72,7 @@ impl Outcome {
         Self::SocketBusy,
         Self::NoMemory,
         Self::NotEnrolled,
+        Self::ServerFirst,
     ];
 
     /// Stable name for users and metrics.
@@ -83,6 +88,7 @@ impl Outcome {
             Self::SocketBusy => "socket_busy",
             Self::NoMemory => "no_memory",
             Self::NotEnrolled => "not_enrolled",
+            Self::ServerFirst => "server_first",
         }
     }
 }

@@ -7,14 +7,14 @@ use aya_ebpf::{
 use tracer_common::{
     drops::KernelDrop,
     limits::{MAX_ORIGINS, MAX_PROCESSES},
-    propagation::{MAX_AWAITED, MAX_HANDS, Outcome, switch},
+    propagation::{MAX_AWAITED, MAX_HANDS, MAX_PEERS, Outcome, switch},
     runtime::{MAX_RUNTIMES, Python},
 };
 
 use crate::{
     conn::Conn,
     process::Origin,
-    propagation::{Hand, Line},
+    propagation::{Hand, Line, Peer},
 };
 
 /// One ring buffer of a CPU. The daemon creates them in the configured size; this one is the template.
@@ -83,6 +83,10 @@ pub(crate) static AWAITED: SockHash<u64, { MAX_AWAITED as usize }> = SockHash::n
 /// Socket -> the line that was written on it.
 #[btf_map]
 pub(crate) static LINES: SkStorage<Line> = SkStorage::new();
+
+/// Server that does not speak HTTP/1 -> until when connections to it are not enrolled, CLOCK_MONOTONIC nanoseconds.
+#[btf_map]
+pub(crate) static PEERS: LruHashMap<Peer, u64, { MAX_PEERS as usize }> = LruHashMap::new();
 
 /// Thread id -> the request that it has in hand. Deleted at the thread's exit.
 #[btf_map]

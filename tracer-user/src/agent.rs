@@ -24,8 +24,8 @@ use crate::{
     ingest::Capture,
     kernel::{
         loader::{self, LoadError},
-        propagation::{Propagation, PropagationError},
         preflight::explain_start_failure,
+        propagation::{Propagation, PropagationError},
     },
     pipeline::Pipeline,
     processes::Processes,
@@ -134,7 +134,8 @@ impl Writing {
             Self::On(propagation) => ("on".to_owned(), propagation.outcomes().unwrap_or_default()),
             Self::StoodDown(error) => (format!("stood down: {error}"), Vec::new()),
         };
-        let outcomes = outcomes.into_iter().map(|(outcome, count)| (outcome.name().to_owned(), count)).collect();
+        let outcomes =
+            outcomes.into_iter().map(|(outcome, count)| (outcome.name().to_owned(), count)).collect();
         status::Propagation { state, outcomes }
     }
 }

@@ -226,7 +226,8 @@ fn a_reader_that_relies_on_fionread() {
     let daemon = scenario.daemon_with(cgroup.options(""));
     let before = written(&daemon);
     let port = server.address().port().to_string();
-    let client = cgroup.inside(&python("fionread_client.py", [&port, "/wire-fionread/large"])).stdin_null_output();
+    let client =
+        cgroup.inside(&python("fionread_client.py", [&port, "/wire-fionread/large"])).stdin_null_output();
     assert_eq!(client.trim(), "10000000");
     assert_eq!(written(&daemon), before + 1);
     scenario.finish(daemon, "/wire-fionread", 2);

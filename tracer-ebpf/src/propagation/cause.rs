@@ -48,6 +48,9 @@ pub(crate) struct Hand {
     tgid: u32,
     /// The task that it ran when it read the request.
     task: u32,
+    /// It ran none although its runtime has them: it is no event loop.
+    plain: u8,
+    padding: [u8; 3],
 }
 
 /// The trace that a call belongs to.
@@ -104,6 +107,8 @@ extern "C" fn request_read(conn: *mut Conn, head: *mut Head, tgid: u32, task_and
         open: 1,
         tgid,
         task,
+        plain: u8::from(conn.tasks != 0 && task == 0),
+        padding: [0; 3],
     };
     // SAFETY: a copy is taken at once.
     if let Some(before) = unsafe { HANDS.get(tid) }.copied()
@@ -216,7 +221,7 @@ extern "C" fn in_hand(cause: *mut Cause, tgid: u32, task_and_tid: u64, before_ns
     let hand = unsafe { &mut *hand };
     let age_ns = now_ns.wrapping_sub(hand.read_ns);
     if hand.tgid != tgid
-        || hand.task != task
+        || hand.plain == 0 && hand.task != task
         || hand.open != 1
         || hand.unclear != 0
         || now_ns < hand.distrusted_until_ns

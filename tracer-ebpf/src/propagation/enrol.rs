@@ -15,7 +15,7 @@ use aya_ebpf::{
 };
 use tracer_common::propagation::{Outcome, switch};
 
-use super::write::count;
+use super::{peer, write::count};
 use crate::{
     conn::{self, SENT, stage},
     globals::offset,
@@ -27,8 +27,10 @@ use crate::{
 const NO_EXIST: u64 = 1;
 /// The callbacks that tell of the first bytes in either direction.
 const CALLBACKS: u32 = BPF_SOCK_OPS_WRITE_HDR_OPT_CB_FLAG | BPF_SOCK_OPS_PARSE_ALL_HDR_OPT_CB_FLAG;
-/// `FIN | RST | PSH` of the TCP header: the last segment of what a peer writes carries PSH.
-const TELLING_FLAGS: u32 = 0x01 | 0x04 | 0x08;
+/// Of the TCP header: the last segment of what a peer writes carries it.
+const PSH: u32 = 0x08;
+/// `FIN | RST` of the TCP header.
+const ENDS: u32 = 0x01 | 0x04;
 /// The longest TCP header (RFC 9293 section 3.1): a longer segment has data.
 const MAX_TCP_HEADER: u32 = 60;
 
@@ -54,13 +56,14 @@ unsafe fn follow(ops: *mut bpf_sock_ops) {
                     (&raw const (*ops).skb_tcp_flags).read_volatile(),
                 )
             };
-            if len > MAX_TCP_HEADER || flags & TELLING_FLAGS != 0 {
+            let data = len > MAX_TCP_HEADER || flags & PSH != 0;
+            if data || flags & ENDS != 0 {
                 // SAFETY: as above.
-                unsafe { leave(ops, true) };
+                unsafe { leave(ops, true, data) };
             }
         }
         // SAFETY: as above.
-        BPF_SOCK_OPS_HDR_OPT_LEN_CB => unsafe { leave(ops, false) },
+        BPF_SOCK_OPS_HDR_OPT_LEN_CB => unsafe { leave(ops, false, false) },
         _ => {}
     }
 }
@@ -87,18 +90,14 @@ unsafe fn connected(ops: *mut bpf_sock_ops) {
         count(Outcome::NotEnrolled);
         return;
     };
-    if conn.stage != stage::NONE || conn.bytes[SENT] != 0 {
+    // SAFETY: as above.
+    if conn.stage != stage::NONE || conn.bytes[SENT] != 0 || unsafe { peer::avoided(sk.cast()) } {
         return;
     }
     // SAFETY: the context; the key is a local.
     let failed = unsafe {
         let mut key = bpf_get_socket_cookie(ops.cast());
-        bpf_sock_hash_update(
-            ops,
-            (&raw const AWAITED).cast_mut().cast(),
-            (&raw mut key).cast(),
-            NO_EXIST,
-        )
+        bpf_sock_hash_update(ops, (&raw const AWAITED).cast_mut().cast(), (&raw mut key).cast(), NO_EXIST)
     };
     if failed != 0 {
         count(Outcome::NotEnrolled);
@@ -112,9 +111,9 @@ unsafe fn connected(ops: *mut bpf_sock_ops) {
     }
 }
 
-/// Takes the socket out of the map. `received`: bytes arrived; without it, a segment is about to be sent.
+/// Takes the socket out of the map. `received`: a segment arrived, with `data` in it; without it, one is about to be sent.
 #[inline(always)]
-unsafe fn leave(ops: *mut bpf_sock_ops, received: bool) {
+unsafe fn leave(ops: *mut bpf_sock_ops, received: bool, data: bool) {
     // SAFETY: the context's field; null is possible.
     let sk = unsafe { (&raw const (*ops).__bindgen_anon_2.sk).read_volatile() };
     if sk.is_null() {
@@ -124,6 +123,11 @@ unsafe fn leave(ops: *mut bpf_sock_ops, received: bool) {
     let Some(conn) = (unsafe { conn::of_socket(sk.cast::<u8>().cast_const(), false) }) else { return };
     if conn.stage == stage::NONE || conn.stage == stage::AWAITED && !received {
         return;
+    }
+    if conn.stage == stage::AWAITED && data {
+        count(Outcome::ServerFirst);
+        // SAFETY: a socket pointer that was checked.
+        unsafe { peer::avoid(sk.cast()) };
     }
     conn.stage = stage::OVER;
     // SAFETY: the context; the key is a local.

@@ -176,7 +176,10 @@ extern "C" fn line(head: *mut Head, start: u32) -> i32 {
         // RFC 9112 section 3: method, target, version.
         let mut version = [0u8; 16];
         const VERSION: u32 = b" HTTP/1.1\r\n".len() as u32;
-        if start < VERSION || !head.read(start - VERSION, &mut version) || word(&version, 0) != name(b" HTTP/1.") {
+        if start < VERSION
+            || !head.read(start - VERSION, &mut version)
+            || word(&version, 0) != name(b" HTTP/1.")
+        {
             head.traits |= traits::STRANGE;
             return 0;
         }

@@ -10,7 +10,9 @@ mod cause;
 mod enrol;
 mod head;
 mod id;
+mod peer;
 mod write;
 
 pub(crate) use cause::{Hand, gone, passed};
+pub(crate) use peer::Peer;
 pub(crate) use write::{Line, take_written};

@@ -4,9 +4,7 @@ use aya_ebpf::{
     bindings::{BPF_SK_STORAGE_GET_F_CREATE, sk_msg_md},
     helpers::{
         bpf_get_current_pid_tgid,
-        generated::{
-            bpf_msg_pull_data, bpf_msg_push_data, bpf_sk_storage_get, bpf_skc_to_tcp_sock,
-        },
+        generated::{bpf_msg_pull_data, bpf_msg_push_data, bpf_sk_storage_get, bpf_skc_to_tcp_sock},
     },
     macros::sk_msg,
     programs::SkMsgContext,
@@ -20,7 +18,7 @@ use tracer_common::{
 use super::{
     cause::{Cause, find_cause},
     head::{Head, scan_head, traits},
-    id,
+    id, peer,
 };
 use crate::{
     conn::{self, Conn, SENT, stage},
@@ -95,12 +93,17 @@ unsafe fn first_message(msg: *mut sk_msg_md) -> Option<Outcome> {
         bounds(msg)
     };
     if start + 16 > end {
-        return Some(Outcome::NotARequest);
+        return Some(Outcome::HeadNotWhole);
     }
     // SAFETY: checked above.
     let prefix = unsafe { (start as *const u64).read_unaligned() };
     // CONNECT names no resource but a tunnel.
-    if classify(prefix, 8) as u32 != Start::Request as u32 || prefix == u64::from_le_bytes(*b"CONNECT ") {
+    if prefix == u64::from_le_bytes(*b"CONNECT ") {
+        return Some(Outcome::NotARequest);
+    }
+    if classify(prefix, 8) as u32 != Start::Request as u32 {
+        // SAFETY: the context's socket.
+        unsafe { peer::avoid(sk.cast()) };
         return Some(Outcome::NotARequest);
     }
     let mut head = Head::new(start as u64, (end - start) as u32, false);
@@ -251,9 +254,14 @@ pub(crate) fn take_written(conn: &mut Conn, sk: *const u8, tgid: u32, behind: u3
     conn.written = 0;
     // SAFETY: as for `conn::of_socket`.
     let line = unsafe {
-        bpf_sk_storage_get((&raw const LINES).cast_mut().cast(), sk.cast_mut().cast(), core::ptr::null_mut(), 0)
-            .cast::<Line>()
-            .as_ref()
+        bpf_sk_storage_get(
+            (&raw const LINES).cast_mut().cast(),
+            sk.cast_mut().cast(),
+            core::ptr::null_mut(),
+            0,
+        )
+        .cast::<Line>()
+        .as_ref()
     };
     let Some(line) = line else { return 0 };
     let header = emit::header(Kind::Written, tgid, conn.id);

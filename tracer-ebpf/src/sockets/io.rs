@@ -140,8 +140,7 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
             } else {
                 conn::read_position(sk, stream)
             };
-            let added =
-                if WAY == SENT { propagation::take_written(conn, sk, tgid, behind, len) } else { 0 };
+            let added = if WAY == SENT { propagation::take_written(conn, sk, tgid, behind, len) } else { 0 };
             (behind.wrapping_sub(len + added), flags::TCP)
         }
     };

@@ -11,3 +11,4 @@ mod scene;
 mod selection;
 mod tasks;
 mod threads;
+mod written;

@@ -45,6 +45,8 @@ pub enum PropagationError {
 /// The writing programs at work.
 pub struct Propagation {
     programs: Programs,
+    /// What the self-test counted.
+    before: Vec<(Outcome, u64)>,
 }
 
 impl Propagation {
@@ -55,11 +57,13 @@ impl Propagation {
             let cgroup = if cgroup.as_os_str().is_empty() { &root } else { cgroup };
             programs.enrol(kernel, cgroup).map(drop)
         });
-        if let Err(error) = started.and_then(|()| programs.set(switch::ON, 0)) {
-            Programs::unload(kernel);
-            return Err(error);
-        }
-        Ok(Self { programs })
+        let started = started.and_then(|()| {
+            let before = programs.outcomes()?;
+            programs.set(switch::ON, 0)?;
+            Ok(before)
+        });
+        let before = started.inspect_err(|_| Programs::unload(kernel))?;
+        Ok(Self { programs, before })
     }
 
     /// Tries the programs out and detaches them again.
@@ -72,7 +76,11 @@ impl Propagation {
 
     /// What became of the first messages on new connections so far.
     pub fn outcomes(&self) -> Result<Vec<(Outcome, u64)>, MapError> {
-        self.programs.outcomes()
+        let mut outcomes = self.programs.outcomes()?;
+        for ((_, count), (_, before)) in outcomes.iter_mut().zip(&self.before) {
+            *count -= before;
+        }
+        Ok(outcomes)
     }
 }
 

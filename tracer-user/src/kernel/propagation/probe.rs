@@ -56,7 +56,8 @@ pub fn probe(args: ProbeArgs) -> Result<(), String> {
 }
 
 fn request(body: usize, more: &str) -> Vec<u8> {
-    let mut request = format!("POST /self-test HTTP/1.1\r\nHost: localhost\r\n{more}Content-Length: {body}\r\n\r\n");
+    let mut request =
+        format!("POST /self-test HTTP/1.1\r\nHost: localhost\r\n{more}Content-Length: {body}\r\n\r\n");
     if body == 0 {
         request = request.replace("POST", "GET");
     }

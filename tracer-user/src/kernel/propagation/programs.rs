@@ -29,10 +29,10 @@ impl Programs {
     pub(super) fn load(kernel: &mut Kernel) -> Result<Self, PropagationError> {
         let switch = kernel.take_map("SWITCH").ok_or(PropagationError::Missing("SWITCH"))?;
         let outcomes = kernel.take_map("OUTCOMES").ok_or(PropagationError::Missing("OUTCOMES"))?;
-        let programs =
-            Self { switch: Array::try_from(switch)?, outcomes: PerCpuArray::try_from(outcomes)? };
+        let programs = Self { switch: Array::try_from(switch)?, outcomes: PerCpuArray::try_from(outcomes)? };
         let awaited = kernel.map(AWAITED).ok_or(PropagationError::Missing(AWAITED))?;
-        let awaited = SockHash::<_, u64>::try_from(awaited)?.fd().try_clone().map_err(PropagationError::Untested)?;
+        let awaited =
+            SockHash::<_, u64>::try_from(awaited)?.fd().try_clone().map_err(PropagationError::Untested)?;
         let refused = |name| move |error| PropagationError::Program(name, error);
         let writer = writer(kernel).map_err(refused(WRITER))?;
         writer.load().and_then(|()| writer.attach(&awaited).map(drop)).map_err(refused(WRITER))?;
@@ -41,8 +41,13 @@ impl Programs {
     }
 
     /// Lets the processes of a cgroup, and of those below it, be seen.
-    pub(super) fn enrol(&self, kernel: &mut Kernel, cgroup: &Path) -> Result<SockOpsLinkId, PropagationError> {
-        let directory = File::open(cgroup).map_err(|error| PropagationError::Cgroup(cgroup.to_owned(), error))?;
+    pub(super) fn enrol(
+        &self,
+        kernel: &mut Kernel,
+        cgroup: &Path,
+    ) -> Result<SockOpsLinkId, PropagationError> {
+        let directory =
+            File::open(cgroup).map_err(|error| PropagationError::Cgroup(cgroup.to_owned(), error))?;
         // A link of its own: programs of others stay, and the kernel detaches it when the daemon ends, however it ends.
         enroller(kernel)
             .and_then(|enroller| enroller.attach(directory, CgroupAttachMode::Single))
