@@ -29,12 +29,22 @@ pub(super) struct Status {
     pub(super) drops: Vec<DropCount>,
     /// Spans so far.
     pub(super) spans: Spans,
+    /// What became of first messages on connections, by outcome; empty where nothing is written.
+    #[serde(default)]
+    pub(super) propagation: Propagation,
     /// Records taken from the kernel.
     pub(super) records: u64,
     /// Resident memory, bytes.
     pub(super) rss_bytes: u64,
     /// CPU time, milliseconds.
     pub(super) cpu_ms: u64,
+}
+
+/// Trace context that is written into requests.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct Propagation {
+    /// What became of first messages.
+    pub(super) outcomes: Vec<(String, u64)>,
 }
 
 /// A kernel program.
@@ -74,6 +84,23 @@ pub(super) struct Daemon {
 impl Daemon {
     /// Starts `tracer agent` with nothing but defaults, and an OTLP receiver if there is one. Does not wait.
     pub(super) fn launch(binary: &Path, directory: &Path, receiver: Option<SocketAddr>) -> Result<Self> {
+        Self::launch_with(binary, directory, receiver, &[])
+    }
+
+    /// As [`Daemon::start`], writing trace context into the requests of a cgroup's processes.
+    pub(super) fn start_writing(binary: &Path, directory: &Path, cgroup: &Path) -> Result<Self> {
+        let cgroup = format!("propagation.cgroup={}", cgroup.display());
+        let mut daemon = Self::launch_with(binary, directory, None, &["propagation.enabled=true", &cgroup])?;
+        daemon.wait_attached()?;
+        Ok(daemon)
+    }
+
+    fn launch_with(
+        binary: &Path,
+        directory: &Path,
+        receiver: Option<SocketAddr>,
+        settings: &[&str],
+    ) -> Result<Self> {
         let socket = directory.join("tracer.sock");
         let log = directory.join("tracer.log");
         let mut command = service(binary);
@@ -84,6 +111,9 @@ impl Daemon {
             }
         }
         command.args(["agent", "--set", "export.print=never", "--socket"]).arg(&socket);
+        for setting in settings {
+            command.args(["--set", setting]);
+        }
         if let Some(receiver) = receiver {
             command.env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{receiver}"));
             command.env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");

@@ -3,6 +3,7 @@
 //! | benchmark | question |
 //! |---|---|
 //! | overhead | what does a traced server pay, what does the daemon pay, is anything lost? |
+//! | propagation | what does a client pay for the header that is written into its requests? |
 //! | start | how long until a service that already runs shows up? |
 //! | idle | what does the daemon use when nothing happens? |
 //! | pipeline | how many spans a second does the daemon's pipeline make? |
@@ -12,6 +13,7 @@
 //! and ratios are taken within a round, so that what else the machine does falls on both sides.
 
 mod accuracy;
+mod cgroup;
 mod daemon;
 mod format;
 mod host;
@@ -23,6 +25,7 @@ mod overhead;
 mod page;
 mod pipeline;
 mod process;
+mod propagation;
 mod receiver;
 mod report;
 mod serve;
@@ -42,6 +45,8 @@ use crate::workspace::{Profile, Workspace};
 pub(crate) enum Bench {
     /// nginx under load, with and without the tracer: throughput, latency, CPU, memory, losses.
     Overhead(overhead::Args),
+    /// A client under load, with and without trace context being written into its requests.
+    Propagation(propagation::Args),
     /// Services of many runtimes under concurrent load: whether each call is in the trace of its request.
     Accuracy(accuracy::Args),
     /// Time from the start of the daemon to the first span of a service that already runs, at an OTLP receiver.
@@ -70,6 +75,7 @@ struct Common {
 pub(crate) fn run(bench: &Bench) -> Result<()> {
     match bench {
         Bench::Overhead(args) => overhead::run(args),
+        Bench::Propagation(args) => propagation::run(args),
         Bench::Accuracy(args) => accuracy::run(args),
         Bench::Start(args) => start::run(args),
         Bench::Idle(args) => idle::run(args),
