@@ -86,6 +86,13 @@ pub fn python_front(scenario: &Scenario, script: &str, backend: &Service) -> Ser
     Service::start(scenario, script, command, Listens::port(port))
 }
 
+/// `aiohttp_front.py` in front of `backend`, not started yet.
+pub fn aiohttp_prepared(backend: &Service) -> Prepared {
+    let port = free_port();
+    let command = python("aiohttp_front.py", [port.to_string(), backend.url("")]);
+    Prepared { name: "aiohttp_front".to_owned(), command, listens: Listens::port(port) }
+}
+
 /// A Python service that takes its port as the only argument.
 #[track_caller]
 pub fn python_server(scenario: &Scenario, name: &str) -> Service {

@@ -10,7 +10,6 @@ use std::{
 use aya::maps::MapError;
 use tracer_common::{config::KernelConfig, process};
 use tracer_otlp::{DropReason, Exporter, Settings, SettingsError, Stats};
-use tracer_protocols::context::Format;
 
 use crate::{
     clock::{WallClock, monotonic_ns},
@@ -25,16 +24,16 @@ use crate::{
     kernel::{
         loader::{self, LoadError},
         preflight::explain_start_failure,
-        propagation::{Propagation, PropagationError},
     },
     pipeline::Pipeline,
     processes::Processes,
     telemetry::{
         drops::Drop as DropKind,
         own,
-        status::{self, DropCount, Export, Program, Snapshot, Spans},
+        status::{DropCount, Export, Program, Snapshot, Spans},
     },
     traces::ids::Ids,
+    writing::Writing,
 };
 
 /// How long the end may take: what is not delivered by then is counted as lost.
@@ -94,50 +93,6 @@ pub struct Agent {
     control: Option<Control>,
     started: Instant,
     records: u64,
-}
-
-/// What there is of written trace context.
-enum Writing {
-    /// It is not wanted.
-    Off,
-    /// It is written.
-    On(Propagation),
-    /// It is wanted, but not written.
-    StoodDown(PropagationError),
-}
-
-impl Writing {
-    fn start(kernel: &mut loader::Kernel, config: &Config) -> Self {
-        if !config.propagation.enabled {
-            return Self::Off;
-        }
-        let result = if config.context.formats.contains(&Format::W3c) && config.context.custom.is_empty() {
-            Propagation::start(kernel, &config.propagation.cgroup)
-        } else {
-            Err(PropagationError::Settings(
-                "[context] names other headers: requests that carry those, or services that do not read traceparent, \
-                 would get two contexts",
-            ))
-        };
-        match result {
-            Ok(propagation) => Self::On(propagation),
-            Err(error) => {
-                tracing::warn!("no trace context is written into requests: {error}");
-                Self::StoodDown(error)
-            }
-        }
-    }
-
-    fn status(&self) -> status::Propagation {
-        let (state, outcomes) = match self {
-            Self::Off => ("off".to_owned(), Vec::new()),
-            Self::On(propagation) => ("on".to_owned(), propagation.outcomes().unwrap_or_default()),
-            Self::StoodDown(error) => (format!("stood down: {error}"), Vec::new()),
-        };
-        let outcomes =
-            outcomes.into_iter().map(|(outcome, count)| (outcome.name().to_owned(), count)).collect();
-        status::Propagation { state, outcomes }
-    }
 }
 
 /// Loads the kernel side for a configuration, without attaching it.

@@ -19,3 +19,4 @@ pub mod runtimes;
 pub mod spans;
 pub mod telemetry;
 pub mod traces;
+pub mod writing;

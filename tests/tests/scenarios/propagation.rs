@@ -3,16 +3,17 @@
 use std::process::{Command, Stdio};
 
 use tracer_tests::{
-    apps::{Upstream, curl, flask, nginx_prepared, python, python_server},
+    apps::{Upstream, aiohttp_prepared, curl, flask, nginx_prepared, python, python_server},
     cgroup::Cgroup,
+    client::Client,
     command::{output, output_of, run},
-    daemon::Daemon,
+    daemon::{Daemon, tracer},
     ports::free_port,
     programs,
     scenario::Scenario,
     service::{Listens, Service},
     span::ReceivedSpan,
-    tree::assert_trees,
+    tree::{assert_edges_keep_path, assert_trees},
     wait::wait_until,
 };
 
@@ -231,6 +232,85 @@ fn a_reader_that_relies_on_fionread() {
     assert_eq!(client.trim(), "10000000");
     assert_eq!(written(&daemon), before + 1);
     scenario.finish(daemon, "/wire-fionread", 2);
+}
+
+/// Many requests at once: whichever of them go on with a header, it is that of their own trace.
+#[test]
+fn traces_do_not_mix_under_load() {
+    let scenario = Scenario::start("propagation-load");
+    let cgroup = Cgroup::create("load");
+    let server = echo(&scenario);
+    let threads = flask(&server, Listens::port(free_port())).start(&scenario, Some(&cgroup));
+    let tasks = aiohttp_prepared(&server).start(&scenario, Some(&cgroup));
+    let daemon = scenario.daemon_with(cgroup.options(""));
+    let heads: Vec<Head> = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..8)
+            .map(|client| {
+                let fronts = [("threads", threads.address()), ("tasks", tasks.address())];
+                scope.spawn(move || {
+                    let asked = (0..20).flat_map(|number| {
+                        fronts.map(|(kind, address)| {
+                            let path = format!("/wire-load/{kind}/{client}/{number}");
+                            let answer = Client::connect(address).get(&path);
+                            assert_eq!(answer.status, 200);
+                            Head(String::from_utf8(answer.body).unwrap())
+                        })
+                    });
+                    asked.collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
+    });
+    let spans = scenario.finish(daemon, "/wire-load", 4 * 320);
+    assert_edges_keep_path(&spans);
+    let mut written = 0;
+    for head in heads.iter().filter(|head| !head.values().is_empty()) {
+        let (trace, span) = head.context();
+        let path = head.0.split(' ').nth(1).unwrap();
+        let found = spans.iter().find(|known| known.span_id == span).unwrap();
+        assert_eq!((found.kind, found.trace_id.as_str(), found.path()), ("CLIENT", trace.as_str(), path));
+        // A trace holds the spans of one request and no others.
+        assert!(spans.iter().all(|known| known.trace_id != trace || known.path() == path));
+        written += 1;
+    }
+    assert!(written > 0, "Nothing was written at all.");
+}
+
+/// Two tracers, each of which sees its own side only, as on two hosts: the header joins what they make.
+#[test]
+fn two_tracers_join_by_the_header() {
+    let scenario = Scenario::start("propagation-two");
+    let cgroup = Cgroup::create("two");
+    let server = echo(&scenario);
+    let front = flask(&server, Listens::port(free_port())).start(&scenario, Some(&cgroup));
+    let here = scenario.daemon_with(cgroup.options("[select]\ninclude = [{ command = '*flask_front*' }]\n"));
+    let mut there = tracer();
+    there.args(["agent", "--include", "command=*head_echo*", "--socket"]).arg(scenario.file("there.sock"));
+    there.env("OTEL_EXPORTER_OTLP_ENDPOINT", scenario.receiver.endpoint());
+    there.env("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
+    let there = Daemon::start_command(&scenario, "there", there, "tracer is attached");
+    // Written once the tracer knows that the process is one of those included.
+    let mut answers = 0;
+    wait_until("a header is written", || {
+        answers += 1;
+        !heads(&curl([front.url("/wire-two/early")]))[0].values().is_empty()
+    });
+    let head = heads(&curl([front.url("/wire-two/joined")]));
+    let (trace, span) = head[0].context();
+    let spans = scenario.finish(here, "/wire-two", 3 * (answers + 1));
+    there.stop();
+    let joined: Vec<_> = spans.into_iter().filter(|span| span.path() == "/wire-two/joined").collect();
+    assert_trees(
+        &joined,
+        r#"
+        SERVER flask_front "GET /wire-two/joined" 200
+          CLIENT flask_front "GET" 200 by thread
+            SERVER head_echo "GET /wire-two/joined" 200 by header
+        "#,
+    );
+    assert!(joined.iter().all(|span| span.trace_id == trace));
+    assert!(joined.iter().any(|known| known.kind == "CLIENT" && known.span_id == span));
 }
 
 /// kill -9 in the middle of an answer: it arrives whole, new connections work, and the kernel holds nothing any more.

@@ -55,7 +55,7 @@ impl Propagation {
         let mut programs = Programs::load(kernel)?;
         let started = try_out(kernel, &mut programs).and_then(|root| {
             let cgroup = if cgroup.as_os_str().is_empty() { &root } else { cgroup };
-            programs.enrol(kernel, cgroup).map(drop)
+            Programs::enrol(kernel, cgroup).map(drop)
         });
         let started = started.and_then(|()| {
             let before = programs.outcomes()?;
@@ -89,10 +89,10 @@ fn try_out(kernel: &mut Kernel, programs: &mut Programs) -> Result<PathBuf, Prop
     let mounts = std::fs::read_to_string("/proc/self/mounts").map_err(PropagationError::Untested)?;
     let root = cgroup_root(&mounts).ok_or(PropagationError::NoCgroups)?;
     let own = selftest::Cgroup::create(&root)?;
-    let link = programs.enrol(kernel, own.path())?;
+    let link = Programs::enrol(kernel, own.path())?;
     let result = selftest::run(&own, |pid| programs.set(switch::TEST, pid));
     programs.set(switch::OFF, 0)?;
-    programs.dismiss(kernel, link)?;
+    Programs::dismiss(kernel, link)?;
     result.map(|()| root)
 }
 

@@ -41,11 +41,7 @@ impl Programs {
     }
 
     /// Lets the processes of a cgroup, and of those below it, be seen.
-    pub(super) fn enrol(
-        &self,
-        kernel: &mut Kernel,
-        cgroup: &Path,
-    ) -> Result<SockOpsLinkId, PropagationError> {
+    pub(super) fn enrol(kernel: &mut Kernel, cgroup: &Path) -> Result<SockOpsLinkId, PropagationError> {
         let directory =
             File::open(cgroup).map_err(|error| PropagationError::Cgroup(cgroup.to_owned(), error))?;
         // A link of its own: programs of others stay, and the kernel detaches it when the daemon ends, however it ends.
@@ -55,7 +51,7 @@ impl Programs {
     }
 
     /// Takes [`Self::enrol`] back.
-    pub(super) fn dismiss(&self, kernel: &mut Kernel, link: SockOpsLinkId) -> Result<(), PropagationError> {
+    pub(super) fn dismiss(kernel: &mut Kernel, link: SockOpsLinkId) -> Result<(), PropagationError> {
         enroller(kernel)
             .and_then(|enroller| enroller.detach(link))
             .map_err(|error| PropagationError::Program(ENROLLER, error))

@@ -86,13 +86,13 @@ pub(super) fn run(
 }
 
 /// Serves connections to a port of its own for as long as the process lives: two idle threads, in a daemon that starts once.
-fn listen(handle: fn(TcpStream) -> io::Result<()>) -> io::Result<u16> {
+fn listen(handle: fn(&TcpStream) -> io::Result<()>) -> io::Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let port = listener.local_addr()?.port();
     thread::Builder::new().name("self-test".into()).spawn(move || {
         for stream in listener.incoming().flatten() {
             // A connection that fails is noticed by the client.
-            drop(handle(stream));
+            drop(handle(&stream));
         }
     })?;
     Ok(port)
@@ -100,10 +100,10 @@ fn listen(handle: fn(TcpStream) -> io::Result<()>) -> io::Result<u16> {
 
 /// Answers each request with its own head as it arrived, then the number of body bytes that were as they should be, then
 /// [`LARGE`] bytes.
-fn serve(stream: TcpStream) -> io::Result<()> {
+fn serve(mut stream: &TcpStream) -> io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    let mut reader = BufReader::new(&stream);
+    let mut reader = BufReader::new(stream);
     loop {
         let (mut head, mut body) = (String::new(), 0usize);
         while !head.ends_with("\r\n\r\n") {
@@ -119,16 +119,16 @@ fn serve(stream: TcpStream) -> io::Result<()> {
         let right = bytes.iter().enumerate().filter(|&(at, byte)| *byte == pattern(at)).count();
         let mut answer = format!("HTTP/1.1 200 OK\r\nX-Head: {}\r\nX-Right: {right}\r\n\r\n", head.len());
         answer += &head;
-        (&stream).write_all(answer.as_bytes())?;
-        (&stream).write_all(&(0..LARGE).map(pattern).collect::<Vec<_>>())?;
+        stream.write_all(answer.as_bytes())?;
+        stream.write_all(&(0..LARGE).map(pattern).collect::<Vec<_>>())?;
     }
 }
 
 /// Speaks first, then waits for the other side to go.
-fn greet(stream: TcpStream) -> io::Result<()> {
+fn greet(mut stream: &TcpStream) -> io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
-    (&stream).write_all(GREETING)?;
-    (&stream).read(&mut [0; 1]).map(drop)
+    stream.write_all(GREETING)?;
+    stream.read(&mut [0; 1]).map(drop)
 }
 
 /// The byte at `at` of a large body.
