@@ -110,8 +110,9 @@ extern "C" fn request_read(conn: *mut Conn, head: *mut Head, tgid: u32, task_and
         plain: u8::from(conn.tasks != 0 && task == 0),
         padding: [0; 3],
     };
+    let known = HANDS.get_ptr_mut(tid);
     // SAFETY: a copy is taken at once.
-    if let Some(before) = unsafe { HANDS.get(tid) }.copied()
+    if let Some(before) = known.map(|known| unsafe { *known })
         && before.tgid == tgid
         && now_ns.wrapping_sub(before.read_ns) < FORGET_NS
     {
@@ -145,7 +146,14 @@ extern "C" fn request_read(conn: *mut Conn, head: *mut Head, tgid: u32, task_and
             hand.unclear = 1;
         }
     }
-    let _ = HANDS.insert(tid, hand, u64::from(BPF_ANY));
+    match known {
+        // In place: an update of an LRU table takes a new element each time.
+        // SAFETY: a live map value, of this very thread; those that answer for it only count `open` down.
+        Some(known) => unsafe { *known = hand },
+        None => {
+            let _ = HANDS.insert(tid, hand, u64::from(BPF_ANY));
+        }
+    }
     conn.reader = tid;
     0
 }

@@ -4,7 +4,9 @@ use aya_ebpf::{
     bindings::{BPF_SK_STORAGE_GET_F_CREATE, sk_msg_md},
     helpers::{
         bpf_get_current_pid_tgid,
-        generated::{bpf_msg_pull_data, bpf_msg_push_data, bpf_sk_storage_get, bpf_skc_to_tcp_sock},
+        generated::{
+            bpf_msg_pop_data, bpf_msg_pull_data, bpf_msg_push_data, bpf_sk_storage_get, bpf_skc_to_tcp_sock,
+        },
     },
     macros::sk_msg,
     programs::SkMsgContext,
@@ -227,6 +229,8 @@ unsafe fn insert(msg: *mut sk_msg_md, at: u32, line: &Line, conn: &mut Conn) -> 
         bounds(msg)
     };
     if start + LINE > end {
+        // SAFETY: the context; takes out what was inserted.
+        unsafe { bpf_msg_pop_data(msg, at, LINE as u32, 0) };
         return Outcome::NoMemory;
     }
     for index in 0..LINE {

@@ -21,6 +21,9 @@ pub(super) const GREETING: &[u8] = b"220 ready\r\n";
 /// The command that the client is started by.
 const HIDDEN_COMMAND: &str = "propagation-probe";
 
+/// What is done with a connection.
+type Handler = fn(&TcpStream) -> io::Result<()>;
+
 /// A cgroup that is removed again.
 pub(super) struct Cgroup(PathBuf);
 
@@ -55,7 +58,8 @@ pub(super) fn run(
     allow: impl FnOnce(u32) -> Result<(), PropagationError>,
 ) -> Result<(), PropagationError> {
     let untested = PropagationError::Untested;
-    let [asked, greeting] = [serve as fn(_) -> _, greet].map(listen);
+    let handlers: [Handler; 2] = [serve, greet];
+    let [asked, greeting] = handlers.map(listen);
     let (asked, greeting) = (asked.map_err(untested)?, greeting.map_err(untested)?);
     let mut client = Command::new("/proc/self/exe")
         .args([HIDDEN_COMMAND, &asked.to_string(), &greeting.to_string()])
@@ -86,7 +90,7 @@ pub(super) fn run(
 }
 
 /// Serves connections to a port of its own for as long as the process lives: two idle threads, in a daemon that starts once.
-fn listen(handle: fn(&TcpStream) -> io::Result<()>) -> io::Result<u16> {
+fn listen(handle: Handler) -> io::Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let port = listener.local_addr()?.port();
     thread::Builder::new().name("self-test".into()).spawn(move || {
