@@ -173,7 +173,7 @@ extern "C" fn answer_begun(conn: *mut Conn, tgid: u32, tid: u32) -> i32 {
     0
 }
 
-/// A connection ended.
+/// Nobody waits for an answer on this connection any more. Unix sockets tell it in this way alone.
 #[inline(always)]
 pub(crate) fn gone(conn: &mut Conn) {
     if conn.reader != 0 {

@@ -34,6 +34,10 @@ const STREAM: u16 = 1;
 const TCP: u16 = 6;
 /// `IPPROTO_MPTCP`
 const MPTCP: u16 = 262;
+/// -EPIPE and -ECONNRESET (include/uapi/asm-generic/errno.h): nobody waits for an answer any more.
+const BROKEN_PIPE: i32 = -32;
+/// See [`BROKEN_PIPE`].
+const CONNECTION_RESET: i32 = -104;
 /// `MSG_PEEK | MSG_ERRQUEUE` (include/linux/socket.h): the bytes will be read again, or are none of the stream.
 const NOT_CONSUMED: i32 = 0x2 | 0x2000;
 
@@ -75,10 +79,13 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
     }
     if result < 0 {
         syscall::failed(bpf_get_current_pid_tgid() as u32);
-        if WAY == SENT && config!(propagation) != 0 {
+        if config!(propagation) != 0 && (WAY == SENT || result == CONNECTION_RESET) {
             // SAFETY: BTF-typed pointer.
             if let Some(conn) = unsafe { conn::of_socket(sk, false) } {
                 conn.written = 0;
+                if result == BROKEN_PIPE || result == CONNECTION_RESET {
+                    propagation::gone(conn);
+                }
             }
         }
         return;
@@ -100,6 +107,9 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
         return;
     }
     if result == 0 {
+        if WAY == RECEIVED && config!(propagation) != 0 {
+            propagation::gone(conn);
+        }
         if WAY == RECEIVED && conn.mode == mode::HTTP && conn.excluded == 0 {
             let head = data_header::<WAY>(conn, tgid, tid, 0, 0, flags::EOF);
             capture::emit_nothing(&head);

@@ -31,6 +31,12 @@ pub enum PropagationError {
     /// The cgroup cannot be used.
     #[error("the cgroup {0} cannot be used: {1}")]
     Cgroup(PathBuf, #[source] std::io::Error),
+    /// The self-test has no cgroup of its own.
+    #[error(
+        "the self-test cannot create the cgroup {0} ({1}); it needs a writable cgroup file system, \
+         in a systemd unit ProtectControlGroups=no"
+    )]
+    NoOwnCgroup(PathBuf, #[source] std::io::Error),
     /// The self-test could not be made.
     #[error("the self-test could not be made: {0}")]
     Untested(#[source] std::io::Error),

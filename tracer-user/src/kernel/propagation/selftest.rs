@@ -30,7 +30,7 @@ pub(super) struct Cgroup(PathBuf);
 impl Cgroup {
     pub(super) fn create(root: &Path) -> Result<Self, PropagationError> {
         let path = root.join(format!("tracer-self-test-{}", std::process::id()));
-        fs::create_dir(&path).map_err(|error| PropagationError::Cgroup(path.clone(), error))?;
+        fs::create_dir(&path).map_err(|error| PropagationError::NoOwnCgroup(path.clone(), error))?;
         Ok(Self(path))
     }
 
