@@ -3,9 +3,9 @@
 /// Sockets that wait for their first request, at a time.
 pub const MAX_AWAITED: u32 = 65_536;
 /// Threads whose request in hand is known, at a time; the least recently used one makes room.
-pub const MAX_HANDS: u32 = 65_536;
+pub const MAX_HANDS: u32 = 16_384;
 /// Servers remembered that do not speak HTTP/1, at a time; the least recently used one makes room.
-pub const MAX_PEERS: u32 = 16_384;
+pub const MAX_PEERS: u32 = 4096;
 /// Bytes of a head that are looked through. A longer one is left as it is.
 pub const MAX_HEAD: u32 = 8192;
 /// Age up to which a request in hand may still be given a trace id, nanoseconds: the daemon holds the spans of a trace back

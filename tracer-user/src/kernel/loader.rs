@@ -24,6 +24,9 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tr
 #[cfg(ebpf_stub)]
 static OBJECT: &[u8] = &[];
 
+/// Elements of a map that is needed for a self-test alone.
+const UNUSED: u32 = 64;
+
 /// The kernel side cannot be brought up.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -124,12 +127,19 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
     let config = KernelConfig { ring_mask: slots - 1, ..config };
 
     let (config, offsets) = (ConfigBytes(config), OffsetBytes(offsets));
-    let mut ebpf = EbpfLoader::new()
+    let mut loader = EbpfLoader::new();
+    loader
         .btf(Some(&kernel_btf))
         .override_global("CONFIG", &config, true)
         .override_global("OFFSETS", &offsets, true)
-        .map_max_entries("RINGS", slots)
-        .load(OBJECT)?;
+        .map_max_entries("RINGS", slots);
+    if config.0.propagation == 0 {
+        // The kernel sets memory aside for every element of these.
+        for map in ["AWAITED", "HANDS", "PEERS", "SERVERS"] {
+            loader.map_max_entries(map, UNUSED);
+        }
+    }
+    let mut ebpf = loader.load(OBJECT)?;
     let rings = rings::create(&mut ebpf, slots, ring_bytes)?;
     let drops = PerCpuArray::try_from(ebpf.take_map("DROPS").ok_or(LoadError::NoMap("DROPS"))?)?;
     let processes = HashMap::try_from(ebpf.take_map("PROCESSES").ok_or(LoadError::NoMap("PROCESSES"))?)?;
