@@ -8,11 +8,31 @@ use std::{
 };
 
 use crate::{
+    cgroup::Cgroup,
     command::run,
     ports::free_port,
     scenario::{Scenario, workspace},
     service::{Listens, Service},
 };
+
+/// A service that is not started yet.
+pub struct Prepared {
+    name: String,
+    command: Command,
+    listens: Listens,
+}
+
+impl Prepared {
+    /// Starts it, in a cgroup of its own if one is given.
+    #[track_caller]
+    pub fn start(self, scenario: &Scenario, cgroup: Option<&Cgroup>) -> Service {
+        let command = match cgroup {
+            Some(cgroup) => cgroup.inside(&self.command),
+            None => self.command,
+        };
+        Service::start(scenario, &self.name, command, self.listens)
+    }
+}
 
 /// A small workload of this package (`oneshot`, `oddserver`, `swarm`, `syscalls`).
 pub fn binary(name: &str) -> PathBuf {
@@ -66,6 +86,13 @@ pub fn python_front(scenario: &Scenario, script: &str, backend: &Service) -> Ser
     Service::start(scenario, script, command, Listens::port(port))
 }
 
+/// `aiohttp_front.py` in front of `backend`, not started yet.
+pub fn aiohttp_prepared(backend: &Service) -> Prepared {
+    let port = free_port();
+    let command = python("aiohttp_front.py", [port.to_string(), backend.url("")]);
+    Prepared { name: "aiohttp_front".to_owned(), command, listens: Listens::port(port) }
+}
+
 /// A Python service that takes its port as the only argument.
 #[track_caller]
 pub fn python_server(scenario: &Scenario, name: &str) -> Service {
@@ -85,6 +112,11 @@ pub fn node(scenario: &Scenario, name: &str, args: &[String]) -> Service {
 /// gunicorn with one worker of four threads, running `flask_front.py` in front of `backend`.
 #[track_caller]
 pub fn flask_front(scenario: &Scenario, backend: &Service, listens: Listens) -> Service {
+    flask(backend, listens).start(scenario, None)
+}
+
+/// As [`flask_front`], not started yet.
+pub fn flask(backend: &Service, listens: Listens) -> Prepared {
     let bind = match &listens {
         Listens::Tcp(address) => address.to_string(),
         Listens::Unix(path) => format!("unix:{}", path.display()),
@@ -96,7 +128,7 @@ pub fn flask_front(scenario: &Scenario, backend: &Service, listens: Listens) -> 
         .arg(script(""))
         .arg("flask_front:app")
         .env("BACKEND", backend.url(""));
-    Service::start(scenario, "flask_front", command, listens)
+    Prepared { name: "flask_front".to_owned(), command, listens }
 }
 
 /// `oddserver`, whose gate opens with [`open_gate`].
@@ -126,13 +158,18 @@ pub enum Upstream<'a> {
 /// nginx with one worker.
 #[track_caller]
 pub fn nginx(scenario: &Scenario, upstream: &Upstream<'_>) -> Service {
+    nginx_prepared(scenario, upstream).start(scenario, None)
+}
+
+/// As [`nginx`], not started yet.
+pub fn nginx_prepared(scenario: &Scenario, upstream: &Upstream<'_>) -> Prepared {
     nginx_with(scenario, upstream, None)
 }
 
 /// nginx with one worker that speaks TLS.
 #[track_caller]
 pub fn nginx_tls(scenario: &Scenario, upstream: &Upstream<'_>) -> Service {
-    nginx_with(scenario, upstream, Some(&certificate(scenario)))
+    nginx_with(scenario, upstream, Some(&certificate(scenario))).start(scenario, None)
 }
 
 /// A certificate for 127.0.0.1 with its key, in one file: one for all services of a scenario, which may still be reading it.
@@ -157,8 +194,7 @@ pub fn tls_service(scenario: &Scenario, name: &str, next: Option<&str>) -> Servi
     Service::start(scenario, &format!("{name}-{port}"), command, Listens::port(port))
 }
 
-#[track_caller]
-fn nginx_with(scenario: &Scenario, upstream: &Upstream<'_>, certificate: Option<&Path>) -> Service {
+fn nginx_with(scenario: &Scenario, upstream: &Upstream<'_>, certificate: Option<&Path>) -> Prepared {
     let port = free_port();
     let address = |service: &Service| match service.listens() {
         Listens::Tcp(address) => address.to_string(),
@@ -195,7 +231,7 @@ http {{
     );
     let mut command = Command::new("nginx");
     command.arg("-c").arg(config);
-    Service::start(scenario, &format!("nginx-{port}"), command, Listens::port(port))
+    Prepared { name: format!("nginx-{port}"), command, listens: Listens::port(port) }
 }
 
 /// Runs `curl -s` with `args` and hands back the body of the answer.

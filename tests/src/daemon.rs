@@ -62,6 +62,24 @@ pub struct Status {
     pub spans: Spans,
     /// What sampling did.
     pub sampling: Sampling,
+    /// Trace context that is written.
+    pub propagation: Propagation,
+}
+
+/// Trace context that is written into requests.
+#[derive(Debug, Deserialize)]
+pub struct Propagation {
+    /// `off`, `on`, or why not.
+    pub state: String,
+    /// What became of first messages, with how often.
+    pub outcomes: Vec<(String, u64)>,
+}
+
+impl Propagation {
+    /// How often this came of a first message.
+    pub fn outcome(&self, name: &str) -> u64 {
+        self.outcomes.iter().find(|(known, _)| known == name).map_or(0, |(_, count)| *count)
+    }
 }
 
 /// One kernel program.

@@ -22,6 +22,10 @@ pub struct KernelConfig {
     pub ring_mask: u32,
     /// 1: look for TLS records, so that the plaintext of TLS libraries can be told which socket it belongs to.
     pub tls: u32,
+    /// 1: trace context may be written into requests.
+    pub propagation: u32,
+    /// 1: processes are selected by rules, so that context is written for those marked [`crate::process::INCLUDED`] alone.
+    pub only_included: u32,
 }
 
-const _: () = assert!(size_of::<KernelConfig>() == 36);
+const _: () = assert!(size_of::<KernelConfig>() == 44);

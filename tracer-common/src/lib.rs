@@ -10,8 +10,9 @@ pub mod event;
 pub mod limits;
 pub mod offsets;
 pub mod process;
+pub mod propagation;
 pub mod runtime;
 pub mod tls;
 
 /// Changes whenever the layout of a record changes; written into recordings.
-pub const ABI: u32 = 3;
+pub const ABI: u32 = 4;

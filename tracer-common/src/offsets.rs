@@ -58,6 +58,12 @@ offsets! {
     kind: "sock"."sk_type",
     /// Protocol (`IPPROTO_TCP`).
     protocol: "sock"."sk_protocol",
+    /// Bytes that may wait to be sent.
+    send_buffer: "sock"."sk_sndbuf",
+    /// Layer above TCP (TLS, MPTCP); null where there is none.
+    upper_layer: "inet_connection_sock"."icsk_ulp_ops",
+    /// First byte that the peer has not acknowledged.
+    snd_una: "tcp_sock"."snd_una",
     /// The file that applications hold; null once all have closed it.
     socket: "sock"."sk_socket",
     /// The file of a socket.

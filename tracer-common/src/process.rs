@@ -16,3 +16,5 @@ pub const PROMPT: u32 = 32;
 pub const GOROUTINES: u32 = 64;
 /// A `TlsSeen` record was made for it.
 pub const TLS_SEEN: u32 = 128;
+/// The daemon's selection rules include it.
+pub const INCLUDED: u32 = 256;

@@ -21,6 +21,28 @@ pub(crate) mod mode {
     pub(crate) const OWN: u8 = 3;
 }
 
+/// Where a socket is with trace context that is written.
+pub(crate) mod stage {
+    /// Not enrolled.
+    pub(crate) const NONE: u8 = 0;
+    /// Its first message is awaited.
+    pub(crate) const AWAITED: u8 = 1;
+    /// Its first message was looked at.
+    pub(crate) const SPENT: u8 = 2;
+    /// It left the map.
+    pub(crate) const OVER: u8 = 3;
+}
+
+/// What the last segment began.
+pub(crate) mod begun {
+    /// Nothing.
+    pub(crate) const NOTHING: u8 = 0;
+    /// A request.
+    pub(crate) const REQUEST: u8 = 1;
+    /// A response.
+    pub(crate) const RESPONSE: u8 = 2;
+}
+
 /// Index of a direction in the arrays of [`Conn`]; equals `event::flags::SENT` for bytes that were sent.
 pub(crate) const RECEIVED: usize = 0;
 /// See [`RECEIVED`].
@@ -76,9 +98,19 @@ pub(crate) struct Conn {
     pub(crate) tls_seen: u8,
     /// 1 once `tls_base` is valid.
     pub(crate) tls_based: u8,
-    pub(crate) padding: [u8; 4],
-    /// The goroutine that read from the client last, 0 since it was answered.
+    /// See [`stage`].
+    pub(crate) stage: u8,
+    /// 1 once a line was written into what the current call sends.
+    pub(crate) written: u8,
+    /// See [`begun`]; kept only where context is written.
+    pub(crate) begun: u8,
+    pub(crate) padding: [u8; 5],
+    /// The thread that read the last request, until its answer begins; 0 for none.
     pub(crate) reader: u32,
+    /// The process that is known to receive requests.
+    pub(crate) server: u32,
+    /// The goroutine that read from the client last, 0 since it was answered.
+    pub(crate) goroutine: u32,
     /// The request that a call is made for, see `go`; 0 since its answer began.
     pub(crate) asks: u32,
     /// See [`Question`].
@@ -111,8 +143,13 @@ impl Conn {
         handed_over: 0,
         tls_seen: 0,
         tls_based: 0,
-        padding: [0; 4],
+        stage: 0,
+        written: 0,
+        begun: 0,
+        padding: [0; 5],
         reader: 0,
+        server: 0,
+        goroutine: 0,
         asks: 0,
         question: Question::NONE,
     };

@@ -14,6 +14,8 @@ pub(crate) static CONFIG: KernelConfig = KernelConfig {
     wake_bytes: 1 << 19,
     ring_mask: 0,
     tls: 0,
+    propagation: 0,
+    only_included: 0,
 };
 
 #[unsafe(no_mangle)]

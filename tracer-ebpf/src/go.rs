@@ -102,8 +102,8 @@ pub(crate) fn received(conn: &mut Conn, tgid: u32) -> u32 {
     }
     let goroutine = current_goroutine(tgid);
     // Another reader, or the first read since an answer: another request.
-    if goroutine != 0 && conn.reader != goroutine {
-        conn.reader = goroutine;
+    if goroutine != 0 && conn.goroutine != goroutine {
+        conn.goroutine = goroutine;
         return goroutine_reads(tgid, goroutine);
     }
     request_of(tgid, goroutine)
@@ -113,7 +113,7 @@ pub(crate) fn received(conn: &mut Conn, tgid: u32) -> u32 {
 #[inline(always)]
 pub(crate) fn sent(conn: &mut Conn, tgid: u32) -> u32 {
     if conn.serves != 0 {
-        conn.reader = 0;
+        conn.goroutine = 0;
         return current_request(tgid);
     }
     if conn.asks == 0 {

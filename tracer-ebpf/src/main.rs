@@ -1,5 +1,5 @@
-//! Kernel programs. One object; most attach to a BTF-typed raw tracepoint (`tp_btf`, kernel 5.5), some to an instruction of a traced
-//! program or of a TLS library (uprobe).
+//! Kernel programs. One object. Those that see attach to BTF-typed raw tracepoints (`tp_btf`, kernel 5.5), and to instructions of traced
+//! programs and of TLS libraries (uprobe):
 //!
 //! | program | tracepoint | since | why |
 //! |---|---|---|---|
@@ -17,6 +17,13 @@
 //! | `tls_sealed` | writing into memory BIOs | 5.15 | which socket a library's records go to |
 //! | `tls_unread` | early data | 5.15 | bytes that are not read |
 //!
+//! Those that write trace context (`propagation`) attach to a cgroup and to a map, and are loaded only where that is wanted:
+//!
+//! | program | kind | since | why |
+//! |---|---|---|---|
+//! | `enrol` | `sock_ops` | 5.10 | which sockets the next one sees, and until when |
+//! | `write_context` | `sk_msg` | 5.10 | the first message on a connection |
+//!
 //! Nothing runs on a syscall that does not touch a socket: that is why the socket tracepoints are used and not the syscall ones.
 #![no_std]
 #![no_main]
@@ -33,6 +40,7 @@ mod kernel_read;
 mod maps;
 mod prefilter;
 mod process;
+mod propagation;
 mod sockets;
 mod syscall;
 mod task;

@@ -1,12 +1,13 @@
 //! Every map of the object.
 
 use aya_ebpf::{
-    btf_maps::{Array, ArrayOfMaps, HashMap, LruHashMap, PerCpuArray, RingBuf, SkStorage},
+    btf_maps::{Array, ArrayOfMaps, HashMap, LruHashMap, PerCpuArray, RingBuf, SkStorage, SockHash},
     macros::btf_map,
 };
 use tracer_common::{
     drops::KernelDrop,
     limits::{MAX_ORIGINS, MAX_PROCESSES, MAX_SEALED, MAX_TLS, MAX_TURNING_THREADS},
+    propagation::{MAX_AWAITED, MAX_HANDS, MAX_PEERS, Outcome, switch},
     runtime::{Go, MAX_ASKERS, MAX_CONTEXTS, MAX_GOROUTINES, MAX_RUNTIMES, MAX_THREADS, Python},
 };
 
@@ -14,6 +15,7 @@ use crate::{
     conn::Conn,
     go::Asker,
     process::Origin,
+    propagation::{Hand, Line, Peer},
     task::Context,
     task_storage::TaskStorage,
     tls::{Call, Key, Layer},
@@ -134,3 +136,37 @@ pub(crate) static LAST_WAKE: PerCpuArray<u64, 1> = PerCpuArray::new();
 /// Thread id -> how far it is in a `sendmmsg` or `recvmmsg` call.
 #[btf_map]
 pub(crate) static BATCHES: LruHashMap<u32, crate::syscall::Batch, 1024> = LruHashMap::new();
+
+/// Socket cookie -> a connected socket whose first message is awaited. Sockets leave it by themselves when they close.
+#[btf_map]
+pub(crate) static AWAITED: SockHash<u64, { MAX_AWAITED as usize }> = SockHash::new();
+
+/// Socket -> the line that was written on it.
+#[btf_map]
+pub(crate) static LINES: SkStorage<Line> = SkStorage::new();
+
+/// Server that does not speak HTTP/1 -> until when connections to it are not enrolled, CLOCK_MONOTONIC nanoseconds.
+#[btf_map]
+pub(crate) static PEERS: LruHashMap<Peer, u64, { MAX_PEERS as usize }> = LruHashMap::new();
+
+/// Thread id -> the request that it has in hand. Deleted at the thread's exit.
+#[btf_map]
+pub(crate) static HANDS: LruHashMap<u32, Hand, { MAX_HANDS as usize }> = LruHashMap::new();
+
+/// Thread group id of a process that receives requests -> until when its threads are not believed, CLOCK_MONOTONIC nanoseconds.
+#[btf_map]
+pub(crate) static SERVERS: LruHashMap<u32, u64, { MAX_PROCESSES as usize }> = LruHashMap::new();
+
+/// `tracer_common::propagation::switch`, and the process of the self-test. Written by the daemon.
+#[btf_map]
+pub(crate) static SWITCH: Array<u32, 2> = Array::new();
+
+/// `Outcome` -> count. Read by the daemon.
+#[btf_map]
+pub(crate) static OUTCOMES: PerCpuArray<u64, { Outcome::COUNT as usize }> = PerCpuArray::new();
+
+/// The first value of [`SWITCH`].
+#[inline(always)]
+pub(crate) fn switch_state() -> u32 {
+    SWITCH.get(0).copied().unwrap_or(switch::OFF)
+}

@@ -114,6 +114,13 @@ pub(crate) fn current(tid: u32) -> u32 {
     }
 }
 
+/// The turn for which the first bytes on a connection are sent: that in which it was connected, if this thread did.
+#[inline(always)]
+pub(crate) fn of_first(conn: &Conn, tid: u32) -> u32 {
+    let connected = conn.question.tid == tid && conn.question.first != 0;
+    if connected { conn.question.turn } else { current(tid) }
+}
+
 /// The current thread connects or sends.
 ///
 /// A global function: see `capture`.

@@ -35,6 +35,7 @@ use crate::{
         status::{DropCount, Export, Library, Program, Snapshot, Spans},
     },
     traces::ids::Ids,
+    writing::Writing,
 };
 
 /// How long the end may take: what is not delivered by then is counted as lost.
@@ -91,6 +92,7 @@ pub struct Options {
 /// A running daemon.
 pub struct Agent {
     capture: Capture,
+    propagation: Writing,
     pipeline: Pipeline,
     output: Output,
     control: Option<Control>,
@@ -112,6 +114,8 @@ pub fn load_kernel(config: &Config, only_selected: bool) -> Result<loader::Kerne
         wake_bytes: capture.ring_bytes / 8,
         ring_mask: 0,
         tls: config.tls.enabled.into(),
+        propagation: config.propagation.enabled.into(),
+        only_included: (!config.select.is_empty()).into(),
     };
     loader::load(kernel, capture.ring_bytes)
 }
@@ -153,6 +157,7 @@ pub fn terminal_style(terminal: &impl IsTerminal) -> Style {
 fn tell(kernel: &mut loader::Kernel, pid: u32, mark: &Mark) {
     let told = match mark {
         Mark::LeftOut => kernel.mark_process(pid, process::EXCLUDED),
+        Mark::Included => kernel.mark_process(pid, process::INCLUDED),
         Mark::PromptLoop => kernel.mark_process(pid, process::PROMPT),
         Mark::Runs(runtime) => kernel.watch(pid, runtime),
     };
@@ -171,6 +176,8 @@ impl Agent {
         let control = options.socket.as_deref().map(Control::listen).transpose()?;
         let scrapes = config.metrics.listen.map(Listener::listen).transpose()?;
         let mut kernel = load_kernel(config, options.only_selected)?;
+        // Before anything is seen: the self-test is none of the traced traffic.
+        let propagation = Writing::start(&mut kernel, config);
         if let Some(settings) = settings {
             tracing::info!(endpoint = ?settings.endpoint, protocol = ?settings.protocol, "traces are exported by OTLP");
             let stats = Arc::new(Stats::default());
@@ -198,7 +205,16 @@ impl Agent {
         if let Some(listener) = &scrapes {
             tracing::info!(address = %listener.address(), "Prometheus can pull metrics at /metrics");
         }
-        Ok(Self { capture, pipeline, output, control, scrapes, started: Instant::now(), records: 0 })
+        Ok(Self {
+            capture,
+            propagation,
+            pipeline,
+            output,
+            control,
+            scrapes,
+            started: Instant::now(),
+            records: 0,
+        })
     }
 
     /// Samples by another configuration from now on; its counts start anew.
@@ -327,6 +343,7 @@ impl Agent {
                 failing: otlp.failing,
                 last_error: otlp.last_error.map(|error| error.text),
             }),
+            propagation: self.propagation.status(),
             records: self.records,
             connections: census.connections,
             processes: census.processes,

@@ -11,6 +11,7 @@ use crate::{
         run::RunArgs, server::ServerArgs, status::StatusArgs, tail::TailArgs,
     },
     config::ConfigError,
+    kernel::propagation::ProbeArgs,
 };
 
 /// Distributed traces of every service on this host, without touching one of them.
@@ -35,6 +36,9 @@ enum Command {
     Check(CheckArgs),
     Record(RecordArgs),
     Replay(ReplayArgs),
+    /// The client of the self-test of written trace context; started by the tracer itself.
+    #[command(hide = true)]
+    PropagationProbe(ProbeArgs),
 }
 
 /// Runs a command. The exit code is the command's, 2 for a configuration that makes no sense, 1 for any other failure.
@@ -49,6 +53,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Check(args) => commands::check::check(&args),
         Command::Record(args) => commands::record::record(&args),
         Command::Replay(args) => commands::replay::replay(&args),
+        Command::PropagationProbe(args) => commands::propagation_probe(args),
     };
     result.unwrap_or_else(|error| {
         commands::say(format_args!("tracer: {error:#}"));

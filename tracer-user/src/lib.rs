@@ -22,3 +22,4 @@ pub mod sampling;
 pub mod spans;
 pub mod telemetry;
 pub mod traces;
+pub mod writing;

@@ -117,11 +117,16 @@ impl Pipeline {
         match event {
             Event::Segment(segment) => self.tracker.segment(&segment, &mut self.stage),
             Event::Open(open) => self.tracker.open(&open, &mut self.stage),
+            Event::Written(written) => self.tracker.written(&written, &mut self.stage),
             Event::Close(close) => self.tracker.close(&close, &mut self.stage),
             Event::Process(process) => {
                 self.stage.correlator.process_described(process.process);
                 let tgid = process.process.header.tgid;
-                self.marks.extend(self.stage.processes.describe(&process).map(|mark| (tgid, mark)));
+                let mark = self.stage.processes.describe(&process);
+                self.marks.extend(mark.map(|mark| (tgid, mark)));
+                if self.stage.processes.is_included(tgid) {
+                    self.marks.push((tgid, Mark::Included));
+                }
             }
             Event::Lineage(lineage) => self.stage.correlator.task_started(&lineage),
             Event::Exit(exit) => {

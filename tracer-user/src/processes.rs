@@ -29,6 +29,8 @@ const GRACE_NS: u64 = 5_000_000_000;
 pub enum Mark {
     /// It is not traced.
     LeftOut,
+    /// Selection rules include it as a whole.
+    Included,
     /// It runs this.
     Runs(Runtime),
     /// Its event loop handles one event at a time.
@@ -157,6 +159,11 @@ impl Processes {
     /// Whether a process is left out as a whole.
     pub fn is_left_out(&self, pid: u32) -> bool {
         matches!(self.verdicts.get(&pid), Some(Verdict::Skip(_)))
+    }
+
+    /// Whether selection rules include a process whatever the port.
+    pub fn is_included(&self, pid: u32) -> bool {
+        !self.select.is_empty() && matches!(self.verdicts.get(&pid), Some(Verdict::Trace))
     }
 
     /// Processes at hand.

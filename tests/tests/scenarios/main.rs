@@ -13,6 +13,7 @@ mod metrics;
 mod node;
 mod open_before;
 mod own_backend;
+mod propagation;
 mod proxied;
 mod python_clients;
 mod recordings;

@@ -7,6 +7,7 @@ mod lineage;
 mod open;
 mod process;
 mod tls_seen;
+mod written;
 
 pub use close::{Close, CloseKind, close_flags};
 pub use data::{Data, DataHeader, flags};
@@ -15,6 +16,7 @@ pub use lineage::Lineage;
 pub use open::{Family, Open, open_flags};
 pub use process::Process;
 pub use tls_seen::TlsSeen;
+pub use written::Written;
 
 /// Which struct a record is.
 #[repr(u8)]
@@ -34,6 +36,8 @@ pub enum Kind {
     Lineage = 6,
     /// [`TlsSeen`].
     TlsSeen = 7,
+    /// [`Written`].
+    Written = 8,
 }
 
 /// First bytes of every record.

@@ -12,9 +12,9 @@ use tracer_common::{
 use super::origin;
 use crate::{
     emit::{self, Urgency},
-    globals::offset,
+    globals::{config, offset},
     kernel_read::field,
-    maps::{GO_RUNTIMES, PROCESSES, RUNTIMES, next_generation},
+    maps::{GO_RUNTIMES, HANDS, PROCESSES, RUNTIMES, SERVERS, next_generation},
 };
 
 // match-proto: include/trace/events/sched.h: sched_process_exit(struct task_struct *p)
@@ -22,11 +22,17 @@ use crate::{
 pub(crate) fn process_exit(_ctx: BtfTracePointContext) -> i32 {
     let pid_tgid = bpf_get_current_pid_tgid();
     let (tgid, tid) = ((pid_tgid >> 32) as u32, pid_tgid as u32);
+    if config!(propagation) != 0 {
+        let _ = HANDS.remove(tid);
+    }
     // The leader stands for the process. Should its threads live on, they are described anew.
     if tgid != tid {
         return 0;
     }
     origin::exited(tgid);
+    if config!(propagation) != 0 {
+        let _ = SERVERS.remove(tgid);
+    }
     if PROCESSES.get_ptr(tgid).is_some() {
         let _ = PROCESSES.remove(tgid);
         next_generation();

@@ -1,7 +1,7 @@
 //! What a segment means for the protocol state of its socket, and how much of it is worth copying.
 
 use crate::{
-    conn::{Conn, RECEIVED, mode},
+    conn::{Conn, RECEIVED, begun, mode},
     globals::config,
     prefilter::{Start, classify},
     tls,
@@ -44,6 +44,7 @@ fn decide(conn: &mut Conn, way: usize, mut prefix: u64, mut seen: u32, len: u32)
         Start::Request => {
             conn.mode = mode::HTTP;
             conn.serves = u8::from(way == RECEIVED);
+            conn.begun = begun::REQUEST;
             conn.cap[way] = config!(request_head);
             conn.cap[1 - way] = config!(response_head);
             conn.budget[way] = config!(message_budget);
@@ -51,6 +52,7 @@ fn decide(conn: &mut Conn, way: usize, mut prefix: u64, mut seen: u32, len: u32)
         }
         Start::Response => {
             conn.mode = mode::HTTP;
+            conn.begun = begun::RESPONSE;
             conn.cap[way] = config!(response_head);
             conn.cap[1 - way] = config!(request_head);
             conn.budget[way] = config!(response_head) * RESPONSE_BUDGET;

@@ -24,6 +24,7 @@ use crate::{
     kernel_read::field,
     maps::{PROCESSES, generation, tls_generation},
     process::describe,
+    propagation,
     syscall::{self, Buffers},
     task::current_task,
     tls, turn,
@@ -33,6 +34,10 @@ use crate::{
 const STREAM: u16 = 1;
 /// `IPPROTO_MPTCP`
 const MPTCP: u16 = 262;
+/// -EPIPE and -ECONNRESET (include/uapi/asm-generic/errno.h): nobody waits for an answer any more.
+const BROKEN_PIPE: i32 = -32;
+/// See [`BROKEN_PIPE`].
+const CONNECTION_RESET: i32 = -104;
 /// `MSG_PEEK | MSG_ERRQUEUE` (include/linux/socket.h): the bytes will be read again, or are none of the stream.
 const NOT_CONSUMED: i32 = 0x2 | 0x2000;
 
@@ -74,6 +79,15 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
     }
     if result < 0 {
         syscall::failed(bpf_get_current_pid_tgid() as u32);
+        if config!(propagation) != 0 && (WAY == SENT || result == CONNECTION_RESET) {
+            // SAFETY: BTF-typed pointer.
+            if let Some(conn) = unsafe { conn::of_socket(sk, false) } {
+                conn.written = 0;
+                if result == BROKEN_PIPE || result == CONNECTION_RESET {
+                    propagation::gone(conn);
+                }
+            }
+        }
         return;
     }
     let pid_tgid = bpf_get_current_pid_tgid();
@@ -95,6 +109,9 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
     if result == 0 {
         if WAY == RECEIVED && conn.work != 0 && u32::from(conn.work) != GOROUTINES {
             turn::ends(conn, tid);
+        }
+        if WAY == RECEIVED && config!(propagation) != 0 {
+            propagation::gone(conn);
         }
         if WAY == RECEIVED && conn.mode == mode::HTTP && conn.excluded == 0 {
             let head = data_header(conn, WAY, (tgid, tid), 0, 0, flags::EOF);
@@ -166,7 +183,8 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
             } else {
                 conn::read_position(sk, stream)
             };
-            (behind.wrapping_sub(len), flags::TCP)
+            let added = if WAY == SENT { propagation::take_written(conn, sk, tgid, behind, len) } else { 0 };
+            (behind.wrapping_sub(len + added), flags::TCP)
         }
     };
     let head = data_header(conn, WAY, (tgid, tid), position, len, tcp | extra);
@@ -174,6 +192,9 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
         capture::copy_and_decide(conn, &head, buffers, smaller(len, conn.cap[WAY]));
     } else {
         capture::emit(&head, &segment, u64::from(want));
+    }
+    if config!(propagation) != 0 {
+        propagation::passed::<WAY>(conn, (tgid, tid), buffers, len, extra != 0);
     }
 }
 
@@ -261,9 +282,7 @@ pub(crate) fn data_header(
         if task == 0 {
             header.flags |= flags::TURN;
             // The first request on a connection is for whatever it was connected for.
-            let connected =
-                way == SENT && number == 0 && conn.question.tid == tid && conn.question.first != 0;
-            task = if connected { conn.question.turn } else { turn::current(tid) };
+            task = if way == SENT && number == 0 { turn::of_first(conn, tid) } else { turn::current(tid) };
         }
     }
     DataHeader { header, tid, number, position, len, captured: 0, task, tail: 0 }

@@ -6,5 +6,5 @@ mod io;
 mod state;
 
 pub(crate) use decide::{NO_EVENT, decide_segment, pack, smaller};
-pub(crate) use describe::{is_tcp, open_layer};
+pub(crate) use describe::{AF_INET6, is_tcp, open_layer};
 pub(crate) use io::{allowed, data_header, is_excluded, wanted};

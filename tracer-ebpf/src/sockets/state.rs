@@ -12,7 +12,7 @@ use crate::{
     emit::{self, Urgency},
     globals::offset,
     kernel_read::field,
-    turn,
+    propagation, turn,
 };
 
 /// TCP states (include/net/tcp_states.h).
@@ -74,6 +74,9 @@ pub(crate) fn sock_state(ctx: BtfTracePointContext) -> i32 {
             (field::<u32>(stream, offset!(write_seq)), conn::read_position(sk, stream), 1)
         }
     };
+    if kind == CloseKind::Gone {
+        propagation::gone(conn);
+    }
     let mut header = emit::header(Kind::Close, 0, conn.id);
     header.detail = kind as u8;
     header.flags = orphaned;

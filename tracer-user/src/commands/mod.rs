@@ -10,9 +10,14 @@ pub mod server;
 pub mod status;
 pub mod tail;
 
+use std::process::ExitCode;
+
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{self, Config, Environment, Flags};
+use crate::{
+    config::{self, Config, Environment, Flags},
+    kernel::propagation::{ProbeArgs, probe},
+};
 
 /// Loads the configuration for a command and sets up its log.
 pub(crate) fn configure(flags: &Flags, environment: &Environment) -> Result<Config, config::ConfigError> {
@@ -31,6 +36,13 @@ pub(crate) fn configure(flags: &Flags, environment: &Environment) -> Result<Conf
         tracing::warn!("{warning}");
     }
     Ok(loaded.config)
+}
+
+/// Says on standard output what the self-test finds.
+pub(crate) fn propagation_probe(args: ProbeArgs) -> anyhow::Result<ExitCode> {
+    let finding = probe(args);
+    print(finding.as_ref().map_or_else(String::as_str, |()| "ok"))?;
+    Ok(if finding.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Says something to the person at the terminal, on standard error. One that is closed has nobody to tell.

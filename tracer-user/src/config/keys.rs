@@ -119,6 +119,13 @@ pub const KEYS: &[Key] = &[
         "TRACER_CONTEXT_BAGGAGE_KEYS",
         "a list of up to 64 different names in quotes",
     ),
+    key("propagation.enabled", Kind::Bool, "TRACER_PROPAGATION_ENABLED", BOOL),
+    key(
+        "propagation.cgroup",
+        Kind::Text,
+        "TRACER_PROPAGATION_CGROUP",
+        "the directory of a cgroup in quotes such as \"/sys/fs/cgroup/system.slice\", or \"\" for the whole host",
+    ),
     key(
         "traces.event_loops",
         Kind::List,

@@ -44,7 +44,7 @@ pub use self::{
     pattern::{PathPattern, PatternError, PortRange, TextPattern},
     policies::{Code, Composite, LearnedLatency, Rare},
     sampling::{Choice, ForceAttribute, Root, Sampling, SamplingRule},
-    sections::{Capture, Export, Http, Level, Log, Print, ResourceSection, Routes, Tls},
+    sections::{Capture, Export, Http, Level, Log, Print, Propagation, ResourceSection, Routes, Tls},
     select::{PortFilter, Rule, Select, SkipReason, Verdict},
     tail::{Policy, PolicyKind, Tail},
     traces::{EventLoops, Traces},
@@ -71,6 +71,8 @@ pub struct Config {
     pub http: Http,
     /// Which headers say where a request comes from.
     pub context: Context,
+    /// Which requests get a header.
+    pub propagation: Propagation,
     /// How requests find their causes.
     pub traces: Traces,
     /// Which traces are kept.

@@ -1,6 +1,6 @@
 //! The sections of the file that are plain values, with their defaults.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Deserializer, de};
 
@@ -53,6 +53,16 @@ pub struct Http {
 /// Route patterns by a glob over the service name.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Routes(Vec<(TextPattern, Vec<String>)>);
+
+/// `[propagation]`: trace context that is written into requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Propagation {
+    /// Whether any is written.
+    pub enabled: bool,
+    /// Directory of the cgroup (version 2) whose processes' requests get it; empty for the whole host.
+    pub cgroup: PathBuf,
+}
 
 /// `[export]`: where spans go.
 #[derive(Clone, Debug, PartialEq, Deserialize)]

@@ -114,6 +114,11 @@ impl fmt::Display for Rule {
 // === impl Select ===
 
 impl Select {
+    /// Whether there are no rules.
+    pub fn is_empty(&self) -> bool {
+        self.include.is_empty() && self.exclude.is_empty()
+    }
+
     /// The verdict on a process: pure, so it can be kept for as long as the process keeps its executable.
     pub fn verdict(&self, facts: &ProcessFacts) -> Verdict {
         let mut excluded_ports = Vec::new();

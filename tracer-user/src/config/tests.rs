@@ -86,6 +86,8 @@ fn every_key_of_the_table_can_be_set_and_no_two_share_a_variable() {
 #[test]
 fn a_good_file_is_read_whole() {
     let config = from_text(GOOD).expect("good.toml is good");
+    assert!(config.propagation.enabled);
+    assert_eq!(config.propagation.cgroup, Path::new("/sys/fs/cgroup/shop.slice"));
     let rule = |text: &str| with_flags(&["--include", text]).expect(text).select.include.remove(0);
     assert_eq!(config.select.include, [rule("exe=/usr/bin/py*,port=8000-8999"), rule("service=shop-*")]);
     assert_eq!(
@@ -188,7 +190,7 @@ fn keys_that_do_not_exist() {
         ("[log]\nxyz = 1", "tracer.toml:2:1: there is no key `log.xyz`. The keys of [log] are level."),
         (
             "qqq = 1",
-            "tracer.toml:1:1: there is no key `qqq`. The sections are select, capture, tls, http, context, traces, sampling, export, metrics, resource, log.",
+            "tracer.toml:1:1: there is no key `qqq`. The sections are select, capture, tls, http, context, propagation, traces, sampling, export, metrics, resource, log.",
         ),
         (
             "[select]\ninclude = [{ exe = 'a', prot = 1 }]",

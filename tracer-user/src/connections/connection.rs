@@ -1,6 +1,7 @@
 //! One end of a connection.
 
 use tracer_common::event::{Close, CloseKind, DataHeader, close_flags, flags};
+use tracer_protocols::context::TraceContext;
 
 use super::{
     by::{By, Work},
@@ -80,6 +81,12 @@ impl Connection {
         {
             sink.read(exchange, by, head.header.time_ns);
         }
+    }
+
+    /// Trace context was written into the request that the next segment sent begins.
+    pub(crate) fn written(&mut self, added: u32, context: TraceContext) {
+        self.streams[Way::Sent as usize].added(added);
+        self.http.written(context);
     }
 
     /// The peer sends nothing more, and all that it sent was read.

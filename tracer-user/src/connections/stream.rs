@@ -22,6 +22,8 @@ pub struct At {
     pub position: u32,
     /// Who made the newest call.
     pub by: By,
+    /// Bytes that the kernel side added to the stream within the run's first message: positions behind it are that much higher.
+    pub added: u32,
     /// The run starts where a segment starts: the place where a lost parser may find its way again.
     pub segment_start: bool,
 }
@@ -44,6 +46,8 @@ pub struct Stream {
     next_number: u32,
     next_position: u32,
     started: bool,
+    /// Bytes that were added to the segment to come.
+    added: u32,
     /// Bytes that the consumer wants to see again.
     pending: Vec<u8>,
     pending_at: Option<At>,
@@ -58,11 +62,12 @@ impl Stream {
             last_ns: head.header.time_ns,
             position: head.position,
             by: By::of(head),
+            added: std::mem::take(&mut self.added),
             segment_start: true,
         };
         self.check_number(head.number, consumer);
         self.check_position(head.position, &at, consumer);
-        self.next_position = head.position.wrapping_add(head.len);
+        self.next_position = head.position.wrapping_add(head.len).wrapping_add(at.added);
 
         let captured = segment.bytes.len().min(head.len as usize);
         let rest = head.len as usize - captured;
@@ -75,7 +80,8 @@ impl Stream {
         }
         let tail = if head.header.flags & flags::HAS_TAIL == 0 { 0 } else { rest.min(TAIL) };
         at.segment_start = false;
-        at.position = head.position.wrapping_add(captured as u32);
+        at.position = head.position.wrapping_add(captured as u32).wrapping_add(at.added);
+        at.added = 0;
         if rest > tail {
             self.give_up_pending(consumer);
             consumer.gap((rest - tail) as u64, &at);
@@ -110,12 +116,18 @@ impl Stream {
                 last_ns: now_ns,
                 position: self.next_position,
                 by: By::default(),
+                added: 0,
                 segment_start: false,
             };
             self.give_up_pending(consumer);
             consumer.gap(u64::from(unseen), &at);
             self.next_position = end;
         }
+    }
+
+    /// The kernel side added bytes within the first message of the segment to come.
+    pub fn added(&mut self, bytes: u32) {
+        self.added = bytes;
     }
 
     /// A record without bytes was taken.
@@ -145,6 +157,7 @@ impl Stream {
             whole.first_ns = first.first_ns;
             whole.position = first.position;
             whole.segment_start = first.segment_start;
+            whole.added = first.added;
         }
         let mut pending = std::mem::take(&mut self.pending);
         let consumed = consumer.run(&pending, follows, &whole).min(pending.len());
@@ -152,7 +165,8 @@ impl Stream {
         if consumed > 0 {
             // What is left starts inside the newest segment or in an older one; its own time is at least that of the run's end.
             whole.first_ns = at.first_ns;
-            whole.position = whole.position.wrapping_add(consumed as u32);
+            whole.position = whole.position.wrapping_add(consumed as u32).wrapping_add(whole.added);
+            whole.added = 0;
             whole.segment_start = false;
         }
         self.pending = pending;
@@ -164,8 +178,11 @@ impl Stream {
         if bytes.is_empty() {
             return;
         }
-        at.position = at.position.wrapping_add(consumed as u32);
-        at.segment_start &= consumed == 0;
+        if consumed > 0 {
+            at.position = at.position.wrapping_add(consumed as u32).wrapping_add(at.added);
+            at.added = 0;
+            at.segment_start = false;
+        }
         self.pending.extend_from_slice(bytes);
         self.pending_at = Some(at);
         self.bound(consumer);

@@ -7,7 +7,8 @@ use std::{
 
 use foldhash::fast::RandomState;
 use lru::LruCache;
-use tracer_common::event::{Close, CloseKind, Open, flags, open_flags};
+use tracer_common::event::{Close, CloseKind, Open, Written, flags, open_flags};
+use tracer_protocols::context::parse_traceparent;
 
 use super::{
     connection::{Connection, Way},
@@ -118,6 +119,19 @@ impl Tracker {
         }
         let way = if header.flags & flags::SENT == 0 { Way::Received } else { Way::Sent };
         connection.segment(way, segment, sink);
+    }
+
+    /// Trace context was written into a request that is about to be told of.
+    pub fn written<S: ExchangeSink>(&mut self, written: &Written, sink: &mut S) {
+        let value = std::str::from_utf8(&written.value).ok();
+        let Some(context) = value.and_then(parse_traceparent) else {
+            sink.drops().count(Drop::MalformedRecord);
+            return;
+        };
+        // Where the description was lost, so is the place of the request.
+        if let Some(connection) = self.connections.get_mut(&written.header.conn) {
+            connection.written(written.added, context);
+        }
     }
 
     /// A TCP connection is ending.

@@ -1,6 +1,6 @@
 //! Bytes of a record become an [`Event`]. The only place that reinterprets memory.
 
-use tracer_common::event::{Close, DataHeader, Exit, Header, Kind, Lineage, Open, Process, TlsSeen};
+use tracer_common::event::{Close, DataHeader, Exit, Header, Kind, Lineage, Open, Process, TlsSeen, Written};
 
 /// A record in the form that the stages use. Byte blocks borrow from the record.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +17,8 @@ pub enum Event<'a> {
     Exit(Exit),
     /// A task was started by another one.
     Lineage(Lineage),
+    /// Trace context was written into the request that the next record of its connection begins.
+    Written(Written),
 }
 
 /// A data record.
@@ -90,6 +92,7 @@ impl Event<'_> {
             Self::Process(process) => &process.process.header,
             Self::Exit(exit) => &exit.header,
             Self::Lineage(lineage) => &lineage.header,
+            Self::Written(written) => &written.header,
         }
     }
 }
@@ -113,6 +116,8 @@ pub fn decode(record: &[u8]) -> Result<Event<'_>, DecodeError> {
         Ok(Event::Exit(*view(record)?))
     } else if kind == Kind::Lineage as u8 {
         Ok(Event::Lineage(*view(record)?))
+    } else if kind == Kind::Written as u8 {
+        Ok(Event::Written(*view(record)?))
     } else {
         Err(DecodeError::UnknownKind(kind))
     }
@@ -149,6 +154,8 @@ unsafe impl Record for Exit {}
 unsafe impl Record for Lineage {}
 // SAFETY: as above.
 unsafe impl Record for TlsSeen {}
+// SAFETY: as above.
+unsafe impl Record for Written {}
 
 fn view<T: Record>(record: &[u8]) -> Result<&T, DecodeError> {
     if record.len() < size_of::<T>() {

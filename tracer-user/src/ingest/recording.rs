@@ -21,7 +21,7 @@ use std::{
 
 use tracer_common::{
     ABI,
-    event::{Close, DataHeader, Exit, Lineage, Open, Process, flags},
+    event::{Close, DataHeader, Exit, Lineage, Open, Process, Written, flags},
     limits::TAIL,
 };
 
@@ -138,6 +138,7 @@ impl<W: Write> Recorder<W> {
             Event::Close(_) => size_of::<Close>(),
             Event::Exit(_) => size_of::<Exit>(),
             Event::Lineage(_) => size_of::<Lineage>(),
+            Event::Written(_) => size_of::<Written>(),
         };
         self.block.truncate(8 + len);
         self.block[..4].copy_from_slice(&(len as u32).to_ne_bytes());

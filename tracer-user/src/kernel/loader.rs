@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use aya::{
     Btf, Ebpf, EbpfLoader,
-    maps::{Array, HashMap, MapData, MapError, PerCpuArray, RingBuf},
-    programs::{BtfTracePoint, ProgramError},
+    maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf},
+    programs::{BtfTracePoint, Program, ProgramError},
     util::online_cpus,
 };
 use tracer_common::{
     config::KernelConfig,
     drops::KernelDrop,
-    limits::{MAX_RINGS, MAX_SEALED, MAX_TLS},
+    limits::MAX_RINGS,
     offsets::KernelOffsets,
     process,
     runtime::{Go, Python},
@@ -34,6 +34,9 @@ use crate::{
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tracer.bpf.o"));
 #[cfg(ebpf_stub)]
 static OBJECT: &[u8] = &[];
+
+/// Elements of a map that is needed for a self-test alone.
+const UNUSED: u32 = 64;
 
 /// The kernel side cannot be brought up.
 #[derive(Debug, thiserror::Error)]
@@ -141,17 +144,27 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
 
     let tls = config.tls != 0;
     let (config, offsets) = (ConfigBytes(config), OffsetBytes(offsets));
-    let mut ebpf = EbpfLoader::new()
+    let mut loader = EbpfLoader::new();
+    loader
         // Nothing in the object is relocated by it. `new` has read it all the same; this gives the memory back for the next time.
         .btf(None)
         .override_global("CONFIG", &config, true)
         .override_global("OFFSETS", &offsets, true)
         .map_max_entries("RINGS", slots)
-        .map_max_entries("TLS", if tls { MAX_TLS } else { 1 })
-        .map_max_entries("SEALED", if tls { MAX_SEALED } else { 1 })
         // Task storage, which is used by the programs alone.
-        .allow_unsupported_maps()
-        .load(OBJECT)?;
+        .allow_unsupported_maps();
+    // The kernel sets memory aside for every element of these.
+    if !tls {
+        for map in ["TLS", "SEALED"] {
+            loader.map_max_entries(map, UNUSED);
+        }
+    }
+    if config.0.propagation == 0 {
+        for map in ["AWAITED", "HANDS", "PEERS", "SERVERS"] {
+            loader.map_max_entries(map, UNUSED);
+        }
+    }
+    let mut ebpf = loader.load(OBJECT)?;
     let drops = PerCpuArray::try_from(ebpf.take_map("DROPS").ok_or(LoadError::NoMap("DROPS"))?)?;
     let processes = HashMap::try_from(ebpf.take_map("PROCESSES").ok_or(LoadError::NoMap("PROCESSES"))?)?;
     let runtimes = HashMap::try_from(ebpf.take_map("RUNTIMES").ok_or(LoadError::NoMap("RUNTIMES"))?)?;
@@ -295,6 +308,21 @@ impl Kernel {
             }
         };
         self.mark_process(tgid, flag)
+    }
+
+    /// A map that is taken out of the object.
+    pub(super) fn take_map(&mut self, name: &str) -> Option<Map> {
+        self.ebpf.take_map(name)
+    }
+
+    /// A map of the object.
+    pub(super) fn map(&self, name: &str) -> Option<&Map> {
+        self.ebpf.map(name)
+    }
+
+    /// A program of the object.
+    pub(super) fn program(&mut self, name: &str) -> Option<&mut Program> {
+        self.ebpf.program_mut(name)
     }
 
     /// Run count and time of each program.

@@ -6,5 +6,6 @@ mod memory;
 pub mod preflight;
 mod probes;
 pub mod programs;
+pub mod propagation;
 pub mod rings;
 pub mod uprobes;

@@ -24,6 +24,8 @@ pub struct Exchange {
     pub id: ExchangeId,
     /// The id of the span that it will be.
     pub span_id: SpanId,
+    /// Trace context that the kernel side wrote into the request, on behalf of this span. The receiver is bound by it.
+    pub written: Option<TraceContext>,
     /// Whether this end received or sent the request.
     pub kind: SpanKind,
     /// Who read or wrote the request.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tracer_protocols::{
-    context::Carried,
+    context::{Carried, TraceContext},
     contract::{Follows, Side, Step},
     http1::{Detection, End, Message, Method, Parser, RequestHead, ResponseHead, detect},
 };
@@ -33,6 +33,8 @@ pub struct Http1 {
     abandoned: bool,
     /// The exchange whose request is being read.
     reading: Option<ExchangeId>,
+    /// What the kernel side wrote into the next request.
+    written: Option<TraceContext>,
     /// Header values repeat on a connection.
     host: Option<Arc<str>>,
     user_agent: Option<Arc<str>>,
@@ -50,6 +52,11 @@ impl Http1 {
     /// Says whether a TLS library carries the bytes.
     pub(crate) fn set_secure(&mut self, secure: bool) {
         self.secure = secure;
+    }
+
+    /// The kernel side wrote trace context into the next request.
+    pub(crate) fn written(&mut self, context: TraceContext) {
+        self.written = Some(context);
     }
 
     /// Whether no request waits for its response.
@@ -134,9 +141,11 @@ impl<S: ExchangeSink> Drive<'_, S> {
         };
         let baggage = extractor.baggage(head);
         let forced = self.sink.force_header().is_some_and(|name| head.headers.get_all(name).next().is_some());
+        let written = if self.way == Way::Sent { self.http.written.take() } else { None };
         let exchange = Exchange {
             id: self.sink.ids().exchange(),
-            span_id: self.sink.ids().span(),
+            span_id: written.map_or_else(|| self.sink.ids().span(), |written| written.span_id),
+            written,
             kind: if self.way == Way::Received { SpanKind::Server } else { SpanKind::Client },
             by: at.by,
             position,
@@ -253,7 +262,8 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
             };
             match &parser.step(rest, follows, answering) {
                 Step::Message { message, consumed } => {
-                    self.message(message, at, at.position.wrapping_add(used as u32));
+                    let added = if used == 0 { 0 } else { at.added };
+                    self.message(message, at, at.position.wrapping_add(used as u32 + added));
                     used += consumed;
                 }
                 Step::NeedMore => return used,

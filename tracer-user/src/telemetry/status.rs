@@ -23,6 +23,9 @@ pub struct Snapshot {
     pub sampling: Sampling,
     /// The OTLP exporter, where there is one.
     pub export: Option<Export>,
+    /// Trace context that is written into requests.
+    #[serde(default)]
+    pub propagation: Propagation,
     /// Records taken from the kernel side.
     pub records: u64,
     /// Connections at hand.
@@ -61,6 +64,15 @@ pub struct Library {
     pub file: String,
     /// Why its connections are not read, `None` where they are.
     pub reason: Option<String>,
+}
+
+/// Trace context that is written into requests.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Propagation {
+    /// `off`, `on`, or `stood down: ` and why.
+    pub state: String,
+    /// What became of the first messages on new connections, with how often.
+    pub outcomes: Vec<(String, u64)>,
 }
 
 /// A reason to lose something.
@@ -230,6 +242,12 @@ impl Snapshot {
                 |reason| format!("not read: {reason}"),
             );
             let _ = writeln!(text, "  {}: {state}", library.file);
+        }
+        if self.propagation.state != "off" {
+            let _ = writeln!(text, "\nTrace context in requests: {}", self.propagation.state);
+            for (outcome, count) in self.propagation.outcomes.iter().filter(|(_, count)| *count > 0) {
+                let _ = writeln!(text, "  {outcome:<39} {count:>10}");
+            }
         }
         let mut shown = self.drops.iter().filter(|drop| drop.count > 0).peekable();
         if shown.peek().is_none() {

@@ -161,7 +161,8 @@ impl Correlator {
         }
         let group = self.groups.create(exchange.id);
         let context = exchange.request.context;
-        if let (Some(context), Some(group)) = (context, self.groups.get_mut(group)) {
+        // What is on the wire binds, whoever wrote it.
+        if let (Some(context), Some(group)) = (exchange.written.or(context), self.groups.get_mut(group)) {
             group.trace_id = Some(context.trace_id);
             group.flags = Some(context.flags);
         }

@@ -14,3 +14,4 @@ mod tasks;
 mod threads;
 mod tls;
 mod turns;
+mod written;

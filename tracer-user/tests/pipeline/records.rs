@@ -1,8 +1,9 @@
 //! Records as the kernel side writes them, built field by field.
 
 use tracer_common::{
-    event::{Close, CloseKind, DataHeader, Exit, Family, Kind, Open, Process, close_flags, flags},
+    event::{Close, CloseKind, DataHeader, Exit, Family, Kind, Open, Process, Written, close_flags, flags},
     limits::{MAX_ARGS, MAX_ENVIRON, MAX_EXEC_PATH, MAX_UNIX_PATH, TAIL},
+    propagation::VALUE,
 };
 
 /// A record at an address that is a multiple of eight, as in a ring buffer.
@@ -59,6 +60,15 @@ impl Writer {
         buffer[start..start + self.0.len()].copy_from_slice(&self.0);
         Record { len: self.0.len(), buffer, start }
     }
+}
+
+/// A `Written` record.
+pub(crate) fn written(value: &str, position: u32, added: u32, tgid: u32, time_ns: u64, conn: u64) -> Record {
+    let mut writer = Writer::new(Kind::Written, 0, 0, tgid, time_ns, conn);
+    writer.u32(position);
+    writer.u32(added);
+    writer.block(value.as_bytes(), VALUE + 1);
+    writer.done(size_of::<Written>())
 }
 
 /// What goes into a data record.

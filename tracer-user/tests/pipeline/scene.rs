@@ -214,6 +214,29 @@ impl Scene {
         self.receive(link.server, to, text.as_bytes());
     }
 
+    /// As [`Self::request`], into which the kernel side writes a `traceparent` of this value behind the request line.
+    pub(crate) fn request_written(&mut self, link: Link, from: Thread, to: Thread, text: &str, value: &str) {
+        let (line, rest) = text.split_once("\r\n").unwrap();
+        let header = format!("traceparent: {value}\r\n");
+        let added = header.len() as u32;
+        self.send_written(link.client, from, text, value, added);
+        self.receive(link.server, to, format!("{line}\r\n{header}{rest}").as_bytes());
+    }
+
+    /// Sends a text into which the kernel side writes `added` bytes.
+    pub(crate) fn send_written(&mut self, socket: usize, by: Thread, text: &str, value: &str, added: u32) {
+        let at = &self.sockets[socket];
+        let record = records::written(value, at.positions[1], added, by.pid, self.now_ns, at.id);
+        let opening = (!at.opened).then(|| records::open(&at.ends, 0, by.pid, self.now_ns, at.id));
+        if let Some(opening) = opening {
+            self.sockets[socket].opened = true;
+            self.emit(&opening);
+        }
+        self.emit(&record);
+        self.send(socket, by, text.as_bytes());
+        self.sockets[socket].positions[1] = self.sockets[socket].positions[1].wrapping_add(added);
+    }
+
     /// Sends and receives a response.
     pub(crate) fn response(&mut self, link: Link, from: Thread, to: Thread, text: &str) {
         self.send(link.server, from, text.as_bytes());

@@ -29,12 +29,22 @@ pub(super) struct Status {
     pub(super) drops: Vec<DropCount>,
     /// Spans so far.
     pub(super) spans: Spans,
+    /// What became of first messages on connections, by outcome; empty where nothing is written.
+    #[serde(default)]
+    pub(super) propagation: Propagation,
     /// Records taken from the kernel.
     pub(super) records: u64,
     /// Resident memory, bytes.
     pub(super) rss_bytes: u64,
     /// CPU time, milliseconds.
     pub(super) cpu_ms: u64,
+}
+
+/// Trace context that is written into requests.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct Propagation {
+    /// What became of first messages.
+    pub(super) outcomes: Vec<(String, u64)>,
 }
 
 /// A kernel program.
@@ -75,6 +85,14 @@ impl Daemon {
     /// Starts `tracer agent` with nothing but defaults, and an OTLP receiver if there is one. Does not wait.
     pub(super) fn launch(binary: &Path, directory: &Path, receiver: Option<SocketAddr>) -> Result<Self> {
         Self::launch_with(binary, directory, receiver, &[])
+    }
+
+    /// As [`Daemon::start`], writing trace context into the requests of a cgroup's processes.
+    pub(super) fn start_writing(binary: &Path, directory: &Path, cgroup: &Path) -> Result<Self> {
+        let cgroup = format!("propagation.cgroup={}", cgroup.display());
+        let mut daemon = Self::launch_with(binary, directory, None, &["propagation.enabled=true", &cgroup])?;
+        daemon.wait_attached()?;
+        Ok(daemon)
     }
 
     /// As [`Daemon::launch`], with settings of the form KEY=VALUE.

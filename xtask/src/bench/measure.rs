@@ -55,6 +55,8 @@ pub(super) struct Traced {
     pub(super) lost: BTreeMap<String, u64>,
     /// What was left out by design, by stage and reason.
     pub(super) by_design: BTreeMap<String, u64>,
+    /// Requests that trace context was written into.
+    pub(super) written: u64,
     /// Kernel programs; all zero unless the kernel times them.
     pub(super) programs: Vec<ProgramCost>,
 }
@@ -77,6 +79,8 @@ pub(super) enum Tracer<'a> {
     Off,
     /// A new daemon without export.
     On(&'a Path),
+    /// A new daemon without export that writes trace context into the requests of a cgroup.
+    Writing(&'a Path, &'a Path),
     /// A new daemon that exports by OTLP/HTTP to a receiver that drops everything.
     Exporting(&'a Path, &'a Receiver),
 }
@@ -91,6 +95,7 @@ pub(super) fn measure(
     let (daemon, receiver) = match tracer {
         Tracer::Off => (None, None),
         Tracer::On(binary) => (Some(Daemon::start(binary, directory, None, &[])?), None),
+        Tracer::Writing(binary, cgroup) => (Some(Daemon::start_writing(binary, directory, cgroup)?), None),
         Tracer::Exporting(binary, receiver) => {
             (Some(Daemon::start(binary, directory, Some(receiver.address), &[])?), Some(receiver))
         }
@@ -139,8 +144,14 @@ fn compare(before: &Status, after: &Status, requests: u64, bytes: u64) -> Traced
         bytes_per_span: if exported == 0 { 0.0 } else { bytes as f64 / exported as f64 },
         lost,
         by_design,
+        written: written(after) - written(before),
         programs: programs.collect(),
     }
+}
+
+fn written(status: &Status) -> u64 {
+    let outcomes = &status.propagation.outcomes;
+    outcomes.iter().find(|(outcome, _)| outcome == "written").map_or(0, |(_, count)| *count)
 }
 
 #[cfg(test)]

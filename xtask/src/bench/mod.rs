@@ -3,6 +3,7 @@
 //! | benchmark | question |
 //! |---|---|
 //! | overhead | what does a traced server pay, what does the daemon pay, is anything lost? |
+//! | propagation | what does a client pay for the header that is written into its requests? |
 //! | start | how long until a service that already runs shows up? |
 //! | idle | what does the daemon use when nothing happens? |
 //! | pipeline | how many spans a second does the daemon's pipeline make? |
@@ -14,6 +15,7 @@
 //! and ratios are taken within a round, so that what else the machine does falls on both sides.
 
 pub(crate) mod accuracy;
+mod cgroup;
 mod daemon;
 mod format;
 mod host;
@@ -26,6 +28,7 @@ mod package;
 mod page;
 mod pipeline;
 mod process;
+mod propagation;
 mod receiver;
 mod report;
 mod serve;
@@ -49,6 +52,8 @@ pub(crate) enum Bench {
     Overhead(overhead::Args),
     /// nginx with TLS under load, with and without the tracer.
     Tls(tls::Args),
+    /// A client under load, with and without trace context being written into its requests.
+    Propagation(propagation::Args),
     /// Services of many runtimes under concurrent load: whether each call is in the trace of its request.
     Accuracy(accuracy::Args),
     /// Time from the start of the daemon to the first span of a service that already runs, at an OTLP receiver.
@@ -80,6 +85,7 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
     match bench {
         Bench::Overhead(args) => overhead::run(args),
         Bench::Tls(args) => tls::run(args),
+        Bench::Propagation(args) => propagation::run(args),
         Bench::Accuracy(args) => accuracy::run(args),
         Bench::Start(args) => start::run(args),
         Bench::Idle(args) => idle::run(args),

@@ -35,7 +35,7 @@ pub(super) fn text(report: &Report) -> String {
         text,
         "**At {} requests/s, static page** ({})\n",
         thousands(report.rate as f64),
-        rounds(&report.fixed)
+        rounds(report.fixed.len())
     );
     let _ = writeln!(text, "{}", table(&fixed(&report.fixed)));
     let reached = median(report.fixed.iter().map(|round| round.base.load.rate));
@@ -57,7 +57,7 @@ pub(super) fn saturation(host: &Host, command: &str, pages: &[Page], timed: &Sam
     let _ = writeln!(text, "{}", host.line());
     let _ = writeln!(text, "`{command}`\n");
     for page in pages {
-        let _ = writeln!(text, "**Saturated, {}** ({})\n", page.name, rounds(&page.rounds));
+        let _ = writeln!(text, "**Saturated, {}** ({})\n", page.name, rounds(page.rounds.len()));
         let _ = writeln!(text, "{}", table(&saturated(page)));
         let _ = writeln!(text, "{}", accounts(&page.rounds, wrk::CONNECTIONS));
     }
@@ -69,19 +69,20 @@ pub(super) fn saturation(host: &Host, command: &str, pages: &[Page], timed: &Sam
 /// The part of a rate that counts as reached.
 const REACHED: f64 = 0.98;
 
-fn rounds(rounds: &[Round]) -> String {
-    match rounds.len() {
+/// How many rounds figures come from.
+pub(super) fn rounds(count: usize) -> String {
+    match count {
         1 => "1 round".to_owned(),
         count => format!("medians of {count} rounds; ratios within a round"),
     }
 }
 
-type Value = fn(&Sample) -> f64;
+pub(super) type Value = fn(&Sample) -> f64;
 type DaemonValue = fn(&Traced) -> f64;
-type Figure<V> = (&'static str, V, fn(f64) -> String);
+pub(super) type Figure<V> = (&'static str, V, fn(f64) -> String);
 
 /// What is compared between variants.
-const COMPARED: [Figure<Value>; 4] = [
+pub(super) const COMPARED: [Figure<Value>; 4] = [
     ("requests/s", |sample| sample.load.rate, thousands),
     ("latency p50, µs", |sample| sample.load.p50_us, thousands),
     ("latency p99, µs", |sample| sample.load.p99_us, thousands),
@@ -144,7 +145,7 @@ fn daemon(rounds: &[Round], value: DaemonValue, show: fn(f64) -> String) -> Stri
 }
 
 /// The median of the ratios of pairs.
-fn ratio(pairs: Vec<(f64, f64)>) -> String {
+pub(super) fn ratio(pairs: Vec<(f64, f64)>) -> String {
     hundredths(median(pairs.into_iter().filter(|&(base, _)| base > 0.0).map(|(base, traced)| traced / base)))
 }
 
@@ -264,6 +265,7 @@ mod tests {
             bytes_per_span: 0.0,
             lost: lost.iter().map(|&(reason, count)| (reason.to_owned(), count)).collect(),
             by_design: BTreeMap::new(),
+            written: 0,
             programs: Vec::new(),
         };
         let (a, b) = (traced(&[("kernel/ring_full", 2)]), traced(&[("kernel/ring_full", 3)]));

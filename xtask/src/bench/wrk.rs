@@ -26,11 +26,51 @@ pub(super) struct Outcome {
     pub(super) p99_us: f64,
 }
 
-/// Loads a page for some seconds. wrk's words go through a file in `directory`.
+/// What becomes of a connection after an answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Connections {
+    /// It is used again.
+    Kept,
+    /// The next request has a new one.
+    New,
+}
+
+/// How requests are made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct From<'a> {
+    /// The cgroup to run in, if not that of this process.
+    pub(super) cgroup: Option<&'a Path>,
+    /// What becomes of connections.
+    pub(super) connections: Connections,
+}
+
+/// Loads a page for some seconds over kept connections. wrk's words go through a file in `directory`.
 pub(super) fn run(nginx: &Nginx, path: &str, seconds: u64, directory: &Path) -> Result<Outcome> {
+    let from = From { cgroup: None, connections: Connections::Kept };
+    run_from(from, nginx, path, seconds, directory)
+}
+
+/// As [`run`], with a choice.
+pub(super) fn run_from(
+    from: From<'_>,
+    nginx: &Nginx,
+    path: &str,
+    seconds: u64,
+    directory: &Path,
+) -> Result<Outcome> {
     let file = directory.join("wrk.txt");
     let output = File::create(&file).with_context(|| format!("{} could not be written.", file.display()))?;
-    let mut command = service("wrk");
+    let mut command = match from.cgroup {
+        None => service("wrk"),
+        Some(cgroup) => {
+            let mut command = service("sh");
+            command.args(["-c", "echo $$ > \"$0/cgroup.procs\" && exec \"$@\""]).arg(cgroup).arg("wrk");
+            command
+        }
+    };
+    if matches!(from.connections, Connections::New) {
+        command.args(["-H", "Connection: close"]);
+    }
     command.args(["--latency", "-t1", &format!("-c{CONNECTIONS}"), &format!("-d{seconds}s")]);
     command.arg(format!("{}://{}{path}", nginx.scheme.name(), nginx.address)).stdout(output);
     Running::start(&mut command)?.finish(Duration::from_secs(seconds + 30))?;

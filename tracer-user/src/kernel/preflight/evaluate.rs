@@ -64,6 +64,7 @@ pub fn evaluate(facts: &Facts) -> Vec<Finding> {
     let mut findings = vec![privileges(facts), types(facts), tracepoints(facts), maps(facts)];
     let explained = !usable(&findings);
     findings.extend(load(facts, explained));
+    findings.extend(propagation(facts));
     findings.extend([lockdown(facts), process_details(facts)]);
     findings.extend(memlock(facts));
     findings.extend([tls(facts), file_systems(facts), compat(facts), io_uring(facts)]);
@@ -212,6 +213,20 @@ fn load(facts: &Facts, explained: bool) -> Option<Finding> {
                 finding.advice("Report this together with the output of `tracer check --json`.")
             }
         }
+    })
+}
+
+fn propagation(facts: &Facts) -> Option<Finding> {
+    let what = "trace context in requests";
+    Some(match facts.propagation.as_ref()? {
+        Ok(()) => Finding::ok(
+            what,
+            "The kernel writes it as it should (it was tried on a process of the tracer's own); [propagation] enabled = true \
+             switches it on.",
+        ),
+        Err(reason) => Finding::warning(what, format!("It cannot be written: {reason}."))
+            .loses("Between hosts, traces join only where applications pass trace context on themselves.")
+            .advice("Leave [propagation] off, as it is by default, or solve this and try again."),
     })
 }
 

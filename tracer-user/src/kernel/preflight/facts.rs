@@ -15,6 +15,7 @@ use crate::kernel::{
     btf::{self, Lacking, VMLINUX},
     loader::{Kernel, LoadError},
     programs::PROGRAMS,
+    propagation::Propagation,
 };
 
 /// A capability that matters, by its bit number (include/uapi/linux/capability.h).
@@ -99,6 +100,8 @@ pub struct Facts {
     pub missing_maps: Vec<(&'static str, String)>,
     /// The attempt to load.
     pub load: Load,
+    /// The attempt to write trace context into requests: what is wrong, if it was made.
+    pub propagation: Option<Result<(), String>>,
     /// How far the kernel is locked down.
     pub lockdown: Lockdown,
     /// Whether tracefs is mounted where it usually is.
@@ -123,16 +126,18 @@ impl Facts {
 }
 
 /// The maps of the object by kind, with the name that people know.
-const MAPS: [(MapType, &str); 6] = [
+const MAPS: [(MapType, &str); 7] = [
     (MapType::RingBuf, "ring buffers"),
     (MapType::ArrayOfMaps, "arrays of maps"),
     (MapType::SkStorage, "socket storage"),
+    (MapType::SockHash, "tables of sockets"),
     (MapType::Hash, "hash tables"),
     (MapType::LruHash, "bounded hash tables"),
     (MapType::PerCpuArray, "arrays per CPU"),
 ];
 
-/// Looks at everything. `load` tries to load the kernel programs without attaching them; `None` leaves that out.
+/// Looks at everything. `load` tries to load the kernel programs without attaching them, but for those that write trace context,
+/// which are tried out on a process of the tracer's own; `None` leaves that out.
 pub fn gather(load: Option<impl FnOnce() -> Result<Kernel, LoadError>>) -> Facts {
     let mut status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     status.retain(|letter| letter != '\t');
@@ -141,6 +146,7 @@ pub fn gather(load: Option<impl FnOnce() -> Result<Kernel, LoadError>>) -> Facts
         .map(|name| format!("{} {}", name.release().to_string_lossy(), name.machine().to_string_lossy()))
         .unwrap_or_default();
     let setting = |path: &str| fs::read_to_string(path).ok().map(|text| text.trim().to_owned());
+    let (load, propagation) = load.map_or((Load::Untried, None), |load| outcome(load()));
     Facts {
         kernel,
         uid: nix::unistd::geteuid().as_raw(),
@@ -150,7 +156,8 @@ pub fn gather(load: Option<impl FnOnce() -> Result<Kernel, LoadError>>) -> Facts
             Err(error) => KernelTypes::Unreadable(error.to_string()),
         },
         missing_maps: MAPS.iter().filter_map(|&(kind, name)| Some((name, probe(kind)?))).collect(),
-        load: load.map_or(Load::Untried, |load| outcome(load())),
+        load,
+        propagation,
         lockdown: lockdown(setting("/sys/kernel/security/lockdown").as_deref()),
         tracefs: Path::new("/sys/kernel/tracing/events").exists()
             || Path::new("/sys/kernel/debug/tracing/events").exists(),
@@ -192,13 +199,16 @@ fn probe(kind: MapType) -> Option<String> {
     }
 }
 
-fn outcome(load: Result<Kernel, LoadError>) -> Load {
+fn outcome(load: Result<Kernel, LoadError>) -> (Load, Option<Result<(), String>>) {
     match load {
-        Ok(kernel) => Load::Works(
-            kernel.programs.into_iter().filter_map(|state| Some((state.spec.name, state.reason?))).collect(),
-        ),
-        Err(LoadError::Stub) => Load::Stub,
-        Err(error) => Load::Refused(with_causes(&error)),
+        Ok(mut kernel) => {
+            let propagation = Propagation::try_out(&mut kernel).map_err(|error| with_causes(&error));
+            let left_out =
+                kernel.programs.into_iter().filter_map(|state| Some((state.spec.name, state.reason?)));
+            (Load::Works(left_out.collect()), Some(propagation))
+        }
+        Err(LoadError::Stub) => (Load::Stub, None),
+        Err(error) => (Load::Refused(with_causes(&error)), None),
     }
 }
 

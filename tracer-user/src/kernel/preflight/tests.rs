@@ -15,6 +15,7 @@ pub(super) fn good() -> Facts {
         types: KernelTypes::Searched(Lacking::default()),
         missing_maps: Vec::new(),
         load: Load::Works(Vec::new()),
+        propagation: Some(Ok(())),
         lockdown: Lockdown::None,
         tracefs: true,
         bpffs: true,
@@ -31,6 +32,19 @@ fn without(capabilities: &[Capability]) -> u64 {
 
 fn state(facts: &Facts, what: &str) -> State {
     evaluate(facts).into_iter().find(|finding| finding.what == what).map(|finding| finding.state).unwrap()
+}
+
+#[test]
+fn context_that_cannot_be_written_is_a_warning_with_its_reason() {
+    let reason = "in the self-test, FIONREAD does not count what a server sends first";
+    let facts = Facts { propagation: Some(Err(reason.into())), ..good() };
+    let findings = evaluate(&facts);
+    let finding = findings.iter().find(|finding| finding.what == "trace context in requests").unwrap();
+    assert_eq!(finding.state, State::Warning);
+    assert!(finding.means.contains(reason), "{finding:?}");
+    assert!(usable(&findings), "everything else works");
+    let untried = Facts { propagation: None, ..good() };
+    assert!(evaluate(&untried).iter().all(|finding| finding.what != "trace context in requests"));
 }
 
 #[test]

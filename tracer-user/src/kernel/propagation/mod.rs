@@ -1,0 +1,128 @@
+//! The programs that write trace context into requests: tried out on this kernel before they are let loose.
+
+mod probe;
+mod programs;
+mod selftest;
+
+use std::path::{Path, PathBuf};
+
+use aya::{maps::MapError, programs::ProgramError};
+use tracer_common::propagation::{Outcome, switch};
+
+pub use self::probe::{ProbeArgs, probe};
+use self::programs::Programs;
+use super::loader::Kernel;
+
+/// Why no context is written.
+#[derive(Debug, thiserror::Error)]
+pub enum PropagationError {
+    /// A program was refused.
+    #[error("the kernel refuses program {0}: {1}")]
+    Program(&'static str, #[source] ProgramError),
+    /// A map that must exist does not.
+    #[error("the object lacks map or program {0}; the binary is damaged or was built from mixed sources")]
+    Missing(&'static str),
+    /// A map operation failed.
+    #[error("a map of the kernel side failed: {0}")]
+    Map(#[from] MapError),
+    /// There is no cgroup to attach to.
+    #[error("no cgroup file system of version 2 is mounted; mount one (mount -t cgroup2 none DIRECTORY)")]
+    NoCgroups,
+    /// The cgroup cannot be used.
+    #[error("the cgroup {0} cannot be used: {1}")]
+    Cgroup(PathBuf, #[source] std::io::Error),
+    /// The self-test has no cgroup of its own.
+    #[error(
+        "the self-test cannot create the cgroup {0} ({1}); it needs a writable cgroup file system, \
+         in a systemd unit ProtectControlGroups=no"
+    )]
+    NoOwnCgroup(PathBuf, #[source] std::io::Error),
+    /// The self-test could not be made.
+    #[error("the self-test could not be made: {0}")]
+    Untested(#[source] std::io::Error),
+    /// The self-test found something.
+    #[error("in the self-test, {0}")]
+    Failed(String),
+    /// The settings exclude it.
+    #[error("{0}")]
+    Settings(&'static str),
+}
+
+/// The writing programs at work.
+pub struct Propagation {
+    programs: Programs,
+    /// What the self-test counted.
+    before: Vec<(Outcome, u64)>,
+}
+
+impl Propagation {
+    /// Tries the programs out, then attaches them to `cgroup` (empty: to the root of the hierarchy).
+    pub fn start(kernel: &mut Kernel, cgroup: &Path) -> Result<Self, PropagationError> {
+        let mut programs = Programs::load(kernel)?;
+        let started = try_out(kernel, &mut programs).and_then(|root| {
+            let cgroup = if cgroup.as_os_str().is_empty() { &root } else { cgroup };
+            Programs::enrol(kernel, cgroup).map(drop)
+        });
+        let started = started.and_then(|()| {
+            let before = programs.outcomes()?;
+            programs.set(switch::ON, 0)?;
+            Ok(before)
+        });
+        let before = started.inspect_err(|_| Programs::unload(kernel))?;
+        Ok(Self { programs, before })
+    }
+
+    /// Tries the programs out and detaches them again.
+    pub fn try_out(kernel: &mut Kernel) -> Result<(), PropagationError> {
+        let mut programs = Programs::load(kernel)?;
+        let result = try_out(kernel, &mut programs).map(drop);
+        Programs::unload(kernel);
+        result
+    }
+
+    /// What became of the first messages on new connections so far.
+    pub fn outcomes(&self) -> Result<Vec<(Outcome, u64)>, MapError> {
+        let mut outcomes = self.programs.outcomes()?;
+        for ((_, count), (_, before)) in outcomes.iter_mut().zip(&self.before) {
+            *count -= before;
+        }
+        Ok(outcomes)
+    }
+}
+
+/// The self-test, in a cgroup of its own, so that no other process is touched. Returns the root of the hierarchy.
+fn try_out(kernel: &mut Kernel, programs: &mut Programs) -> Result<PathBuf, PropagationError> {
+    let mounts = std::fs::read_to_string("/proc/self/mounts").map_err(PropagationError::Untested)?;
+    let root = cgroup_root(&mounts).ok_or(PropagationError::NoCgroups)?;
+    let own = selftest::Cgroup::create(&root)?;
+    let link = Programs::enrol(kernel, own.path())?;
+    let result = selftest::run(&own, |pid| programs.set(switch::TEST, pid));
+    programs.set(switch::OFF, 0)?;
+    Programs::dismiss(kernel, link)?;
+    result.map(|()| root)
+}
+
+/// Where cgroups of version 2 are mounted, from /proc/self/mounts (proc_pid_mounts(5)).
+fn cgroup_root(mounts: &str) -> Option<PathBuf> {
+    let found = mounts.lines().find_map(|line| {
+        let mut fields = line.split(' ').skip(1);
+        let (directory, kind) = (fields.next()?, fields.next()?);
+        (kind == "cgroup2").then_some(directory)
+    });
+    // Spaces are written as octal numbers.
+    found.map(|directory| PathBuf::from(directory.replace("\\040", " ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hierarchy_is_found_among_the_mounts() {
+        let hybrid = "tmpfs /sys/fs/cgroup tmpfs rw 0 0\ncgroup /sys/fs/cgroup/cpu cgroup rw,cpu 0 0\n\
+                      cgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0\n";
+        assert_eq!(cgroup_root(hybrid), Some(PathBuf::from("/sys/fs/cgroup/unified")));
+        assert_eq!(cgroup_root("none /odd\\040place cgroup2 rw 0 0"), Some(PathBuf::from("/odd place")));
+        assert_eq!(cgroup_root("proc /proc proc rw 0 0\n"), None);
+    }
+}
