@@ -21,7 +21,7 @@ use super::{
     btf::{self, BtfError, VMLINUX},
     programs::{Need, PROGRAMS, ProgramSpec},
     rings,
-    uprobes::{self, Probed, TLS_PROGRAMS},
+    uprobes::{self, Links, Probed, TLS_PROGRAMS},
 };
 use crate::libraries::{Found, Library};
 
@@ -111,6 +111,7 @@ pub struct Kernel {
     pub libraries: Vec<Probed>,
     /// Whether TLS libraries can be probed.
     pub probes: bool,
+    links: Links,
 }
 
 /// What the kernel says of a program's cost so far (0 unless `kernel.bpf_stats_enabled`).
@@ -170,7 +171,8 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
         programs.push(ProgramState { spec, reason });
     }
     let libraries = Vec::new();
-    Ok(Kernel { ebpf, drops, processes, runtimes, generation, rings, programs, libraries, probes })
+    let links = Links::default();
+    Ok(Kernel { ebpf, drops, processes, runtimes, generation, rings, programs, libraries, probes, links })
 }
 
 fn program<'a>(ebpf: &'a mut Ebpf, spec: &ProgramSpec) -> Result<&'a mut BtfTracePoint, ProgramError> {
@@ -224,7 +226,7 @@ impl Kernel {
     }
 
     fn probe(&mut self, library: &Library) {
-        uprobes::attach(&mut self.ebpf, &mut self.libraries, library);
+        uprobes::attach(&mut self.ebpf, &mut self.links, &mut self.libraries, library);
     }
 
     /// Drops counted by the kernel side so far, summed over CPUs.
