@@ -229,6 +229,11 @@ impl Kernel {
         uprobes::attach(&mut self.ebpf, &mut self.links, &mut self.libraries, library);
     }
 
+    /// The probes that are set, for the caller to take them away when it likes.
+    pub fn take_links(&mut self) -> Links {
+        std::mem::take(&mut self.links)
+    }
+
     /// Drops counted by the kernel side so far, summed over CPUs.
     pub fn drops(&self) -> Result<Vec<(KernelDrop, u64)>, MapError> {
         KernelDrop::ALL

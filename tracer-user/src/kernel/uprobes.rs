@@ -47,25 +47,9 @@ pub struct Probed {
     pub reason: Option<String>,
 }
 
-/// Probes that are set. They are taken away when this is dropped.
+/// Probes that are set. Dropping them takes them away: the kernel waits for each until nobody runs in it, tens of milliseconds.
 #[derive(Debug, Default)]
-pub(super) struct Links(Vec<UProbeLink>);
-
-impl Drop for Links {
-    fn drop(&mut self) {
-        /// Threads that wait at a time.
-        const THREADS: usize = 64;
-        // To take a probe away, the kernel waits until nobody runs in it: tens of milliseconds, but for many probes at once no longer.
-        std::thread::scope(|scope| {
-            let share = self.0.len().div_ceil(THREADS).max(1);
-            while !self.0.is_empty() {
-                let links = self.0.split_off(self.0.len().saturating_sub(share));
-                // A thread that cannot be started drops its links here.
-                let _ = std::thread::Builder::new().spawn_scoped(scope, move || drop(links));
-            }
-        });
-    }
-}
+pub struct Links(Vec<UProbeLink>);
 
 /// Loads one of [`TLS_PROGRAMS`].
 pub(super) fn load(ebpf: &mut Ebpf, spec: &ProgramSpec) -> Result<(), ProgramError> {
