@@ -51,6 +51,21 @@ pub struct Probed {
 #[derive(Debug, Default)]
 pub struct Links(Vec<UProbeLink>);
 
+impl Drop for Links {
+    fn drop(&mut self) {
+        /// Threads that wait at a time: part of the waiting is done for all of them at once.
+        const THREADS: usize = 64;
+        let share = self.0.len().div_ceil(THREADS).max(1);
+        std::thread::scope(|scope| {
+            while !self.0.is_empty() {
+                let links = self.0.split_off(self.0.len().saturating_sub(share));
+                // A thread that cannot be started drops its links here.
+                let _ = std::thread::Builder::new().spawn_scoped(scope, move || drop(links));
+            }
+        });
+    }
+}
+
 /// Loads one of [`TLS_PROGRAMS`].
 pub(super) fn load(ebpf: &mut Ebpf, spec: &ProgramSpec) -> Result<(), ProgramError> {
     program(ebpf, spec.name)?.load()
