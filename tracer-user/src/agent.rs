@@ -370,7 +370,9 @@ impl Agent {
         let output = &mut self.output;
         self.pipeline.finish(|trace| output.trace(trace, now_ns));
         let mut status = self.status();
-        // Everything detaches here, before the backend is waited for.
+        // Everything detaches here, the probes in libraries while the backend is waited for.
+        let links = self.capture.kernel.take_links();
+        let detaching = std::thread::Builder::new().spawn(move || drop(links));
         drop(self.capture);
         if let Some((_, otlp)) = self.output.finish(deadline.saturating_duration_since(Instant::now())) {
             status.spans.exported = otlp.exported_spans;
@@ -383,6 +385,10 @@ impl Agent {
                     drop.count = otlp.dropped(reason);
                 }
             }
+        }
+        if let Ok(detaching) = detaching {
+            // It has nothing to say.
+            let _ = detaching.join();
         }
         status
     }

@@ -184,9 +184,13 @@ fn connections_that_are_older_than_the_daemon() {
     let scenario = Scenario::start("tls-open-before");
     let front = nginx_tls(&scenario, &Upstream::None);
     let gate = scenario.file("gate");
-    let child = clients(&https(&front, "/older"), 3, 2, Some(&gate)).stdout(Stdio::piped()).spawn().unwrap();
-    // Each client has had its answer.
-    thread::sleep(Duration::from_secs(1));
+    let mut child =
+        clients(&https(&front, "/older"), 3, 2, Some(&gate)).stdout(Stdio::piped()).spawn().unwrap();
+    // Each client says so when it has had its first answer.
+    let mut said = BufReader::new(child.stdout.as_mut().unwrap());
+    for _ in 0..3 {
+        said.read_line(&mut String::new()).unwrap();
+    }
     let daemon = scenario.daemon();
     std::fs::write(&gate, "").unwrap();
     let output = output_of(child);
@@ -227,13 +231,11 @@ fn a_library_in_another_mount_namespace() {
     std::fs::write(&gate, "").unwrap();
     let output = output_of(child);
     assert!(output.status.success(), "{output:?}");
-    assert_trees(
-        &scenario.finish(daemon, "/private", 12),
-        r#"
-        6 x CLIENT tls_client "GET" 200
-        6 x SERVER nginx "GET /private/{id}/{id}" 200
-        "#,
-    );
+    // Whether a hello came before the probes or after them, and so whether both ends are joined, is a matter of milliseconds.
+    let spans = scenario.finish(daemon, "/private", 12);
+    assert_edges_keep_path(&spans);
+    let kinds = |kind: &str| spans.iter().filter(|span| span.kind == kind).count();
+    assert_eq!((kinds("CLIENT"), kinds("SERVER")), (6, 6));
 }
 
 #[test]

@@ -23,7 +23,7 @@ use super::{
     probes::Probes,
     programs::{NEW_CONTEXT, NEW_GOROUTINE, Need, PROGRAMS, ProgramSpec, ROUND_TRIP},
     rings,
-    uprobes::{self, Probed, TLS_PROGRAMS},
+    uprobes::{self, Links, Probed, TLS_PROGRAMS},
 };
 use crate::{
     libraries::{Found, Library},
@@ -121,6 +121,7 @@ pub struct Kernel {
     pub libraries: Vec<Probed>,
     /// Whether TLS libraries can be probed.
     pub probes: bool,
+    links: Links,
 }
 
 /// What the kernel says of a program's cost so far (0 unless `kernel.bpf_stats_enabled`).
@@ -188,6 +189,7 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
         programs,
         libraries: Vec::new(),
         probes,
+        links: Links::default(),
     })
 }
 
@@ -266,7 +268,12 @@ impl Kernel {
     }
 
     fn probe(&mut self, library: &Library) {
-        uprobes::attach(&mut self.ebpf, &mut self.libraries, library);
+        uprobes::attach(&mut self.ebpf, &mut self.links, &mut self.libraries, library);
+    }
+
+    /// The probes that are set, for the caller to take them away when it likes.
+    pub fn take_links(&mut self) -> Links {
+        std::mem::take(&mut self.links)
     }
 
     /// Drops counted by the kernel side so far, summed over CPUs.

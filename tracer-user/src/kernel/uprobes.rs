@@ -6,7 +6,7 @@ use aya::{
     Ebpf,
     programs::{
         ProgramError, UProbe,
-        uprobe::{UProbeAttachLocation, UProbeAttachPoint, UProbeScope},
+        uprobe::{UProbeAttachLocation, UProbeAttachPoint, UProbeLink, UProbeScope},
     },
 };
 
@@ -47,17 +47,42 @@ pub struct Probed {
     pub reason: Option<String>,
 }
 
+/// Probes that are set. Dropping them takes them away: the kernel waits for each until nobody runs in it, tens of milliseconds.
+#[derive(Debug, Default)]
+pub struct Links(Vec<UProbeLink>);
+
+impl Drop for Links {
+    fn drop(&mut self) {
+        /// Threads that wait at a time: part of the waiting is done for all of them at once.
+        const THREADS: usize = 64;
+        let share = self.0.len().div_ceil(THREADS).max(1);
+        std::thread::scope(|scope| {
+            while !self.0.is_empty() {
+                let links = self.0.split_off(self.0.len().saturating_sub(share));
+                // A thread that cannot be started drops its links here.
+                let _ = std::thread::Builder::new().spawn_scoped(scope, move || drop(links));
+            }
+        });
+    }
+}
+
 /// Loads one of [`TLS_PROGRAMS`].
 pub(super) fn load(ebpf: &mut Ebpf, spec: &ProgramSpec) -> Result<(), ProgramError> {
     program(ebpf, spec.name)?.load()
 }
 
 /// Attaches the programs to a file, in every process that maps it now or later.
-pub(super) fn attach(ebpf: &mut Ebpf, probed: &mut Vec<Probed>, library: &Library) {
+pub(super) fn attach(ebpf: &mut Ebpf, links: &mut Links, probed: &mut Vec<Probed>, library: &Library) {
     let reason = if probed.len() >= MAX_LIBRARIES {
         Some(format!("{MAX_LIBRARIES} files are probed already"))
     } else {
-        attach_sites(ebpf, library).err().map(|error| format!("the kernel refuses the probes: {error}"))
+        match attach_sites(ebpf, library) {
+            Ok(mut new) => {
+                links.0.append(&mut new.0);
+                None
+            }
+            Err(error) => Some(format!("the kernel refuses the probes: {error}")),
+        }
     };
     if !library.reads && reason.is_none() {
         // Nothing to be said of: it is a part of another library.
@@ -66,9 +91,10 @@ pub(super) fn attach(ebpf: &mut Ebpf, probed: &mut Vec<Probed>, library: &Librar
     probed.push(Probed { name: library.name.clone(), reason });
 }
 
-fn attach_sites(ebpf: &mut Ebpf, library: &Library) -> Result<(), ProgramError> {
+/// All probes of a file, or none: half of them would tell half of the truth.
+fn attach_sites(ebpf: &mut Ebpf, library: &Library) -> Result<Links, ProgramError> {
     let path = path(&library.file);
-    let mut links = Vec::new();
+    let mut links = Links::default();
     for spec in TLS_PROGRAMS {
         for site in &library.sites {
             let Some(cookie) = cookie(spec.name, site) else { continue };
@@ -76,19 +102,12 @@ fn attach_sites(ebpf: &mut Ebpf, library: &Library) -> Result<(), ProgramError> 
                 location: UProbeAttachLocation::AbsoluteOffset(site.offset),
                 cookie: Some(cookie),
             };
-            match program(ebpf, spec.name)?.attach(point, &path, UProbeScope::AllProcesses) {
-                Ok(link) => links.push((spec.name, link)),
-                Err(error) => {
-                    // Half of the probes would tell half of the truth.
-                    for (name, link) in links {
-                        program(ebpf, name)?.detach(link)?;
-                    }
-                    return Err(error);
-                }
-            }
+            let program = program(ebpf, spec.name)?;
+            let link = program.attach(point, &path, UProbeScope::AllProcesses)?;
+            links.0.push(program.take_link(link)?);
         }
     }
-    Ok(())
+    Ok(links)
 }
 
 /// The cookie of a program at a site, if the program belongs there. Those that need none get 0.

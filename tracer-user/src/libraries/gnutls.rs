@@ -14,15 +14,12 @@ use super::{
 };
 
 /// Every function that is looked for.
-pub(super) const FUNCTIONS: [&str; 11] = [
+pub(super) const FUNCTIONS: [&str; 8] = [
     "gnutls_record_recv",
     "gnutls_record_recv_seq",
     "gnutls_record_send2",
     "gnutls_handshake",
     "gnutls_deinit",
-    "gnutls_transport_set_ptr",
-    "gnutls_transport_set_ptr2",
-    "gnutls_transport_set_int2",
     "gnutls_record_recv_packet",
     "gnutls_record_recv_early_data",
     "gnutls_record_send_early_data",
@@ -52,9 +49,7 @@ pub(super) fn plan<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>) -> Plan {
             None => return Plan::Unknown(name),
         }
     }
-    for name in ["gnutls_transport_set_ptr", "gnutls_transport_set_ptr2", "gnutls_transport_set_int2"] {
-        sites.extend(anywhere(elf, name, Probe::Loosen));
-    }
+    // A session serves one connection: it cannot be reset, so another transport is none of another connection.
     for name in
         ["gnutls_record_recv_packet", "gnutls_record_recv_early_data", "gnutls_record_send_early_data"]
     {

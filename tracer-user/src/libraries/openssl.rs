@@ -67,7 +67,12 @@ pub(super) fn plan<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>) -> Plan {
         }
     }
     // Not SSL_clear(), which every handshake begins with: an object that is used for another connection gets another transport.
-    for name in ["SSL_set_bio", "SSL_set0_rbio", "SSL_set0_wbio"] {
+    // SSL_set_bio() is made of the other two, where there are such (OpenSSL 1.1).
+    let transports: &[&str] = match elf.address("SSL_set0_rbio") {
+        Some(_) => &["SSL_set0_rbio", "SSL_set0_wbio"],
+        None => &["SSL_set_bio"],
+    };
+    for name in transports {
         sites.extend(anywhere(elf, name, Probe::Loosen));
     }
     for name in ["SSL_read_early_data", "SSL_write_early_data"] {

@@ -273,10 +273,7 @@ fn tls(facts: &Facts) -> Finding {
         .loses("TLS connections may not be read; `tracer status` says it of each library.")
         .advice("Run the tracer as root, or give it CAP_SYS_ADMIN.");
     }
-    Finding::ok(
-        what,
-        "Their functions can be probed: connections of OpenSSL and what has its functions are read.",
-    )
+    Finding::ok(what, "Their functions can be probed: connections of OpenSSL and GnuTLS are read.")
 }
 
 fn file_systems(facts: &Facts) -> Finding {
