@@ -50,7 +50,7 @@ fn every_transport_encoding_and_compression_is_taken() {
             let answer = ExportTraceServiceResponse::decode(&*response.body).unwrap();
             assert_eq!(answer.partial_success, None);
         } else {
-            assert!(response.json().is_object());
+            assert_eq!(response.text(), "{}");
         }
         assert_eq!(spans_of_trace_1(&server), 3, "{headers:?}");
     }
