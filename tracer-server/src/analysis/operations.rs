@@ -16,7 +16,7 @@ pub struct Operations {
     /// Length of a step, nanoseconds; none to leave out the course over time.
     step_ns: Option<u64>,
     service: Option<String>,
-    operations: BTreeMap<(String, String, Kind), Course>,
+    courses: BTreeMap<(String, String, Kind), Course>,
     cells: usize,
     /// Whether there was more than fits.
     pub partial: bool,
@@ -37,7 +37,7 @@ pub struct Course {
 impl Operations {
     /// Of spans that start in a range of time, and are of a service if one is named.
     pub fn new(range: Range<u64>, step_ns: Option<u64>, service: Option<String>) -> Self {
-        Self { range, step_ns, service, operations: BTreeMap::new(), cells: 0, partial: false }
+        Self { range, step_ns, service, courses: BTreeMap::new(), cells: 0, partial: false }
     }
 
     /// Adds the spans of a batch.
@@ -53,15 +53,15 @@ impl Operations {
             let key = key_of
                 .entry((row.service, row.name, row.kind))
                 .or_insert_with(|| (span.service().to_owned(), span.name().to_owned(), row.kind));
-            if !self.operations.contains_key(&*key) {
+            if !self.courses.contains_key(&*key) {
                 if self.cells >= CELLS {
                     self.partial = true;
                     continue;
                 }
                 self.cells += 1;
-                self.operations.insert(key.clone(), Course::default());
+                self.courses.insert(key.clone(), Course::default());
             }
-            let Some(course) = self.operations.get_mut(&*key) else { continue };
+            let Some(course) = self.courses.get_mut(&*key) else { continue };
             course.total.add(row.duration_ns, span.is_error());
             if course.example.is_none() || row.duration_ns > course.slowest_ns {
                 course.example = Some(row.trace_id);
@@ -83,7 +83,7 @@ impl Operations {
 
     /// Every operation by service, name and kind.
     pub fn courses(&self) -> impl Iterator<Item = (&(String, String, Kind), &Course)> {
-        self.operations.iter()
+        self.courses.iter()
     }
 }
 

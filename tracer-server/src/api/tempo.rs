@@ -215,12 +215,11 @@ fn logfmt(text: &str) -> Result<Vec<(String, String)>, ApiError> {
     while !rest.is_empty() {
         let (key, after) = rest.split_once('=').filter(|(key, _)| !key.is_empty()).ok_or_else(wrong)?;
         let value;
-        (value, rest) = match after.strip_prefix('"') {
-            Some(quoted) => unquote(quoted).ok_or_else(wrong)?,
-            None => {
-                let (value, rest) = after.split_once(' ').unwrap_or((after, ""));
-                (value.to_owned(), rest)
-            }
+        (value, rest) = if let Some(quoted) = after.strip_prefix('"') {
+            unquote(quoted).ok_or_else(wrong)?
+        } else {
+            let (value, rest) = after.split_once(' ').unwrap_or((after, ""));
+            (value.to_owned(), rest)
         };
         pairs.push((key.to_owned(), value));
         rest = rest.trim_start();

@@ -103,8 +103,12 @@ fn answer<T: Message + Serialize>(encoding: Encoding, status: StatusCode, messag
             (status, [(header::CONTENT_TYPE, PROTOBUF)], message.encode_to_vec()).into_response()
         }
         Encoding::Json => {
-            let json = serde_json::to_vec(message).unwrap_or_default();
-            (status, [(header::CONTENT_TYPE, JSON)], json).into_response()
+            let mut json = serde_json::to_value(message).unwrap_or_default();
+            // What is not there is left out, as protobuf's JSON mapping has it.
+            if let Some(fields) = json.as_object_mut() {
+                fields.retain(|_, value| !value.is_null());
+            }
+            (status, [(header::CONTENT_TYPE, JSON)], json.to_string()).into_response()
         }
     }
 }

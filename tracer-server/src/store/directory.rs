@@ -84,7 +84,7 @@ impl Directory {
             });
             if let Some(numbers) = numbers {
                 found.push(numbers);
-            } else if name.ends_with(".new") {
+            } else if name.strip_suffix(".new").is_some() {
                 fs::remove_file(self.root.join("blocks").join(name))?;
             }
         }

@@ -57,8 +57,8 @@ mod tests {
     fn merging_ends_and_rewrites_little() {
         let mut rows = Vec::new();
         let mut rewritten = 0;
-        for _ in 0..2000 {
-            rows.push(10);
+        for size in [10; 2000] {
+            rows.push(size);
             while let Some((from, to)) = neighbours(&rows, 1000) {
                 let sum: usize = rows.drain(from..to).sum();
                 rewritten += sum;

@@ -1,7 +1,7 @@
 //! A server in a process of its own, which can be killed and limited.
 
 use std::{
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Write as _},
     net::SocketAddr,
     path::Path,
     process::{Child, Command, Stdio},
@@ -32,7 +32,9 @@ fn serve() {
     runtime.block_on(async {
         let server = Server::bind(settings).await.unwrap();
         let addresses = server.addresses().unwrap();
-        println!("\n{READY}{} {}", addresses.otlp_http, addresses.query);
+        // Not what the test runner prints beside it.
+        let line = format!("\n{READY}{} {}\n", addresses.otlp_http, addresses.query);
+        std::io::stdout().write_all(line.as_bytes()).unwrap();
         server.run(std::future::pending()).await.unwrap();
     });
 }

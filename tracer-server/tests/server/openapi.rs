@@ -46,7 +46,8 @@ fn url(path: &str, parameters: &[Value]) -> String {
         if parameter["in"] == "path" {
             url = url.replace(&format!("{{{name}}}"), &example);
         } else {
-            url += &format!("{separator}{name}={}", example.replace('>', "%3E"));
+            url.push(separator);
+            url.extend([name, "=", &example.replace('>', "%3E")]);
             separator = '&';
         }
     }
@@ -80,7 +81,9 @@ fn check(value: &Value, schema: &Value, description: &Value, at: &str) {
         assert!(allowed.contains(value), "{at}: {value} is none of {allowed:?}");
     }
     if let Some(items) = value.as_array() {
-        items.iter().for_each(|item| check(item, &schema["items"], description, &format!("{at}[]")));
+        for item in items {
+            check(item, &schema["items"], description, &format!("{at}[]"));
+        }
     }
     if let Some(map) = value.as_object() {
         for name in schema["required"].as_array().into_iter().flatten() {
@@ -88,11 +91,9 @@ fn check(value: &Value, schema: &Value, description: &Value, at: &str) {
         }
         for (name, value) in map {
             let below = format!("{at}.{name}");
-            match (schema["properties"].get(name), &schema["additionalProperties"]) {
-                (Some(schema), _) => check(value, schema, description, &below),
-                (None, Value::Bool(false)) => panic!("{below} is not described"),
-                (None, schema) => check(value, schema, description, &below),
-            }
+            let schema = schema["properties"].get(name).unwrap_or(&schema["additionalProperties"]);
+            assert_ne!(*schema, Value::Bool(false), "{below} is not described");
+            check(value, schema, description, &below);
         }
     }
 }

@@ -50,7 +50,7 @@ fn every_transport_encoding_and_compression_is_taken() {
             let answer = ExportTraceServiceResponse::decode(&*response.body).unwrap();
             assert_eq!(answer.partial_success, None);
         } else {
-            assert!(response.json().is_object());
+            assert_eq!(response.text(), "{}");
         }
         assert_eq!(spans_of_trace_1(&server), 3, "{headers:?}");
     }
@@ -94,7 +94,7 @@ fn what_cannot_be_read_is_refused_and_counted() {
     let server = Running::start(|_| {});
     let zeros = vec![0; LARGEST_REQUEST + 1];
     let nested = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-    let cases: [(&str, u16, Vec<(&str, &str)>, Vec<u8>); 9] = [
+    let cases = [
         ("malformed", 400, vec![PROTOBUF], b"\xff\xff\xff".to_vec()),
         ("malformed", 400, vec![JSON], b"{".to_vec()),
         ("malformed", 400, vec![JSON], nested.into_bytes()),

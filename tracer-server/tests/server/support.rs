@@ -50,7 +50,7 @@ impl Running {
             });
         });
         let addresses = is_ready.recv().expect("the server listens");
-        Self { addresses, stop: Some(stop), thread: Some(thread), directory: directory }
+        Self { addresses, stop: Some(stop), thread: Some(thread), directory }
     }
 
     /// Where its data is.
@@ -147,7 +147,7 @@ pub(crate) fn exchange(
         body.len()
     );
     for (name, value) in headers {
-        head += &format!("{name}: {value}\r\n");
+        head.extend([name, ": ", value, "\r\n"]);
     }
     head += "\r\n";
     stream.write_all(head.as_bytes()).unwrap();
@@ -247,7 +247,7 @@ pub(crate) fn shop_trace(base: u64) -> ExportTraceServiceRequest {
             }),
         ),
     ];
-    root.trace_state = "a=b".to_owned();
+    root.trace_state.push_str("a=b");
     root.flags = 0x101;
     root.events = vec![span::Event {
         time_unix_nano: base + 5,

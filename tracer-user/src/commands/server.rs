@@ -62,6 +62,8 @@ pub(crate) struct StoreArgs {
 
 /// Serves until SIGINT or SIGTERM.
 pub fn server(args: ServerArgs) -> anyhow::Result<ExitCode> {
+    // `tracer run` starts this through a link of another name.
+    set_name(c"tracer-server")?;
     // Before any other thread: privileges belong to threads.
     drop_privileges().context("The privileges of the server cannot be dropped")?;
     if args.with_parent {

@@ -70,15 +70,15 @@ impl IntoResponse for Failure {
 
 type Answer = Result<Envelope, Failure>;
 
-fn list(items: Vec<Value>) -> Answer {
-    Ok(Envelope { total: items.len(), data: Value::Array(items) })
+fn list(items: Vec<Value>) -> Envelope {
+    Envelope { total: items.len(), data: Value::Array(items) }
 }
 
 async fn services(State(app): State<Arc<App>>) -> Answer {
     let operations = app.ask(|store, _| store.operations()).await?;
     let mut names: Vec<String> = operations.into_iter().map(|operation| operation.service).collect();
     names.dedup();
-    list(names.into_iter().map(Value::String).collect())
+    Ok(list(names.into_iter().map(Value::String).collect()))
 }
 
 async fn operation_names(State(app): State<Arc<App>>, Path(service): Path<String>) -> Answer {
@@ -86,7 +86,7 @@ async fn operation_names(State(app): State<Arc<App>>, Path(service): Path<String
     let of_service = operations.into_iter().filter(|operation| operation.service == service);
     let mut names: Vec<String> = of_service.map(|operation| operation.name).collect();
     names.dedup();
-    list(names.into_iter().map(Value::String).collect())
+    Ok(list(names.into_iter().map(Value::String).collect()))
 }
 
 async fn operations(State(app): State<Arc<App>>, params: Params) -> Answer {
@@ -96,11 +96,11 @@ async fn operations(State(app): State<Arc<App>>, params: Params) -> Answer {
     let chosen = operations.into_iter().filter(|operation| {
         operation.service == service && kind.is_none_or(|kind| operation.kind.name() == kind)
     });
-    list(
+    Ok(list(
         chosen
             .map(|operation| json!({"name": operation.name, "spanKind": kind_name(operation.kind)}))
             .collect(),
-    )
+    ))
 }
 
 /// Jaeger leaves the kind empty where it is not known.
@@ -128,7 +128,7 @@ async fn search(State(app): State<Arc<App>>, params: Params) -> Answer {
             traces.iter().map(trace_json).collect()
         })
         .await?;
-    list(traces)
+    Ok(list(traces))
 }
 
 /// `service`, `operation`, `tags` (JSON), `minDuration`, `maxDuration`, `start` and `end` (microseconds).
@@ -300,9 +300,9 @@ async fn dependencies(State(app): State<Arc<App>>, params: Params) -> Answer {
         })
         .await?;
     let edges = graph.edges();
-    list(
+    Ok(list(
         edges
             .map(|edge| json!({"parent": edge.parent, "child": edge.child, "callCount": edge.red.calls}))
             .collect(),
-    )
+    ))
 }

@@ -55,17 +55,24 @@ async fn send(
         match tokio::time::timeout(HEARTBEAT, batches.recv()).await {
             Ok(Ok(batch)) => {
                 for span in batch.spans.iter().filter(|span| is_wanted(span)) {
-                    text += &format!("event: span\ndata: {}\n\n", span.json);
+                    text.push_str("event: span\ndata: ");
+                    text.push_str(&span.json);
+                    text.push_str("\n\n");
                 }
                 if batch.left_out > 0 {
-                    text += &format!("event: left_out\ndata: {{\"spans\":{}}}\n\n", batch.left_out);
+                    text.push_str(&left_out("spans", batch.left_out as u64));
                 }
             }
             Ok(Err(RecvError::Lagged(batches))) => {
-                text += &format!("event: left_out\ndata: {{\"batches\":{batches}}}\n\n");
+                text.push_str(&left_out("batches", batches));
             }
             Ok(Err(RecvError::Closed)) => return,
             Err(_) => text.push_str(":\n\n"),
         }
     }
+}
+
+/// The event that says how much was too much.
+fn left_out(what: &str, count: u64) -> String {
+    format!("event: left_out\ndata: {{\"{what}\":{count}}}\n\n")
 }

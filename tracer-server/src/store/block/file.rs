@@ -225,7 +225,7 @@ impl Block {
             let is_asked = |bytes: &[u8]| TraceId::from_bytes(bytes).is_some_and(|id| ids.contains(&id));
             Ok(match column {
                 Some(column) => {
-                    BooleanArray::from_iter((0..column.len()).map(|row| Some(is_asked(column.value(row)))))
+                    (0..column.len()).map(|row| Some(is_asked(column.value(row)))).collect::<BooleanArray>()
                 }
                 None => vec![false; batch.num_rows()].into(),
             })

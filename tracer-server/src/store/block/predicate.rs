@@ -85,20 +85,20 @@ impl Judge<'_> {
         } else if let Some(texts) = any.downcast_ref::<StringArray>() {
             fill(column, verdicts, |row| self.text(texts.value(row)));
         } else if let Some(numbers) = any.downcast_ref::<Int64Array>() {
-            fill(column, verdicts, |row| self.value(ValueRef::Int(numbers.value(row))));
+            fill(column, verdicts, |row| Some(self.value(ValueRef::Int(numbers.value(row)))));
         } else if let Some(numbers) = any.downcast_ref::<Float64Array>() {
-            fill(column, verdicts, |row| self.value(ValueRef::Double(numbers.value(row))));
+            fill(column, verdicts, |row| Some(self.value(ValueRef::Double(numbers.value(row)))));
         } else if let Some(truths) = any.downcast_ref::<BooleanArray>() {
-            fill(column, verdicts, |row| self.value(ValueRef::Bool(truths.value(row))));
+            fill(column, verdicts, |row| Some(self.value(ValueRef::Bool(truths.value(row)))));
         }
     }
 
-    fn value(&self, value: ValueRef<'_>) -> Option<bool> {
-        Some(self.condition.holds(Some(value)))
+    fn value(&self, value: ValueRef<'_>) -> bool {
+        self.condition.holds(Some(value))
     }
 
     fn text(&self, text: &str) -> Option<bool> {
-        let Some(name) = self.inside else { return self.value(ValueRef::Text(text)) };
+        let Some(name) = self.inside else { return Some(self.value(ValueRef::Text(text))) };
         // Most objects do not have the attribute, and reading JSON is what costs.
         if !text.contains(name) {
             return None;
@@ -106,7 +106,7 @@ impl Judge<'_> {
         let mut texts = Texts::default();
         let values = values_of_object(text, &mut texts);
         let (_, value) = values.into_iter().find(|(key, _)| texts.get(*key) == name)?;
-        self.value(value.resolve(&texts))
+        Some(self.value(value.resolve(&texts)))
     }
 }
 

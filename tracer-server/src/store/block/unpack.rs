@@ -137,8 +137,8 @@ fn attribute_columns<'a>(batch: &'a RecordBatch, texts: &mut Texts) -> Vec<(Text
 
 /// The columns that every row has.
 pub(super) struct Ids<'a> {
-    trace_ids: &'a FixedSizeBinaryArray,
-    span_ids: &'a FixedSizeBinaryArray,
+    traces: &'a FixedSizeBinaryArray,
+    spans: &'a FixedSizeBinaryArray,
     parents: Option<&'a FixedSizeBinaryArray>,
     starts: &'a TimestampNanosecondArray,
     durations: Option<&'a Int64Array>,
@@ -148,8 +148,8 @@ impl<'a> Ids<'a> {
     pub(super) fn new(batch: &'a RecordBatch) -> Option<Self> {
         let bytes = |name| batch.column_by_name(name)?.as_any().downcast_ref::<FixedSizeBinaryArray>();
         Some(Self {
-            trace_ids: bytes(schema::TRACE_ID)?,
-            span_ids: bytes(schema::SPAN_ID)?,
+            traces: bytes(schema::TRACE_ID)?,
+            spans: bytes(schema::SPAN_ID)?,
             parents: bytes(schema::PARENT_SPAN_ID),
             starts: batch.column_by_name(schema::START_TIME)?.as_any().downcast_ref()?,
             durations: batch
@@ -164,8 +164,8 @@ impl<'a> Ids<'a> {
         let span_id = |array: &FixedSizeBinaryArray| SpanId::from_bytes(array.value(row)).unwrap_or_default();
         let unsigned = |number: i64| u64::try_from(number).unwrap_or_default();
         (
-            TraceId::from_bytes(self.trace_ids.value(row)).unwrap_or(TraceId(1_u128.to_be_bytes())),
-            span_id(self.span_ids),
+            TraceId::from_bytes(self.traces.value(row)).unwrap_or(TraceId(1_u128.to_be_bytes())),
+            span_id(self.spans),
             self.parents.filter(|parents| parents.is_valid(row)).map_or(SpanId::NONE, span_id),
             unsigned(self.starts.value(row)),
             self.durations.map_or(0, |durations| unsigned(durations.value(row))),

@@ -122,8 +122,8 @@ impl Table {
         builder.add(schema::DURATION, DataType::Int64, false, Arc::new(durations));
         builder.text(schema::SERVICE, |row| row.service)?;
         builder.text(schema::NAME, |row| row.name)?;
-        builder.names(schema::KIND, |row| row.kind.name())?;
-        builder.names(schema::STATUS, |row| row.status.name())?;
+        builder.names(schema::KIND, |row| row.kind.name());
+        builder.names(schema::STATUS, |row| row.status.name());
         builder.text(schema::STATUS_MESSAGE, |row| row.status_message)?;
         builder.text(schema::TRACE_STATE, |row| row.trace_state)?;
         let flags = UInt32Array::from_iter_values(rows.iter().map(|row| row.flags));
@@ -170,11 +170,10 @@ impl Builder<'_> {
     }
 
     /// A column of the names of a closed set.
-    fn names(&mut self, name: &str, of: impl Fn(&Row) -> &'static str) -> Result<(), ArrowError> {
+    fn names(&mut self, name: &str, of: impl Fn(&Row) -> &'static str) {
         use arrow_array::{DictionaryArray, types::Int32Type};
         let array: DictionaryArray<Int32Type> = self.spans.rows().iter().map(of).collect();
         self.add(name, schema::text(), false, Arc::new(array));
-        Ok(())
     }
 
     /// The columns of the frequent attributes, and the one of all others. Returns the names of those.
