@@ -3,8 +3,10 @@
 
 /// Processes with a known runtime, at a time.
 pub const MAX_RUNTIMES: u32 = 4096;
-/// Thread states that are looked through for the current thread's.
-pub const MAX_THREAD_STATES: usize = 16;
+/// Thread states that are looked through for the current thread's, the first time; newer ones come first.
+pub const MAX_THREAD_STATES: usize = 128;
+/// Threads whose state is remembered, at a time; the least recently used one makes room.
+pub const MAX_THREADS: u32 = 16_384;
 
 /// CPython: the current thread's `PyThreadState` is looked for in the list of the main interpreter; what it is doing is told
 /// by its current context (PEP 567), which asyncio copies for every task.

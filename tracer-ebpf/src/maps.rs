@@ -7,7 +7,7 @@ use aya_ebpf::{
 use tracer_common::{
     drops::KernelDrop,
     limits::{MAX_ORIGINS, MAX_PROCESSES, MAX_TURNING_THREADS},
-    runtime::{Go, MAX_ASKERS, MAX_CONTEXTS, MAX_GOROUTINES, MAX_RUNTIMES, Python},
+    runtime::{Go, MAX_ASKERS, MAX_CONTEXTS, MAX_GOROUTINES, MAX_RUNTIMES, MAX_THREADS, Python},
 };
 
 use crate::{conn::Conn, go::Asker, process::Origin, task::Context, turn::Turn};
@@ -34,6 +34,10 @@ pub(crate) static ORIGINS: LruHashMap<u32, Origin, { MAX_ORIGINS as usize }> = L
 /// Thread group id -> where its runtime keeps the identity of tasks. Written by the daemon.
 #[btf_map]
 pub(crate) static RUNTIMES: LruHashMap<u32, Python, { MAX_RUNTIMES as usize }> = LruHashMap::new();
+
+/// Thread id -> its `PyThreadState`, checked before use.
+#[btf_map]
+pub(crate) static THREAD_STATES: LruHashMap<u32, u64, { MAX_THREADS as usize }> = LruHashMap::new();
 
 /// Thread group id and place of a context -> the task that it was made for.
 #[btf_map]

@@ -11,14 +11,14 @@ use aya_ebpf::{
 };
 use tracer_common::{
     event::{Kind, Lineage},
-    runtime::{BY_PLACE, MAX_THREAD_STATES, place_of},
+    runtime::{BY_PLACE, MAX_THREAD_STATES, Python, place_of},
 };
 
 use crate::{
     emit::{self, Urgency},
     globals::offset,
     kernel_read::field,
-    maps::{CONTEXTS, LAST_CONTEXT, RUNTIMES},
+    maps::{CONTEXTS, LAST_CONTEXT, RUNTIMES, THREAD_STATES},
     syscall::read_user_words,
 };
 
@@ -54,14 +54,27 @@ extern "C" fn current_place(tgid: u32) -> u32 {
     let thread = unsafe {
         field::<u64>(bpf_get_current_task_btf().cast::<u8>().cast_const(), offset!(thread_pointer))
     };
+    let tid = bpf_get_current_pid_tgid() as u32;
+    // SAFETY: a copy is taken at once.
+    let known = unsafe { THREAD_STATES.get(tid) }.copied().unwrap_or(0);
+    let state = if known != 0 && word(known.wrapping_add(u64::from(python.thread_id))) == thread {
+        known
+    } else {
+        let state = find_state(&python, thread);
+        let _ = THREAD_STATES.insert(tid, state, u64::from(BPF_ANY));
+        state
+    };
+    if state == 0 { 0 } else { place_of(word(state.wrapping_add(u64::from(python.context)))) }
+}
+
+/// The state of the thread with this thread pointer, 0 where there is none.
+#[inline(always)]
+fn find_state(python: &Python, thread: u64) -> u64 {
     let interpreter = word(python.main);
     let mut state = word(interpreter.wrapping_add(u64::from(python.threads)));
     for _ in 0..MAX_THREAD_STATES {
-        if state == 0 {
-            break;
-        }
-        if word(state.wrapping_add(u64::from(python.thread_id))) == thread {
-            return place_of(word(state.wrapping_add(u64::from(python.context))));
+        if state == 0 || word(state.wrapping_add(u64::from(python.thread_id))) == thread {
+            return state;
         }
         state = word(state.wrapping_add(u64::from(python.next)));
     }

@@ -69,21 +69,28 @@ impl QueryValues<'_> {
 ///
 /// An item without `=` is shown, unless it looks like a token: then it is hidden whole.
 pub fn query(query: &str, values: QueryValues<'_>, out: &mut String) {
-    for item in query.split_inclusive(['&', ';']) {
-        let (item, separator) = match item.strip_suffix(['&', ';']) {
-            Some(bare) => item.split_at(bare.len()),
-            None => (item, ""),
-        };
-        match item.split_once('=') {
-            Some((key, value)) => {
-                out.push_str(key);
-                out.push('=');
-                out.push_str(if value.is_empty() || values.shows(key) { value } else { REDACTED });
+    // What stands before this is in `out`.
+    let mut done = 0;
+    let mut start = 0;
+    while start < query.len() {
+        let item = &query[start..];
+        let item = &item[..item.bytes().position(|byte| matches!(byte, b'&' | b';')).unwrap_or(item.len())];
+        let end = start + item.len();
+        let hidden = match item.bytes().position(|byte| byte == b'=') {
+            Some(equals) => {
+                let (key, value) = (&item[..equals], &item[equals + 1..]);
+                (!value.is_empty() && !values.shows(key)).then_some(start + equals + 1)
             }
-            None => out.push_str(if is_opaque(item) { REDACTED } else { item }),
+            None => is_opaque(item).then_some(start),
+        };
+        if let Some(hidden) = hidden {
+            out.push_str(&query[done..hidden]);
+            out.push_str(REDACTED);
+            done = end;
         }
-        out.push_str(separator);
+        start = end + 1;
     }
+    out.push_str(&query[done..]);
 }
 
 /// Appends a URL or request target to `out`: user name and password replaced by [`REDACTED`], the query as [`query`] does

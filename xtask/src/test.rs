@@ -5,6 +5,7 @@
 //! | unit | unit, integration and doc tests of the workspace | nothing: no root, no eBPF toolchain |
 //! | replay | recorded events -> expected spans: the test targets whose names begin with `replay` | nothing |
 //! | scenarios | package tracer-tests: real services against the real daemon | root, a kernel that can be traced |
+//! | accuracy | services of many runtimes, 64 requests at a time: is each call in its trace? | as before; what is not installed is skipped |
 //!
 //! The output of the test runner goes to the user untouched.
 
@@ -13,6 +14,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 
+use crate::bench::accuracy;
 use crate::build;
 use crate::shell::{cargo, is_ci, is_root, run as run_command, say, sentences, succeeds};
 use crate::test_env;
@@ -39,6 +41,7 @@ enum Suite {
     Unit,
     Replay,
     Scenarios,
+    Accuracy,
 }
 
 /// How a suite ended.
@@ -62,6 +65,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             Suite::Unit => unit(&workspace, runner, filter),
             Suite::Replay => replay(&workspace, runner, filter),
             Suite::Scenarios => scenarios(&workspace, runner, filter),
+            Suite::Accuracy => accuracy(&workspace, filter),
         };
         match outcome {
             Ok(Outcome::Ran) => {}
@@ -153,6 +157,25 @@ fn scenarios(workspace: &Workspace, runner: Runner, filter: Option<&str>) -> Res
         Runner::CargoTest => command.args(filter).args(["--", "--test-threads", "1"]),
     };
     run_command(&mut command)?;
+    Ok(Outcome::Ran)
+}
+
+fn accuracy(workspace: &Workspace, filter: Option<&str>) -> Result<Outcome> {
+    if !is_root() {
+        return Ok(Outcome::LeftOut(
+            "they trace this host and so need root; repeat as root: cargo xtask test accuracy".to_owned(),
+        ));
+    }
+    if filter.is_some() {
+        say("A filter is for tests by name; accuracy has none.");
+        return Ok(Outcome::Ran);
+    }
+    let daemon = build::build(workspace, Profile::Release)?;
+    if run_command(Command::new(&daemon).arg("check")).is_err() {
+        return Ok(Outcome::LeftOut("this host cannot be traced; `tracer check` above says why".to_owned()));
+    }
+    let venv = test_env::prepare(workspace.root())?;
+    accuracy::check(workspace, &daemon, &venv)?;
     Ok(Outcome::Ran)
 }
 

@@ -1,26 +1,11 @@
 //! Python event loops: many requests in one thread, and calls handed to a pool of threads.
 
-use std::{thread, time::Duration};
-
 use tracer_tests::{
     apps::{curl, python_front, threaded_backend},
     client::at_once,
     scenario::Scenario,
-    service::Service,
-    span::ReceivedSpan,
     tree::{self, assert_edges_keep_path, assert_trees},
 };
-
-/// An edge may be missing where nothing tells whose call it was, but none may be wrong, and no span is missing.
-fn assert_whole(spans: &[ReceivedSpan], front: &str) {
-    assert_edges_keep_path(spans);
-    for (kind, service) in
-        [("CLIENT", "test"), ("SERVER", front), ("CLIENT", front), ("SERVER", "threaded_backend")]
-    {
-        let is = |span: &&ReceivedSpan| span.kind == kind && tree::service(span) == service;
-        assert_eq!(spans.iter().filter(is).count(), 160, "{kind} spans of {service}");
-    }
-}
 
 #[test]
 fn aiohttp_one_request_after_the_other() {
@@ -28,7 +13,6 @@ fn aiohttp_one_request_after_the_other() {
     let backend = threaded_backend(&scenario, None);
     let front = python_front(&scenario, "aiohttp_front.py", &backend);
     let daemon = scenario.daemon();
-    get_known(&front);
     for _ in 0..10 {
         curl([front.url("/aiohttp/hello")]);
     }
@@ -43,12 +27,6 @@ fn aiohttp_one_request_after_the_other() {
     );
 }
 
-/// What a process runs is found out at its first request.
-fn get_known(server: &Service) {
-    curl([server.url("/first")]);
-    thread::sleep(Duration::from_millis(500));
-}
-
 /// Sixty-four clients of one event loop: the task that answers a request is known to have made its call.
 fn every_call_has_its_request(script: &str) {
     let service = script.trim_end_matches(".py");
@@ -56,7 +34,6 @@ fn every_call_has_its_request(script: &str) {
     let backend = threaded_backend(&scenario, None);
     let front = python_front(&scenario, script, &backend);
     let daemon = scenario.daemon();
-    get_known(&front);
     at_once(front.address(), "/tasks", 64, 10);
     let spans = scenario.finish(daemon, "/tasks", 4 * 640);
     assert_edges_keep_path(&spans);
@@ -77,12 +54,8 @@ fn asgi_tasks() {
     every_call_has_its_request("asgi_front.py");
 }
 
+/// Its functions are not async: they run in a pool of threads, in copies of the task's context.
 #[test]
-fn fastapi_calls_from_its_pool_have_no_wrong_parent() {
-    let scenario = Scenario::start("fastapi-at-once");
-    let backend = threaded_backend(&scenario, None);
-    let front = python_front(&scenario, "fastapi_front.py", &backend);
-    let daemon = scenario.daemon();
-    at_once(front.address(), "/fastapi", 8, 20);
-    assert_whole(&scenario.finish(daemon, "/fastapi", 640), "fastapi_front");
+fn fastapi_pool() {
+    every_call_has_its_request("fastapi_front.py");
 }

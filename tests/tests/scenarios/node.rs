@@ -21,7 +21,7 @@ fn one_request_after_the_other() {
         r#"
         10 x CLIENT curl "GET" 200
           SERVER node_front "GET /node/hello" 200 by socket
-            CLIENT node_front "GET" 200 by thread
+            CLIENT node_front "GET" 200 by turn
               SERVER node_backend "GET /node/hello" 200 by socket
         "#,
     );

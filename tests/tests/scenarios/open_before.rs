@@ -34,7 +34,7 @@ fn idle_connections() {
           SERVER node_backend "GET /idle/hello" 200 by socket
         6 x CLIENT test "GET" 200
           SERVER nginx "GET /idle/hello" 200 by socket
-            CLIENT nginx "GET" 200 by thread
+            CLIENT nginx "GET" 200 by turn
               SERVER threaded_backend "GET /idle/hello" 200 by socket
         "#,
     );

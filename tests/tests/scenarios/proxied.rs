@@ -37,7 +37,7 @@ fn names_attributes_and_resources_are_exact() {
         r#"
         CLIENT curl "GET" 200
           SERVER nginx "GET /proxied/hello" 200 by socket
-            CLIENT nginx "GET" 200 by thread
+            CLIENT nginx "GET" 200 by turn
               SERVER threaded_backend "GET /proxied/hello" 200 by socket
         "#,
     );
@@ -85,7 +85,7 @@ fn names_attributes_and_resources_are_exact() {
     let upstream = find(&spans, "CLIENT", "nginx");
     assert_eq!(upstream.attribute("network.protocol.version"), "1.0");
     assert_eq!(upstream.attribute("server.port"), back_port);
-    assert_eq!(upstream.attribute("tracer.parent.evidence"), "thread");
+    assert_eq!(upstream.attribute("tracer.parent.evidence"), "turn");
     assert_eq!(upstream.attribute("url.full"), backend.url("/proxied/hello?token=REDACTED&empty="));
 
     check_resources(&spans, &front, &backend);
@@ -138,11 +138,11 @@ fn kept_upstream_connections() {
         r#"
         22 x CLIENT curl "GET" 200
           SERVER nginx "GET /kept/hello" 200 by socket
-            CLIENT nginx "GET" 200 by thread
+            CLIENT nginx "GET" 200 by turn
               SERVER threaded_backend "GET /kept/hello" 200 by socket
         CLIENT curl "GET" 503 error=503
           SERVER nginx "GET /kept/status/{id}" 503 by socket error=503
-            CLIENT nginx "GET" 503 by thread error=503
+            CLIENT nginx "GET" 503 by turn error=503
               SERVER threaded_backend "GET /kept/status/{id}" 503 by socket error=503
         "#,
     );

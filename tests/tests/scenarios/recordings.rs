@@ -12,7 +12,7 @@ use tracer_tests::{
 const EXPECTED: &str = r#"
     10 x CLIENT curl "GET" 200
       SERVER nginx "GET /recorded/hello" 200 by socket
-        CLIENT nginx "GET" 200 by thread
+        CLIENT nginx "GET" 200 by turn
           SERVER threaded_backend "GET /recorded/hello" 200 by socket
 "#;
 

@@ -86,13 +86,13 @@ fn a_tail_shows_whole_traces() {
     let failure = r#"
         CLIENT curl "GET" 503 error=503
           SERVER nginx "GET /watched/status/{id}" 503 by socket error=503
-            CLIENT nginx "GET" 503 by thread error=503
+            CLIENT nginx "GET" 503 by turn error=503
               SERVER threaded_backend "GET /watched/status/{id}" 503 by socket error=503
     "#;
     let successes = r#"
         3 x CLIENT curl "GET" 200
           SERVER nginx "GET /watched/hello" 200 by socket
-            CLIENT nginx "GET" 200 by thread
+            CLIENT nginx "GET" 200 by turn
               SERVER threaded_backend "GET /watched/hello" 200 by socket
     "#;
     let shown = spans(&all, "/watched");

@@ -39,33 +39,48 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Takes note of one field, its value not trimmed. Most names are told apart by their length alone.
+    /// Takes note of the field in one line. The first letter tells most lines apart.
     #[inline]
-    pub(super) fn note(&mut self, name: &[u8], value: &'a [u8]) {
-        let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
-        let text = || text(value.trim_ascii());
-        match name.len() {
-            4 if is(b"host") => self.host = self.host.or_else(text),
-            6 if is(b"expect") => {
-                self.expects_continue |= value.trim_ascii().eq_ignore_ascii_case(b"100-continue");
+    pub(super) fn note(&mut self, line: &'a [u8]) {
+        let Some(first) = line.first() else { return };
+        match first | 0x20 {
+            b'h' => {
+                if let Some(value) = value_of(line, b"host") {
+                    self.host = self.host.or_else(|| text(value));
+                }
             }
-            7 if is(b"upgrade") => self.has_upgrade = true,
-            10 if is(b"user-agent") => self.user_agent = self.user_agent.or_else(text),
-            10 if is(b"connection") => self.note_connection(value),
-            10 if is(b"tracestate") => self.context.tracestate = self.context.tracestate.or_else(text),
-            11 if is(b"traceparent") => {
-                self.context.ambiguous |= self.context.traceparent.is_some();
-                self.context.traceparent = self.context.traceparent.or_else(text);
+            b'c' => {
+                if let Some(value) = value_of(line, b"connection") {
+                    self.note_connection(value);
+                } else if let Some(value) = value_of(line, b"content-length") {
+                    self.note_length(value);
+                }
             }
-            14 if is(b"content-length") => self.note_length(value),
-            17 if is(b"transfer-encoding") => self.note_transfer(value),
-            // The first letter keeps `Content-Type`, `Accept` and their like out of the call.
-            length
-                if matches!(name, [b'b' | b'B' | b'u' | b'U' | b'x' | b'X', ..])
-                    && matches!(length, 2 | 7 | 12 | 13 | 15) =>
-            {
-                self.note_context(name);
+            b'u' => {
+                if let Some(value) = value_of(line, b"user-agent") {
+                    self.user_agent = self.user_agent.or_else(|| text(value));
+                } else if value_of(line, b"upgrade").is_some() {
+                    self.has_upgrade = true;
+                } else {
+                    self.note_context(line);
+                }
             }
+            b't' => {
+                if let Some(value) = value_of(line, b"traceparent") {
+                    self.context.ambiguous |= self.context.traceparent.is_some();
+                    self.context.traceparent = self.context.traceparent.or_else(|| text(value));
+                } else if let Some(value) = value_of(line, b"tracestate") {
+                    self.context.tracestate = self.context.tracestate.or_else(|| text(value));
+                } else if let Some(value) = value_of(line, b"transfer-encoding") {
+                    self.note_transfer(value);
+                }
+            }
+            b'e' => {
+                if let Some(value) = value_of(line, b"expect") {
+                    self.expects_continue |= value.eq_ignore_ascii_case(b"100-continue");
+                }
+            }
+            b'b' | b'x' => self.note_context(line),
             _ => {}
         }
     }
@@ -74,20 +89,29 @@ impl<'a> Fields<'a> {
     /// cost every head.
     #[cold]
     #[inline(never)]
-    fn note_context(&mut self, name: &[u8]) {
-        let known: [(&[u8], ContextHeader); 5] = [
-            (b"b3", ContextHeader::B3),
-            (b"x-b3-traceid", ContextHeader::B3Multi),
-            (b"uber-trace-id", ContextHeader::Jaeger),
-            (b"x-amzn-trace-id", ContextHeader::Xray),
-            (b"baggage", ContextHeader::Baggage),
-        ];
-        if let Some((_, header)) = known.into_iter().find(|(known, _)| name.eq_ignore_ascii_case(known)) {
-            self.context.note(header);
-        }
+    fn note_context(&mut self, line: &[u8]) {
+        let header = if value_of(line, b"b3").is_some() {
+            ContextHeader::B3
+        } else if value_of(line, b"x-b3-traceid").is_some() {
+            ContextHeader::B3Multi
+        } else if value_of(line, b"uber-trace-id").is_some() {
+            ContextHeader::Jaeger
+        } else if value_of(line, b"x-amzn-trace-id").is_some() {
+            ContextHeader::Xray
+        } else if value_of(line, b"baggage").is_some() {
+            ContextHeader::Baggage
+        } else {
+            return;
+        };
+        self.context.note(header);
     }
 
     fn note_connection(&mut self, value: &[u8]) {
+        // What nearly all of them say.
+        if value.first_chunk().is_some_and(|value| is_same(value, b"keep-alive")) && value.len() == 10 {
+            self.connection_keep_alive = true;
+            return;
+        }
         for option in list(value) {
             self.connection_close |= option.eq_ignore_ascii_case(b"close");
             self.connection_keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
@@ -135,6 +159,42 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// The value of the field in `line`, trimmed, if its name is `name` (ASCII case ignored).
+#[expect(clippy::inline_always, reason = "where the name is a constant this is a comparison of a few words")]
+#[inline(always)]
+fn value_of<'a, const N: usize>(line: &'a [u8], name: &[u8; N]) -> Option<&'a [u8]> {
+    let (start, rest) = line.split_first_chunk::<N>()?;
+    if !is_same(start, name) {
+        return None;
+    }
+    // RFC 9112 section 5.1 forbids blanks before the colon, which does not keep everybody from sending them.
+    let value = match rest {
+        [b':', value @ ..] => value,
+        _ => rest.trim_ascii_start().strip_prefix(b":")?,
+    };
+    Some(value.trim_ascii())
+}
+
+/// Compares without regard to ASCII case, eight bytes at a time.
+#[expect(clippy::inline_always, reason = "where the name is a constant this is a comparison of a few words")]
+#[inline(always)]
+fn is_same<const N: usize>(text: &[u8; N], known: &[u8; N]) -> bool {
+    // The case of a letter is one bit.
+    let case = known.map(|byte| if byte.is_ascii_alphabetic() { 0x20 } else { 0 });
+    (0..N).step_by(8).fold(0, |differs, at| differs | (word(text, at) ^ word(known, at)) & !word(&case, at))
+        == 0
+}
+
+/// The eight bytes at `at`, zeros behind the end.
+#[expect(clippy::inline_always, reason = "where the name is a constant this is a comparison of a few words")]
+#[inline(always)]
+fn word<const N: usize>(bytes: &[u8; N], at: usize) -> u64 {
+    let mut word = [0; 8];
+    let len = (N - at).min(8);
+    word[..len].copy_from_slice(&bytes[at..at + len]);
+    u64::from_le_bytes(word)
+}
+
 /// The items of a comma-separated list.
 fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&b| b == b',').map(<[u8]>::trim_ascii)
@@ -162,7 +222,8 @@ mod tests {
     fn noted<'a>(fields: &[(&'a str, &'a str)]) -> Fields<'a> {
         let mut noted = Fields::default();
         for (name, value) in fields {
-            noted.note(name.as_bytes(), value.as_bytes());
+            let line = format!("{name}:{value}");
+            noted.note(line.leak().as_bytes());
         }
         noted
     }

@@ -40,8 +40,8 @@ pub(super) fn seen_fields(block: &[u8]) -> Fields<'_> {
 
 fn gather<'a>(lines: &mut Lines<'a>) -> Fields<'a> {
     let mut fields = Fields::default();
-    for (name, value) in lines {
-        fields.note(name, value);
+    for line in lines {
+        fields.note(line);
     }
     fields
 }

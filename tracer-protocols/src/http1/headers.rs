@@ -63,14 +63,15 @@ impl<'a> Iterator for HeaderIter<'a> {
     type Item = (&'a [u8], &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (name, value) =
-            self.lines.find(|(name, _)| !name.is_empty() && name.iter().copied().all(is_token))?;
-        Some((name, value.trim_ascii()))
+        self.lines.find_map(|line| {
+            let colon = line.iter().position(|&b| b == b':')?;
+            let (name, value) = (line[..colon].trim_ascii_end(), line[colon + 1..].trim_ascii());
+            (!name.is_empty() && name.iter().copied().all(is_token)).then_some((name, value))
+        })
     }
 }
 
-/// The lines that hold a colon, parted there: names that may be none, values that are not trimmed. Whether a field is one
-/// is left to whoever looks at more of it than its name.
+/// The lines up to the empty one, each with those that continue it (obs-fold), without its last line feed.
 #[derive(Clone, Debug)]
 pub(super) struct Lines<'a> {
     block: &'a [u8],
@@ -89,28 +90,25 @@ impl<'a> Lines<'a> {
 }
 
 impl<'a> Iterator for Lines<'a> {
-    type Item = (&'a [u8], &'a [u8]);
+    type Item = &'a [u8];
 
     #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        while !self.ended {
-            let mut end = memchr::memchr(b'\n', self.block)?;
-            if matches!(&self.block[..end], [] | [b'\r']) {
-                self.ended = true;
-                self.block = &self.block[end + 1..];
-                return None;
-            }
-            while let Some(b' ' | b'\t') = self.block.get(end + 1) {
-                end += 1 + memchr::memchr(b'\n', &self.block[end + 1..])?;
-            }
-            let line = &self.block[..end];
-            self.block = &self.block[end + 1..];
-            // Names are short: looking at one byte after the other is the fastest way.
-            if let Some(colon) = line.iter().position(|&b| b == b':') {
-                return Some((line[..colon].trim_ascii_end(), &line[colon + 1..]));
-            }
+    fn next(&mut self) -> Option<&'a [u8]> {
+        if self.ended {
+            return None;
         }
-        None
+        let mut end = memchr::memchr(b'\n', self.block)?;
+        if matches!(&self.block[..end], [] | [b'\r']) {
+            self.ended = true;
+            self.block = &self.block[end + 1..];
+            return None;
+        }
+        while let Some(b' ' | b'\t') = self.block.get(end + 1) {
+            end += 1 + memchr::memchr(b'\n', &self.block[end + 1..])?;
+        }
+        let line = &self.block[..end];
+        self.block = &self.block[end + 1..];
+        Some(line)
     }
 }
 

@@ -122,6 +122,12 @@ impl Parser {
         }
     }
 
+    /// Whether a step without bytes gives a message: the [`End`] of the one before.
+    #[inline]
+    pub fn owes_end(&self) -> bool {
+        matches!(self.state, State::Ended { .. })
+    }
+
     /// `n` bytes were passed over after [`Step::Skip`], captured or not.
     pub fn skipped(&mut self, n: u64) {
         match self.state {

@@ -16,9 +16,14 @@ pub struct Target<'a> {
 impl<'a> Target<'a> {
     /// Takes `target` apart. A fragment, which clients should not send, is left out.
     pub fn parse(target: &'a str) -> Self {
-        let target = target.split_once('#').map_or(target, |(before, _)| before);
-        let (before_query, query) = match target.split_once('?') {
-            Some((before, query)) => (before, Some(query)),
+        // One look for both: most targets hold neither.
+        let (before_query, query) = match memchr::memchr2(b'?', b'#', target.as_bytes()) {
+            Some(at) if target.as_bytes()[at] == b'?' => {
+                let query = &target[at + 1..];
+                let end = memchr::memchr(b'#', query.as_bytes()).unwrap_or(query.len());
+                (&target[..at], Some(&query[..end]))
+            }
+            Some(at) => (&target[..at], None),
             None => (target, None),
         };
         if before_query.starts_with('/') || before_query == "*" {
@@ -48,6 +53,7 @@ mod tests {
     fn the_four_forms() {
         assert_eq!(parts("/a/b?c=d?e"), (None, None, "/a/b", Some("c=d?e")));
         assert_eq!(parts("/a#b?c"), (None, None, "/a", None));
+        assert_eq!(parts("/a?b?c#d?e#f"), (None, None, "/a", Some("b?c")));
         assert_eq!(parts("/?"), (None, None, "/", Some("")));
         assert_eq!(parts("/go?to=http://x/"), (None, None, "/go", Some("to=http://x/")));
         assert_eq!(parts("*"), (None, None, "*", None));

@@ -1,6 +1,9 @@
 //! A path with placeholders for what looks like an identifier.
 
-use super::word::{self, Word};
+use super::{
+    kinds::Kinds,
+    word::{self, Word},
+};
 
 /// Segments of a route. What is deeper in a path says little about which code handles it.
 pub const MAX_SEGMENTS: usize = 10;
@@ -10,6 +13,9 @@ const MAX_SEGMENT: usize = 80;
 
 /// Words of a segment, joined by `-` and `_`, beyond which it is a title (`/blog/how-to-trace-a-service-without-code`).
 const MAX_NAME_WORDS: usize = 5;
+
+/// Digits of the shortest date that is digits alone, `YYYYMMDD`.
+const DATE_DIGITS: usize = 8;
 
 /// Endings of static files: their names are kept, digits and all, but not the hashes in them.
 const FILE_ENDINGS: [&str; 34] = [
@@ -60,63 +66,80 @@ pub fn guess(path: &str, out: &mut String) {
         out.push_str(path);
         return;
     };
-    for (at, segment) in rest.split('/').enumerate() {
+    let mut rest = Some(rest);
+    let mut at = 0;
+    while let Some(text) = rest {
         out.push('/');
         if at == MAX_SEGMENTS {
             out.push('*');
             return;
         }
+        let end = text.bytes().position(|byte| byte == b'/');
+        let (segment, behind) = text.split_at(end.unwrap_or(text.len()));
         push_segment(segment, out);
+        rest = end.map(|_| &behind[1..]);
+        at += 1;
     }
 }
 
 fn push_segment(segment: &str, out: &mut String) {
-    if word::is_plain(segment) {
-        // What most segments are; all that follows would come to the same.
+    let kinds = Kinds::of(segment);
+    // What most segments are; all that follows would come to the same.
+    if kinds.are_of(Kinds::LOWER) && word::is_short(segment) {
         out.push_str(segment);
         return;
     }
-    // Matrix parameters (RFC 3986 section 3.3) hold values such as session ids.
-    let (segment, matrix) = match segment.split_once(';') {
-        Some((before, _)) => (before, true),
-        None => (segment, false),
-    };
-    match whole(segment) {
-        Some(placeholder) => out.push_str(placeholder),
-        None => push_words(segment, out),
+    if kinds.are_of(Kinds::DIGIT) && segment.len() < DATE_DIGITS {
+        out.push_str("{id}");
+        return;
     }
-    if matrix {
+    // Matrix parameters (RFC 3986 section 3.3) hold values such as session ids.
+    let matrix = if kinds.has(Kinds::OTHER) { segment.split_once(';') } else { None };
+    let (segment, kinds) = match matrix {
+        Some((before, _)) => (before, Kinds::of(before)),
+        None => (segment, kinds),
+    };
+    match whole(segment, kinds) {
+        Some(placeholder) => out.push_str(placeholder),
+        None => push_words(segment, kinds, out),
+    }
+    if matrix.is_some() {
         out.push_str(";*");
     }
 }
 
 /// The placeholder for a segment that is one thing.
-fn whole(segment: &str) -> Option<&'static str> {
+fn whole(segment: &str, kinds: Kinds) -> Option<&'static str> {
     if segment.len() > MAX_SEGMENT {
         return Some(if word::is_opaque(segment) { "{token}" } else { "{text}" });
     }
-    if !segment.is_ascii() {
-        return Some("{text}");
-    }
     let bytes = segment.as_bytes();
-    if bytes.contains(&b'@') || contains_encoded_at(bytes) {
-        let email = !segment.starts_with('@') && segment.contains('.');
-        return Some(if email { "{email}" } else { "{name}" });
-    }
-    if bytes.contains(&b'%') {
-        return Some("{text}");
+    if kinds.has(Kinds::OTHER) {
+        if !segment.is_ascii() {
+            return Some("{text}");
+        }
+        if bytes.contains(&b'@') || contains_encoded_at(bytes) {
+            let email = !segment.starts_with('@') && segment.contains('.');
+            return Some(if email { "{email}" } else { "{name}" });
+        }
+        if bytes.contains(&b'%') {
+            return Some("{text}");
+        }
     }
     if word::is_uuid(bytes) {
         return Some("{uuid}");
     }
-    if word::is_date(bytes) {
+    if kinds.has(Kinds::DIGIT) && word::is_date(bytes) {
         return Some("{date}");
     }
-    if word::is_ip(segment) {
+    if kinds.has(Kinds::DOT | Kinds::OTHER) && word::is_ip(segment) {
         return Some("{ip}");
     }
-    if word::is_signed_token(segment) {
+    if kinds.has(Kinds::DOT) && word::is_signed_token(segment) {
         return Some("{token}");
+    }
+    if !kinds.has(Kinds::DASH) {
+        return None;
     }
     let words = segment.split(['-', '_']).filter(|word| !word.is_empty()).count();
     // Base64 for URLs uses `-` and `_` as digits; a title is lower-case words.
@@ -127,36 +150,45 @@ fn contains_encoded_at(bytes: &[u8]) -> bool {
     memchr::memmem::find(bytes, b"%40").is_some()
 }
 
-fn push_words(segment: &str, out: &mut String) {
+fn push_words(segment: &str, kinds: Kinds, out: &mut String) {
     let is_separator = |c: char| !c.is_ascii_alphanumeric();
-    let file = segment.rsplit_once('.').is_some_and(|(name, ending)| {
-        !name.is_empty() && FILE_ENDINGS.iter().any(|known| known.eq_ignore_ascii_case(ending))
-    });
-    let several = segment.contains(is_separator);
+    let file = kinds.has(Kinds::DOT)
+        && segment.rsplit_once('.').is_some_and(|(name, ending)| {
+            !name.is_empty() && FILE_ENDINGS.iter().any(|known| known.eq_ignore_ascii_case(ending))
+        });
+    let several = kinds.has(Kinds::DASH | Kinds::DOT | Kinds::OTHER);
     // `-` and `_` may be digits of base64, or set a type off from an identifier: `user-5e6b4b0d`.
     if several && !file && word::is_opaque(segment) && !is_typed(segment, is_separator) {
         out.push_str("{token}");
         return;
     }
-    if is_version(segment) {
+    if kinds.has(Kinds::DIGIT) && is_version(segment) {
         out.push_str(segment);
+        return;
+    }
+    if !several {
+        push_word(segment, false, out);
         return;
     }
     for piece in segment.split_inclusive(is_separator) {
         let text = piece.trim_end_matches(is_separator);
-        match word::classify(text) {
-            // Version and page numbers of files say which file it is.
-            Word::Number if file && several && text.len() <= 2 => out.push_str(text),
-            Word::Number => out.push_str("{id}"),
-            Word::Numbered { digits } => {
-                out.push_str(&text[..text.len() - digits]);
-                out.push_str("{id}");
-            }
-            Word::Hash => out.push_str("{hash}"),
-            Word::Opaque => out.push_str("{token}"),
-            Word::Name => out.push_str(text),
-        }
+        push_word(text, file, out);
         out.push_str(&piece[text.len()..]);
+    }
+}
+
+/// `versions`: version and page numbers of files say which file it is.
+fn push_word(text: &str, versions: bool, out: &mut String) {
+    match word::classify(text) {
+        Word::Number if versions && text.len() <= 2 => out.push_str(text),
+        Word::Number => out.push_str("{id}"),
+        Word::Numbered { digits } => {
+            out.push_str(&text[..text.len() - digits]);
+            out.push_str("{id}");
+        }
+        Word::Hash => out.push_str("{hash}"),
+        Word::Opaque => out.push_str("{token}"),
+        Word::Name => out.push_str(text),
     }
 }
 

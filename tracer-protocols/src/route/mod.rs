@@ -5,6 +5,7 @@
 //! the number of routes; the caller does.
 
 mod guess;
+mod kinds;
 mod patterns;
 mod word;
 

@@ -27,14 +27,18 @@ const OPAQUE: usize = 10;
 /// Letters without vowels among them, or nearly, that no language writes in one word.
 const UNSPEAKABLE: usize = 12;
 
-/// A word of lower-case letters, too short for anything but a name.
-pub(super) fn is_plain(word: &str) -> bool {
-    word.len() < OPAQUE && word.bytes().all(|b| b.is_ascii_lowercase())
+/// Too short to look random.
+pub(super) fn is_short(word: &str) -> bool {
+    word.len() < OPAQUE
 }
 
 /// Tells what `word` is: letters and digits only.
 pub(super) fn classify(word: &str) -> Word {
     let bytes = word.as_bytes();
+    if is_short(word) && bytes.iter().all(u8::is_ascii_lowercase) {
+        // What most words are; all that follows would come to the same.
+        return Word::Name;
+    }
     let digits = bytes.iter().filter(|b| b.is_ascii_digit()).count();
     if digits == bytes.len() {
         return if digits == 0 { Word::Name } else { Word::Number };

@@ -141,7 +141,7 @@ impl Taker {
         let header = *event.header();
         match &event {
             Event::Process(process) if self.processes.describe(process) == Some(Mark::LeftOut) => {
-                self.excluded.push(header.tgid)
+                self.excluded.push(header.tgid);
             }
             Event::Exit(exit) => self.processes.exit(header.tgid, exit.header.time_ns),
             _ => {}

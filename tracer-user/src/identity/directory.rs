@@ -2,6 +2,7 @@
 
 use std::{num::NonZeroUsize, sync::Arc};
 
+use foldhash::fast::RandomState;
 use lru::LruCache;
 
 use super::{host::Host, process::ProcessFacts, resource::resource};
@@ -15,7 +16,7 @@ use crate::spans::span::{Key, Resource, Value};
 pub struct Directory {
     host: Host,
     attributes: Vec<(Key, Value)>,
-    processes: LruCache<u32, Entry>,
+    processes: LruCache<u32, Entry, RandomState>,
     evicted: u64,
 }
 
@@ -29,7 +30,12 @@ struct Entry {
 impl Directory {
     /// An empty directory for at most `capacity` processes. `attributes` are those of the configuration.
     pub fn new(capacity: NonZeroUsize, host: Host, attributes: Vec<(Key, Value)>) -> Self {
-        Self { host, attributes, processes: LruCache::new(capacity), evicted: 0 }
+        Self {
+            host,
+            attributes,
+            processes: LruCache::with_hasher(capacity, RandomState::default()),
+            evicted: 0,
+        }
     }
 
     /// The resource of a process that was inserted before. `start_ticks` of 0 stands for "whichever has this id now".

@@ -19,6 +19,7 @@ use tracer_common::{
 
 use super::{
     btf::{self, BtfError, VMLINUX},
+    memory,
     probes::Probes,
     programs::{NEW_CONTEXT, NEW_GOROUTINE, Need, PROGRAMS, ProgramSpec, ROUND_TRIP},
     rings,
@@ -126,19 +127,18 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
         return Err(LoadError::Stub);
     }
     let offsets = btf::offsets(Path::new(VMLINUX))?;
-    let kernel_btf = Btf::from_sys_fs()?;
     let cpus = online_cpus().map_err(|(file, error)| LoadError::Cpus(file, error))?;
     let slots = (cpus.len() as u32).next_power_of_two().min(MAX_RINGS);
     let config = KernelConfig { ring_mask: slots - 1, ..config };
 
     let (config, offsets) = (ConfigBytes(config), OffsetBytes(offsets));
     let mut ebpf = EbpfLoader::new()
-        .btf(Some(&kernel_btf))
+        // Nothing in the object is relocated by it. `new` has read it all the same; this gives the memory back for the next time.
+        .btf(None)
         .override_global("CONFIG", &config, true)
         .override_global("OFFSETS", &offsets, true)
         .map_max_entries("RINGS", slots)
         .load(OBJECT)?;
-    let rings = rings::create(&mut ebpf, slots, ring_bytes)?;
     let drops = PerCpuArray::try_from(ebpf.take_map("DROPS").ok_or(LoadError::NoMap("DROPS"))?)?;
     let processes = HashMap::try_from(ebpf.take_map("PROCESSES").ok_or(LoadError::NoMap("PROCESSES"))?)?;
     let runtimes = HashMap::try_from(ebpf.take_map("RUNTIMES").ok_or(LoadError::NoMap("RUNTIMES"))?)?;
@@ -146,17 +146,10 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
         HashMap::try_from(ebpf.take_map("GO_RUNTIMES").ok_or(LoadError::NoMap("GO_RUNTIMES"))?)?;
     let generation = Array::try_from(ebpf.take_map("GENERATION").ok_or(LoadError::NoMap("GENERATION"))?)?;
 
-    let mut programs = Vec::new();
-    for spec in PROGRAMS {
-        let reason = match load_program(&mut ebpf, spec, &kernel_btf) {
-            Ok(()) => None,
-            Err(source) if spec.need == Need::Required => {
-                return Err(LoadError::program(spec, source));
-            }
-            Err(error) => Some(format!("{error}; without it, {}", spec.loss)),
-        };
-        programs.push(ProgramState { spec, reason });
-    }
+    let programs = load_programs(&mut ebpf)?;
+    // Between the two largest users of memory: types of a whole kernel before, rings behind.
+    memory::give_back();
+    let rings = rings::create(&mut ebpf, slots, ring_bytes)?;
     Ok(Kernel {
         ebpf,
         drops,
@@ -172,6 +165,22 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
 
 fn program<'a>(ebpf: &'a mut Ebpf, spec: &ProgramSpec) -> Result<&'a mut BtfTracePoint, ProgramError> {
     ebpf.program_mut(spec.name).ok_or(ProgramError::NotLoaded)?.try_into()
+}
+
+fn load_programs(ebpf: &mut Ebpf) -> Result<Vec<ProgramState>, LoadError> {
+    let kernel_btf = Btf::from_sys_fs()?;
+    let mut programs = Vec::new();
+    for spec in PROGRAMS {
+        let reason = match load_program(ebpf, spec, &kernel_btf) {
+            Ok(()) => None,
+            Err(source) if spec.need == Need::Required => {
+                return Err(LoadError::program(spec, source));
+            }
+            Err(error) => Some(format!("{error}; without it, {}", spec.loss)),
+        };
+        programs.push(ProgramState { spec, reason });
+    }
+    Ok(programs)
 }
 
 fn load_program(ebpf: &mut Ebpf, spec: &ProgramSpec, btf: &Btf) -> Result<(), ProgramError> {

@@ -2,6 +2,7 @@
 
 pub mod btf;
 pub mod loader;
+mod memory;
 pub mod preflight;
 mod probes;
 pub mod programs;

@@ -110,12 +110,12 @@ impl Http1 {
 }
 
 impl<S: ExchangeSink> Drive<'_, S> {
-    fn message(&mut self, message: Message<'_>, at: &At, position: u32) {
+    fn message(&mut self, message: &Message<'_>, at: &At, position: u32) {
         match message {
-            Message::Request(head) => self.request(&head, at, position),
-            Message::Response(head) => self.response(&head, at),
+            Message::Request(head) => self.request(head, at, position),
+            Message::Response(head) => self.response(head, at),
             Message::Informational(_) => self.touch(at.last_ns),
-            Message::End(end) => self.end(end, at),
+            Message::End(end) => self.end(*end, at),
         }
     }
 
@@ -235,19 +235,22 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
         let mut used = 0;
         loop {
             let rest = &bytes[used..];
+            let parser = self.http.parsers[self.way as usize].get_or_insert_with(|| Parser::new(side));
+            if rest.is_empty() && !parser.owes_end() {
+                return used;
+            }
             let answering = match side {
                 Side::Request => None,
                 Side::Response => self.http.in_flight.answering(),
             };
-            let parser = self.http.parsers[self.way as usize].get_or_insert_with(|| Parser::new(side));
-            match parser.step(rest, follows, answering) {
+            match &parser.step(rest, follows, answering) {
                 Step::Message { message, consumed } => {
                     self.message(message, at, at.position.wrapping_add(used as u32));
                     used += consumed;
                 }
                 Step::NeedMore => return used,
                 Step::Skip(count) => {
-                    let skipped = count.min(rest.len() as u64);
+                    let skipped = (*count).min(rest.len() as u64);
                     parser.skipped(skipped);
                     used += skipped as usize;
                     if skipped == 0 {

@@ -25,8 +25,9 @@ pub struct Renderer {
     buffer: String,
 }
 
-/// Attributes that nearly every span has room for without growing. Many spans wait at a time, so none has room to spare.
-const USUAL_ATTRIBUTES: [usize; 2] = [10, 13];
+/// Attributes that nearly every span has room for without growing: of a client, of a server. Many spans wait at a time; what is
+/// allocated for these is what would be for two or three less (sizes of 448 and 640 bytes).
+const USUAL_ATTRIBUTES: [usize; 2] = [11, 16];
 
 impl Renderer {
     /// A renderer for a configuration.
@@ -145,8 +146,7 @@ impl Renderer {
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.clear();
         buffer.push_str("http://");
-        // Credentials in front of the host are the redaction's to remove; what follows is built of single parts.
-        buffer.push_str(authority.rsplit_once('@').map_or(&*authority, |(_, host)| host));
+        buffer.push_str(&authority);
         buffer.push_str(target.path);
         if let Some(query) = target.query {
             buffer.push('?');
@@ -172,22 +172,24 @@ fn conventional(exchange: &Exchange) -> &'static str {
     if method.is_conventional() { method.as_str() } else { "_OTHER" }
 }
 
-/// Whom the request was meant for.
+/// Whom the request was meant for. User name and password in front of the host are left out.
 fn authority<'a>(exchange: &'a Exchange, target: &Target<'a>) -> Option<&'a str> {
-    target.authority.or(exchange.request.host.as_deref()).filter(|authority| !authority.is_empty())
+    let authority = target.authority.or(exchange.request.host.as_deref()).filter(|text| !text.is_empty())?;
+    // Of texts this short a search byte by byte is the fastest.
+    let host = authority.bytes().rposition(|byte| byte == b'@').map_or(0, |at| at + 1);
+    Some(&authority[host..])
 }
 
-/// Host and port of `host[:port]`, IPv6 addresses without their brackets, user information left out.
+/// Host and port of `host[:port]`, IPv6 addresses without their brackets.
 fn split_authority(authority: Option<&str>) -> (Option<&str>, Option<u16>) {
     let Some(authority) = authority else { return (None, None) };
-    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     if let Some(rest) = authority.strip_prefix('[')
         && let Some((host, port)) = rest.split_once(']')
     {
         return (Some(host), port.strip_prefix(':').and_then(|port| port.parse().ok()));
     }
-    match authority.split_once(':') {
-        Some((host, port)) => (Some(host), port.parse().ok()),
+    match authority.bytes().position(|byte| byte == b':') {
+        Some(colon) => (Some(&authority[..colon]), authority[colon + 1..].parse().ok()),
         None => (Some(authority), None),
     }
 }

@@ -52,16 +52,18 @@ impl Routes {
 
     /// Name and route of a request that `service` received.
     pub fn name(&mut self, service: &Arc<str>, method: Method, path: &str) -> Named {
-        if !self.services.contains_key(service) {
-            if self.services.len() >= MAX_SERVICES {
-                self.services.clear();
+        let known = match self.services.get_mut(service) {
+            Some(known) => known,
+            None => {
+                if self.services.len() >= MAX_SERVICES {
+                    self.services.clear();
+                }
+                // Patterns were checked when the configuration was loaded; one that does not compile matches nothing.
+                let patterns = compile(&self.config, service).unwrap_or_default();
+                self.services
+                    .entry(service.clone())
+                    .or_insert_with(|| Service { patterns, known: HashMap::default() })
             }
-            // Patterns were checked when the configuration was loaded; one that does not compile matches nothing.
-            let patterns = compile(&self.config, service).unwrap_or_default();
-            self.services.insert(service.clone(), Service { patterns, known: HashMap::default() });
-        }
-        let Some(known) = self.services.get_mut(service) else {
-            return Named { name: bare(method), route: None };
         };
         let route = match known.patterns.find(path) {
             Some(pattern) => pattern,
@@ -72,14 +74,14 @@ impl Routes {
             }
             None => return Named { name: bare(method), route: None },
         };
-        if !known.known.contains_key(route) {
-            if known.known.len() >= self.config.max_routes_per_service as usize {
-                return Named { name: bare(method), route: None };
-            }
-            known.known.insert(route.into(), Route { route: route.into(), names: Vec::new() });
-        }
-        let Some(known) = known.known.get_mut(route) else {
-            return Named { name: bare(method), route: None };
+        let full = known.known.len() >= self.config.max_routes_per_service as usize;
+        let known = match known.known.get_mut(route) {
+            Some(known) => known,
+            None if full => return Named { name: bare(method), route: None },
+            None => known
+                .known
+                .entry(route.into())
+                .or_insert_with(|| Route { route: route.into(), names: Vec::new() }),
         };
         let name =
             remembered(&mut known.names, method, || format!("{} {}", method_name(method), known.route));

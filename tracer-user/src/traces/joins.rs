@@ -1,7 +1,7 @@
 //! Both ends of one socket on this host: the same request seen twice.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, hash_map::Entry},
     net::IpAddr,
 };
 
@@ -39,6 +39,8 @@ pub(super) struct Joins {
     waiting: HashMap<Key, Waiting, RandomState>,
     /// Addresses that calls were made from on this host, in whatever network namespace.
     callers: HashSet<IpAddr, RandomState>,
+    /// One of `callers`.
+    last_caller: Option<IpAddr>,
 }
 
 /// A pair of ends.
@@ -54,27 +56,36 @@ impl Joins {
     /// Looks for the other end of `exchange`; if it was not seen yet, remembers this one.
     pub(super) fn find(&mut self, exchange: &Exchange, ends: &Ends) -> Option<Joined> {
         let key = key(exchange, ends)?;
-        if let (SpanKind::Client, Key::Tcp { client, .. }) = (exchange.kind, key)
-            && self.callers.len() < MAX_CALLERS
-        {
-            self.callers.insert(client.0);
+        if let (SpanKind::Client, Key::Tcp { client, .. }) = (exchange.kind, key) {
+            self.called_from(client.0);
         }
-        if let Some(other) = self.waiting.get(&key)
-            && other.kind != exchange.kind
-        {
-            let other = *other;
-            self.waiting.remove(&key);
-            let evidence = match key {
-                Key::Tcp { .. } => Evidence::TcpSeq,
-                Key::Unix { .. } => Evidence::Socket,
-            };
-            return Some(Joined { other: other.exchange, evidence });
-        }
-        if self.waiting.len() < MAX_WAITING {
-            let waiting = Waiting { exchange: exchange.id, kind: exchange.kind };
-            self.waiting.insert(key, waiting);
+        let full = self.waiting.len() >= MAX_WAITING;
+        let waiting = Waiting { exchange: exchange.id, kind: exchange.kind };
+        match self.waiting.entry(key) {
+            Entry::Occupied(other) if other.get().kind != exchange.kind => {
+                let evidence = match key {
+                    Key::Tcp { .. } => Evidence::TcpSeq,
+                    Key::Unix { .. } => Evidence::Socket,
+                };
+                return Some(Joined { other: other.remove().exchange, evidence });
+            }
+            _ if full => {}
+            Entry::Occupied(mut same) => {
+                same.insert(waiting);
+            }
+            Entry::Vacant(free) => {
+                free.insert(waiting);
+            }
         }
         None
+    }
+
+    fn called_from(&mut self, address: IpAddr) {
+        // Mostly that of the call before.
+        if self.last_caller != Some(address) && self.callers.len() < MAX_CALLERS {
+            self.callers.insert(address);
+            self.last_caller = Some(address);
+        }
     }
 
     /// Forgets an end that is no longer worth joining.

@@ -21,7 +21,7 @@ const HANDOVER_NS: u64 = 300_000_000_000;
 /// Requests in hand, by thread.
 #[derive(Debug, Default)]
 pub(super) struct Threads {
-    threads: HashMap<u32, Thread, RandomState>,
+    by_tid: HashMap<u32, Thread, RandomState>,
     /// How many, by process.
     in_hand: HashMap<u32, u32, RandomState>,
     /// Processes whose threads hand requests over, with the time until which that counts.
@@ -39,7 +39,7 @@ impl Threads {
     /// A thread read a request.
     pub(super) fn begin(&mut self, by: By, exchange: ExchangeId, now_ns: u64) {
         *self.in_hand.entry(by.tgid).or_default() += 1;
-        let thread = self.threads.entry(by.tid).or_default();
+        let thread = self.by_tid.entry(by.tid).or_default();
         thread.in_hand.push((exchange, by));
         if thread.in_hand.len() > 1 {
             thread.distrusted_until_ns = now_ns + DISTRUST_NS;
@@ -60,7 +60,7 @@ impl Threads {
             }
         }
         // The thread stays until it is swept: it will soon read another one.
-        if let Some(thread) = self.threads.get_mut(&by.tid) {
+        if let Some(thread) = self.by_tid.get_mut(&by.tid) {
             thread.in_hand.retain(|(other, _)| *other != exchange);
         }
     }
@@ -78,7 +78,7 @@ impl Threads {
         if self.hands_over_at(by.tgid, now_ns) {
             return None;
         }
-        let thread = self.threads.get(&by.tid)?;
+        let thread = self.by_tid.get(&by.tid)?;
         match thread.in_hand[..] {
             [(only, read)]
                 if (!read.polled || matches!(read.work, Work::Task(_)) && read.work == by.work)
@@ -98,7 +98,7 @@ impl Threads {
     /// Forgets threads that have nothing in hand and are believed again.
     pub(super) fn sweep(&mut self, now_ns: u64) {
         self.handing_over.retain(|_, until_ns| *until_ns > now_ns);
-        self.threads.retain(|_, thread| !thread.in_hand.is_empty() || thread.distrusted_until_ns > now_ns);
+        self.by_tid.retain(|_, thread| !thread.in_hand.is_empty() || thread.distrusted_until_ns > now_ns);
     }
 }
 
@@ -119,7 +119,7 @@ mod tests {
         threads.end(by(1, 7), 1);
         assert_eq!(threads.handling(by(1, 7), 3), None);
         threads.sweep(3);
-        assert!(threads.threads.is_empty());
+        assert!(threads.by_tid.is_empty());
     }
 
     #[test]
@@ -145,9 +145,9 @@ mod tests {
         assert_eq!(threads.handling(by(1, 7), 2 + DISTRUST_NS), Some(2));
         threads.end(by(1, 7), 2);
         threads.sweep(5);
-        assert_eq!(threads.threads.len(), 1);
+        assert_eq!(threads.by_tid.len(), 1);
         threads.sweep(2 + DISTRUST_NS);
-        assert!(threads.threads.is_empty());
+        assert!(threads.by_tid.is_empty());
     }
 
     #[test]

@@ -11,7 +11,7 @@
 //! Nothing here judges a figure: machines differ and are seldom quiet. Rounds with and without the tracer take turns,
 //! and ratios are taken within a round, so that what else the machine does falls on both sides.
 
-mod accuracy;
+pub(crate) mod accuracy;
 mod daemon;
 mod format;
 mod host;

@@ -4,7 +4,7 @@ use std::{borrow::Borrow, sync::Arc};
 
 use super::{
     fields::{SCHEMA_URL, SCOPE_NAME, added_attributes, flags, kind_number, status_number},
-    protobuf::{Writer, field_len, varint_len},
+    protobuf::{SHORT, Writer, field_len, varint_len},
     resources::{Resources, address},
 };
 use crate::spans::span::{Resource, Span, Status, Value};
@@ -229,25 +229,59 @@ fn encode_span(out: &mut Writer, span: &Span) {
     out.fixed32(field::span::FLAGS, flags(span));
 }
 
-/// A `KeyValue` field. The lengths are computed first: no contents move.
+/// A `KeyValue` field. The lengths are computed first: no contents move, and those of short ones are known to take a byte each.
 #[inline]
 fn attribute(out: &mut Writer, field: u32, key: &str, value: &Value) {
-    let value_len = match value {
-        Value::Int(number) => 1 + varint_len(*number as u64),
-        Value::Bool(_) => 2,
-        Value::Str(text) => field_len(text.len()),
-        Value::Shared(text) => field_len(text.len()),
-        Value::Static(text) => field_len(text.len()),
-    };
-    let key_len = if key.is_empty() { 0 } else { field_len(key.len()) };
-    out.header(field, key_len + field_len(value_len));
+    match value {
+        Value::Str(text) => text_attribute(out, field, key, text),
+        Value::Shared(text) => text_attribute(out, field, key, text),
+        Value::Static(text) => text_attribute(out, field, key, text),
+        Value::Int(number) => scalar_attribute(out, field, key, field::any_value::INT, *number as u64),
+        Value::Bool(truth) => scalar_attribute(out, field, key, field::any_value::BOOL, u64::from(*truth)),
+    }
+}
+
+/// As [`attribute`], for a value that is one varint in the field `kind` of `AnyValue`.
+#[inline]
+fn scalar_attribute(out: &mut Writer, field: u32, key: &str, kind: u32, scalar: u64) {
+    let value_len = 1 + varint_len(scalar);
+    // Two bytes of tag and length for each of key and value.
+    let len = key.len() + value_len + 4;
+    if len < SHORT && !key.is_empty() {
+        out.short_headers([(field, len), (field::key_value::KEY, key.len())]);
+        out.raw(key.as_bytes());
+    } else {
+        out.header(field, key_len(key) + field_len(value_len));
+        out.string(field::key_value::KEY, key);
+    }
+    out.short_header(field::key_value::VALUE, value_len);
+    out.integer(kind, scalar);
+}
+
+/// As [`attribute`], for text.
+#[inline]
+fn text_attribute(out: &mut Writer, field: u32, key: &str, text: &str) {
+    // Two bytes of tag and length for each of key, value and text.
+    let len = key.len() + text.len() + 6;
+    if len < SHORT && !key.is_empty() {
+        out.short_headers([(field, len), (field::key_value::KEY, key.len())]);
+        out.raw(key.as_bytes());
+        out.short_headers([
+            (field::key_value::VALUE, text.len() + 2),
+            (field::any_value::STRING, text.len()),
+        ]);
+        out.raw(text.as_bytes());
+        return;
+    }
+    let value_len = field_len(text.len());
+    out.header(field, key_len(key) + field_len(value_len));
     out.string(field::key_value::KEY, key);
     out.header(field::key_value::VALUE, value_len);
-    match value {
-        Value::Int(number) => out.integer(field::any_value::INT, *number as u64),
-        Value::Bool(truth) => out.integer(field::any_value::BOOL, u64::from(*truth)),
-        Value::Str(text) => out.bytes(field::any_value::STRING, text.as_bytes()),
-        Value::Shared(text) => out.bytes(field::any_value::STRING, text.as_bytes()),
-        Value::Static(text) => out.bytes(field::any_value::STRING, text.as_bytes()),
-    }
+    out.bytes(field::any_value::STRING, text.as_bytes());
+}
+
+/// Bytes of the `key` field of a `KeyValue`.
+#[inline]
+fn key_len(key: &str) -> usize {
+    if key.is_empty() { 0 } else { field_len(key.len()) }
 }

@@ -7,6 +7,9 @@ const FIXED64: u32 = 1;
 const LENGTH_DELIMITED: u32 = 2;
 const FIXED32: u32 = 5;
 
+/// Lengths below this take one byte.
+pub(super) const SHORT: usize = 0x80;
+
 /// Bytes that `value` takes as a base-128 varint: 1 to 10.
 pub(crate) const fn varint_len(value: u64) -> usize {
     // Seven bits a byte; `| 1` because zero takes one byte too.
@@ -16,6 +19,11 @@ pub(crate) const fn varint_len(value: u64) -> usize {
 /// Bytes of a length-delimited field: tag, length and contents. Field numbers below 16 only (one tag byte).
 pub(crate) const fn field_len(contents: usize) -> usize {
     1 + varint_len(contents as u64) + contents
+}
+
+/// The tag of a length-delimited field whose number is below 16.
+const fn short_tag(field: u32) -> u8 {
+    (field << 3 | LENGTH_DELIMITED) as u8
 }
 
 /// Appends protobuf fields to a buffer.
@@ -55,7 +63,14 @@ impl Writer {
     #[inline]
     pub(crate) fn integer(&mut self, field: u32, value: u64) {
         self.tag(field, VARINT);
-        self.varint(value);
+        // Ports, status codes and most sizes: known lengths need one look at the buffer's.
+        let low = |shift: u32| (value >> shift) as u8;
+        match value {
+            0..0x80 => self.bytes.push(low(0)),
+            0x80..0x4000 => self.bytes.extend_from_slice(&[low(0) | 0x80, low(7)]),
+            0x4000..0x20_0000 => self.bytes.extend_from_slice(&[low(0) | 0x80, low(7) | 0x80, low(14)]),
+            _ => self.varint(value),
+        }
     }
 
     /// Nothing where the value is zero: the default of proto3.
@@ -96,6 +111,18 @@ impl Writer {
     pub(crate) fn header(&mut self, field: u32, len: usize) {
         self.tag(field, LENGTH_DELIMITED);
         self.varint(len as u64);
+    }
+
+    /// As [`Self::header`], with a field below 16 and a length below [`SHORT`].
+    #[inline]
+    pub(super) fn short_header(&mut self, field: u32, len: usize) {
+        self.bytes.extend_from_slice(&[short_tag(field), len as u8]);
+    }
+
+    /// Two of [`Self::short_header`], at once.
+    #[inline]
+    pub(super) fn short_headers(&mut self, [(outer, outer_len), (inner, inner_len)]: [(u32, usize); 2]) {
+        self.bytes.extend_from_slice(&[short_tag(outer), outer_len as u8, short_tag(inner), inner_len as u8]);
     }
 
     /// A message field whose length is known only once it is written. Room for a length of `guess` bytes is kept

@@ -11,6 +11,9 @@ mod otlp;
 mod run;
 mod runtimes;
 mod table;
+mod verdict;
+
+use std::path::Path;
 
 use anyhow::{Result, bail};
 use serde::Serialize;
@@ -24,6 +27,10 @@ use super::{Common, page, prepare, report};
 use crate::shell::{say, sentences};
 use crate::test_env;
 use crate::workspace::Workspace;
+
+/// Requests at a time of `cargo xtask test accuracy`, and how many in all.
+const CHECKED_CONCURRENCY: u16 = 64;
+const CHECKED_REQUESTS: u32 = 240;
 
 /// Options of `cargo xtask bench accuracy`.
 #[derive(Debug, clap::Args)]
@@ -76,9 +83,20 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         series: Vec::new(),
         skipped: Vec::new(),
     };
+    measure(&setting, wanted, &mut report)?;
+    let text = table::text(&report);
+    report::show(&report, &text, args.common.json);
+    if args.common.write {
+        page::write(workspace.root(), page::ACCURACY, "accuracy", &text)?;
+    }
+    Ok(())
+}
+
+/// Runs the front services one after the other.
+fn measure(setting: &run::Setting<'_>, wanted: Vec<&'static Runtime>, report: &mut Report) -> Result<()> {
     let back = Back::start()?;
     for runtime in wanted {
-        match run::series(&setting, runtime, &back) {
+        match run::series(setting, runtime, &back) {
             Ok(Ok(series)) => {
                 for example in &series.examples {
                     say(format!("{}: WRONG: {example}", runtime.name));
@@ -98,10 +116,31 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             }
         }
     }
-    let text = table::text(&report);
-    report::show(&report, &text, args.common.json);
-    if args.common.write {
-        page::write(workspace.root(), page::ACCURACY, "accuracy", &text)?;
+    Ok(())
+}
+
+/// `cargo xtask test accuracy`: every front service that is installed, with many requests at a time. Fails where a call is in the trace
+/// of another request, is reported twice or not at all, where a request fails, or where calls that have to be linked are not.
+pub(crate) fn check(workspace: &Workspace, binary: &Path, venv: &Path) -> Result<()> {
+    let setting = run::Setting {
+        binary,
+        venv,
+        apps: &workspace.root().join("tests/apps/accuracy"),
+        concurrency: &[CHECKED_CONCURRENCY],
+        requests: CHECKED_REQUESTS,
+    };
+    let mut report =
+        Report { host: Host::here()?, command: String::new(), series: Vec::new(), skipped: Vec::new() };
+    measure(&setting, wanted(&[])?, &mut report)?;
+    let faults: Vec<_> = report.series.iter().flat_map(verdict::faults).collect();
+    for series in &report.series {
+        say(verdict::summary(series));
+    }
+    if report.series.is_empty() {
+        bail!("No front service could run.");
+    }
+    if !faults.is_empty() {
+        bail!("{}", faults.join("\n"));
     }
     Ok(())
 }

@@ -56,6 +56,9 @@ pub(super) struct Series {
     pub(super) what: &'static str,
     /// The ids stood in its calls.
     pub(super) plain: bool,
+    /// Kinds of requests whose calls have to be linked.
+    #[serde(skip)]
+    pub(super) linked: &'static [Kind],
     /// Versions of its parts.
     pub(super) version: String,
     /// By concurrency.
@@ -79,6 +82,16 @@ pub(super) struct Load {
     pub(super) failed: usize,
     /// Median time to the answer of requests with one call, microseconds: without the tracer, and with it.
     pub(super) latency_us: [f64; 2],
+}
+
+impl Load {
+    /// What became of all calls.
+    pub(super) fn all(&self) -> Counts {
+        self.by_kind.values().fold(Counts::default(), |mut all, &counts| {
+            all += counts;
+            all
+        })
+    }
 }
 
 /// Runs one, or says why it cannot run here.
@@ -144,6 +157,7 @@ pub(super) fn series(
         runtime: runtime.name,
         what: runtime.what,
         plain: runtime.plain,
+        linked: runtime.linked,
         version,
         loads: Vec::new(),
         examples: Vec::new(),

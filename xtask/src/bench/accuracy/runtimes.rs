@@ -44,11 +44,20 @@ pub(super) struct Runtime {
     pub(super) plain: bool,
     /// What it can do.
     pub(super) kinds: &'static [Kind],
+    /// Kinds of requests whose calls have to be linked.
+    pub(super) linked: &'static [Kind],
     /// A command that prints its version.
     version: fn(&Place<'_>) -> Command,
     /// How it is started.
     command: fn(&Place<'_>) -> Result<Command>,
 }
+
+/// A thread or process serves one request at a time; parallel calls are made by a pool of other threads.
+const THREADS: &[Kind] = &[Kind::One, Kind::Seq, Kind::Wait];
+/// Tasks know who started them.
+const TASKS: &[Kind] = &[Kind::One, Kind::Seq, Kind::Par, Kind::Wait];
+/// What an event loop does at once. Of two parallel calls, only the one that is answered last is known.
+const LOOP: &[Kind] = &[Kind::One, Kind::Seq];
 
 /// Every front service.
 pub(super) const RUNTIMES: [Runtime; 15] = [
@@ -57,6 +66,7 @@ pub(super) const RUNTIMES: [Runtime; 15] = [
         what: "CPython http.server, a thread for each connection; urllib3",
         plain: false,
         kinds: &Kind::ALL,
+        linked: THREADS,
         version: |place| python_version(place, &["urllib3"]),
         command: |place| Ok(python(place, "http_server.py")),
     },
@@ -65,6 +75,7 @@ pub(super) const RUNTIMES: [Runtime; 15] = [
         what: "gunicorn gthread, 1 worker of 8 threads; requests",
         plain: false,
         kinds: &Kind::ALL,
+        linked: THREADS,
         version: |place| python_version(place, &["gunicorn", "requests"]),
         command: |place| Ok(gunicorn(place, &["gthread", "--workers", "1", "--threads", "8"])),
     },
@@ -73,6 +84,7 @@ pub(super) const RUNTIMES: [Runtime; 15] = [
         what: "gunicorn sync, 4 forked workers; requests",
         plain: false,
         kinds: &Kind::ALL,
+        linked: THREADS,
         version: |place| python_version(place, &["gunicorn", "requests"]),
         command: |place| Ok(gunicorn(place, &["sync", "--workers", "4"])),
     },
@@ -81,6 +93,7 @@ pub(super) const RUNTIMES: [Runtime; 15] = [
         what: "aiohttp server and client, asyncio's own loop",
         plain: false,
         kinds: &Kind::ALL,
+        linked: TASKS,
         version: |place| python_version(place, &["aiohttp"]),
         command: |place| Ok(python(place, "aiohttp_service.py")),
     },
@@ -89,6 +102,7 @@ pub(super) const RUNTIMES: [Runtime; 15] = [
         what: "FastAPI in uvicorn, asyncio's own loop; httpx",
         plain: false,
         kinds: &Kind::ALL,
+        linked: TASKS,
         version: |place| python_version(place, &["uvicorn", "fastapi", "httpx"]),
         command: |place| Ok(uvicorn(place, "asyncio")),
     },
@@ -97,6 +111,7 @@ pub(super) const RUNTIMES: [Runtime; 15] = [
         what: "FastAPI in uvicorn, uvloop; httpx",
         plain: false,
         kinds: &Kind::ALL,
+        linked: TASKS,
         version: |place| python_version(place, &["uvicorn", "uvloop", "fastapi", "httpx"]),
         command: |place| Ok(uvicorn(place, "uvloop")),
     },
@@ -105,6 +120,7 @@ pub(super) const RUNTIMES: [Runtime; 15] = [
         what: "Node http server, async/await; fetch",
         plain: false,
         kinds: &Kind::ALL,
+        linked: LOOP,
         version: |_| version("node", "--version"),
         command: |place| Ok(node(place, "fetch")),
     },
@@ -113,6 +129,7 @@ pub(super) const RUNTIMES: [Runtime; 15] = [
         what: "Node http server, callbacks; http.request with a keep-alive agent",
         plain: false,
         kinds: &Kind::ALL,
+        linked: LOOP,
         version: |_| version("node", "--version"),
         command: |place| Ok(node(place, "callback")),
     },
@@ -121,6 +138,7 @@ pub(super) const RUNTIMES: [Runtime; 15] = [
         what: "nginx as reverse proxy, a connection for each call",
         plain: true,
         kinds: &[Kind::One],
+        linked: &[Kind::One],
         version: |_| version("nginx", "-v"),
         command: |place| nginx(place, ""),
     },
@@ -129,6 +147,7 @@ pub(super) const RUNTIMES: [Runtime; 15] = [
         what: "nginx as reverse proxy, kept upstream connections",
         plain: true,
         kinds: &[Kind::One],
+        linked: &[Kind::One],
         version: |_| version("nginx", "-v"),
         command: |place| nginx(place, "keepalive 64;"),
     },
@@ -137,6 +156,7 @@ pub(super) const RUNTIMES: [Runtime; 15] = [
         what: "haproxy, 1 thread, `http-reuse always`",
         plain: true,
         kinds: &[Kind::One],
+        linked: &[],
         version: |_| version("haproxy", "-v"),
         command: haproxy,
     },
@@ -145,6 +165,7 @@ pub(super) const RUNTIMES: [Runtime; 15] = [
         what: "JDK HttpServer, 8 threads; java.net.http",
         plain: false,
         kinds: &Kind::ALL,
+        linked: &[],
         version: |_| version("java", "--version"),
         command: |place| Ok(java(place)),
     },
@@ -153,6 +174,7 @@ pub(super) const RUNTIMES: [Runtime; 15] = [
         what: "Go net/http server and client",
         plain: false,
         kinds: &Kind::ALL,
+        linked: TASKS,
         version: |_| version("go", "version"),
         command: go,
     },
@@ -161,6 +183,7 @@ pub(super) const RUNTIMES: [Runtime; 15] = [
         what: "Ruby, Puma with 8 threads; Net::HTTP",
         plain: false,
         kinds: &Kind::ALL,
+        linked: THREADS,
         version: |_| version("puma", "--version"),
         command: |place| Ok(puma(place)),
     },
@@ -169,6 +192,7 @@ pub(super) const RUNTIMES: [Runtime; 15] = [
         what: "C, one thread, one epoll loop",
         plain: false,
         kinds: &Kind::ALL,
+        linked: LOOP,
         version: |_| version("cc", "--version"),
         command: epoll,
     },

@@ -1,46 +1,15 @@
-//! Spans a second that one core makes of kernel records: stages 2 to 7, with and without encoding to OTLP.
-//!
-//! `cargo bench -p tracer-user --bench pipeline`. The records are made beforehand; no kernel, no root. Requests and
-//! responses have the size and headers of browsers, proxies and frameworks, on connections that are kept alive.
-//! `-- --ci` runs each shape once: it shows that the benchmark works. `-- --profile SHAPE` repeats one shape for some seconds, for a profiler.
-//! `-- --toml TEXT` sets a configuration, such as a sampler.
-#![expect(clippy::print_stdout, reason = "a benchmark reports to the terminal")]
+//! What goes on on a host, as kernel records: made beforehand, so that making them is in no figure.
 
-#[path = "../tests/pipeline/records.rs"]
-#[expect(dead_code, reason = "shared with tests, which make other records too")]
-mod records;
-
-use std::{hint::black_box, path::Path};
-
-use nix::time::{ClockId, clock_gettime};
-use records::{Ends, Record, Segment};
-use tracer_user::{
-    clock::WallClock,
-    config::{Config, Environment, Flags, combine},
-    export::otlp::Encoder,
-    identity::Host,
-    pipeline::Pipeline,
-    processes::Processes,
-    spans::span::Span,
-    traces::ids::Ids,
-};
+use super::records::{self, Ends, Record, Segment};
 
 /// Connections in use at a time, taken in turn.
 const CONNECTIONS: u64 = 64;
-/// Exchanges from end to end in one round.
-const EXCHANGES: u64 = 25_000;
 /// Between two records: as with 50 thousand requests a second to a server.
 const STEP_NS: u64 = 10_000;
-const ROUNDS: usize = 7;
-/// Records between two looks of the daemon at its clock.
-const PASS: usize = 512;
-/// Spans in one request to the backend.
-const BATCH: usize = 512;
-const CLOCK: WallClock = WallClock { offset_ns: 1_790_000_000_000_000_000 };
 
 /// What goes on on the host.
 #[derive(Clone, Copy, Debug)]
-enum Shape {
+pub(super) enum Shape {
     /// Clients elsewhere, a server here: one span.
     Server,
     /// A client and a server here: two spans.
@@ -49,7 +18,7 @@ enum Shape {
     Chain,
 }
 
-const SHAPES: [Shape; 3] = [Shape::Server, Shape::Pair, Shape::Chain];
+pub(super) const SHAPES: [Shape; 3] = [Shape::Server, Shape::Pair, Shape::Chain];
 
 /// A process with one thread for each connection.
 #[derive(Clone, Copy)]
@@ -137,7 +106,8 @@ impl Script {
 }
 
 impl Shape {
-    fn records(self) -> Vec<Record> {
+    /// The records of this many exchanges from end to end, the processes and connections described first.
+    pub(super) fn records(self, exchanges: u64) -> Vec<Record> {
         let mut script = Script { now_ns: 1_000_000_000_000, ..Script::default() };
         for service in [CLIENT, PROXY, APP] {
             script.describe(service);
@@ -146,7 +116,7 @@ impl Shape {
         let front: Vec<_> = (0..CONNECTIONS).map(|_| script.connect(client_address, 80)).collect();
         let back: Vec<_> = (0..CONNECTIONS).map(|_| script.connect([127, 0, 0, 1], 8000)).collect();
         let response = response();
-        for number in 0..EXCHANGES {
+        for number in 0..exchanges {
             let thread = number % CONNECTIONS;
             let (front, back) = (front[thread as usize], back[thread as usize]);
             let request = request(number);
@@ -196,85 +166,4 @@ fn response() -> Vec<u8> {
         body.len()
     )
     .into_bytes()
-}
-
-fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    let toml =
-        arguments.iter().position(|argument| argument == "--toml").and_then(|at| arguments.get(at + 1));
-    let config = config(toml.map_or("", String::as_str));
-    if let Some(at) = arguments.iter().position(|argument| argument == "--profile") {
-        let wanted = arguments.get(at + 1).map_or("Chain", String::as_str);
-        let shape = SHAPES.into_iter().find(|shape| format!("{shape:?}") == wanted).unwrap_or(Shape::Chain);
-        let records = shape.records();
-        for _ in 0..20 {
-            black_box(run(&config, &records, false));
-        }
-        return;
-    }
-    let count = if arguments.iter().any(|argument| argument == "--ci") { 1 } else { ROUNDS };
-    for shape in SHAPES {
-        let records = shape.records();
-        for encode in [false, true] {
-            let mut rounds: Vec<f64> = (0..count)
-                .map(|_| {
-                    let start_ns = cpu_ns();
-                    let spans = black_box(run(&config, &records, encode));
-                    (cpu_ns() - start_ns) as f64 / spans as f64
-                })
-                .collect();
-            rounds.sort_by(f64::total_cmp);
-            let (best, median) = (rounds[0], rounds[count / 2]);
-            let with = if encode { "and OTLP" } else { "" };
-            println!(
-                "{:<8}{with:<10} {median:>6.0} ns a span (best {best:.0}), {:>9.0} spans a second and core",
-                format!("{shape:?}"),
-                1e9 / median
-            );
-        }
-    }
-}
-
-/// The configuration of a text.
-fn config(text: &str) -> Config {
-    let file = (Path::new("--toml"), text);
-    combine(Some(file), &Flags::default(), &Environment::default()).unwrap_or_else(|error| panic!("{error}"))
-}
-
-/// CPU time of this thread: what others do on the machine does not count.
-fn cpu_ns() -> u64 {
-    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)
-        .map_or(0, |time| time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64)
-}
-
-/// When a record was made: the second word of its header.
-fn last_ns(record: &Record) -> u64 {
-    record.bytes()[8..16].try_into().map_or(0, u64::from_ne_bytes)
-}
-
-/// Takes all records as the daemon does; returns how many spans were made of them.
-fn run(config: &Config, records: &[Record], encode: bool) -> usize {
-    let processes = Processes::new(config, Host::default(), None);
-    let mut pipeline = Pipeline::new(config, processes, Ids::seeded(1), CLOCK);
-    let mut encoder = Encoder::new("0");
-    let mut waiting: Vec<Span> = Vec::new();
-    let mut take = |trace: Vec<Span>| {
-        if encode {
-            waiting.extend(trace);
-            while waiting.len() >= BATCH {
-                black_box(encoder.encode(&waiting[..BATCH]));
-                waiting.drain(..BATCH);
-            }
-        }
-    };
-    for pass in records.chunks(PASS) {
-        for record in pass {
-            pipeline.record(record.bytes());
-        }
-        if let Some(last) = pass.last() {
-            pipeline.advance(last_ns(last), CLOCK, &mut take);
-        }
-    }
-    pipeline.finish(take);
-    pipeline.census().finished_spans as usize
 }
