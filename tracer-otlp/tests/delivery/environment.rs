@@ -40,7 +40,7 @@ fn each_signal_has_its_own_variables() {
     let read = |signal| Settings::from_env(signal, &variables).expect("usable").expect("an endpoint");
     let (metrics, traces) = (read(Signal::Metrics), read(Signal::Traces));
     assert_eq!(metrics.endpoint.to_string(), "http://all:4318/v1/metrics");
-    assert_eq!(traces.endpoint.to_string(), "http://traces:4318/");
+    assert_eq!(traces.endpoint.to_string(), "http://traces:4318");
     assert_eq!((metrics.timeout, traces.timeout), (Duration::from_millis(7), Duration::from_secs(10)));
 }
 
