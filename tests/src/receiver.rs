@@ -7,9 +7,15 @@ use std::{
 };
 
 use axum::{Router, body::Bytes, http::StatusCode, routing::post};
-use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTraceServiceRequest, ExportTraceServiceResponse,
-    trace_service_server::{TraceService, TraceServiceServer},
+use opentelemetry_proto::tonic::{
+    collector::{
+        metrics::v1::ExportMetricsServiceRequest,
+        trace::v1::{
+            ExportTraceServiceRequest, ExportTraceServiceResponse,
+            trace_service_server::{TraceService, TraceServiceServer},
+        },
+    },
+    metrics::v1::ResourceMetrics,
 };
 use prost::Message as _;
 use tokio::{net::TcpListener, sync::oneshot};
@@ -45,6 +51,7 @@ pub struct Receiver {
     port: u16,
     transport: Transport,
     spans: Kept,
+    metrics: KeptMetrics,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -57,10 +64,10 @@ impl Receiver {
 
     /// A receiver on a port chosen earlier: a backend that comes up late.
     pub fn start_on(transport: Transport, port: u16) -> Self {
-        let spans = Kept::default();
+        let (spans, metrics) = (Kept::default(), KeptMetrics::default());
         let (stop, stopped) = oneshot::channel();
         let (ready, is_ready) = std::sync::mpsc::channel();
-        let kept = spans.clone();
+        let (kept, kept_metrics) = (spans.clone(), metrics.clone());
         let thread = thread::Builder::new()
             .name("otlp-receiver".into())
             .spawn(move || {
@@ -71,7 +78,7 @@ impl Receiver {
                     let stopped = async { drop(stopped.await) };
                     match transport {
                         Transport::Grpc => serve_grpc(listener, kept, stopped).await,
-                        Transport::Http => serve_http(listener, kept, stopped).await,
+                        Transport::Http => serve_http(listener, kept, kept_metrics, stopped).await,
                     }
                 });
                 // Connections that the daemon keeps open must not hold the thread.
@@ -79,7 +86,7 @@ impl Receiver {
             })
             .unwrap();
         is_ready.recv().expect("The OTLP receiver could not listen on its port.");
-        Self { port, transport, spans, stop: Some(stop), thread: Some(thread) }
+        Self { port, transport, spans, metrics, stop: Some(stop), thread: Some(thread) }
     }
 
     /// The value for `OTEL_EXPORTER_OTLP_ENDPOINT`.
@@ -100,6 +107,11 @@ impl Receiver {
     /// Every span received so far.
     pub fn spans(&self) -> Vec<ReceivedSpan> {
         self.spans.lock().clone()
+    }
+
+    /// Every metric received so far, each time that it came; over HTTP only.
+    pub fn metrics(&self) -> Vec<ResourceMetrics> {
+        self.metrics.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The spans whose path starts with `prefix`.
@@ -127,6 +139,8 @@ impl Drop for Receiver {
         }
     }
 }
+
+type KeptMetrics = Arc<Mutex<Vec<ResourceMetrics>>>;
 
 #[derive(Clone, Default)]
 struct Kept(Arc<Mutex<Vec<ReceivedSpan>>>);
@@ -166,7 +180,12 @@ async fn serve_grpc(listener: TcpListener, kept: Kept, stopped: impl Future<Outp
     }
 }
 
-async fn serve_http(listener: TcpListener, kept: Kept, stopped: impl Future<Output = ()>) {
+async fn serve_http(
+    listener: TcpListener,
+    kept: Kept,
+    kept_metrics: KeptMetrics,
+    stopped: impl Future<Output = ()>,
+) {
     let export = move |body: Bytes| async move {
         match ExportTraceServiceRequest::decode(body) {
             Ok(request) => {
@@ -179,7 +198,12 @@ async fn serve_http(listener: TcpListener, kept: Kept, stopped: impl Future<Outp
             }
         }
     };
-    let app = Router::new().route("/v1/traces", post(export));
+    let metrics = move |body: Bytes| async move {
+        let Ok(request) = ExportMetricsServiceRequest::decode(body) else { return StatusCode::BAD_REQUEST };
+        kept_metrics.lock().unwrap_or_else(PoisonError::into_inner).extend(request.resource_metrics);
+        StatusCode::OK
+    };
+    let app = Router::new().route("/v1/traces", post(export)).route("/v1/metrics", post(metrics));
     tokio::select! {
         result = async { axum::serve(listener, app).await } => result.expect("The OTLP receiver failed."),
         () = stopped => {}

@@ -1,5 +1,6 @@
 //! Where batches go: the URL rules of the OTLP exporter specification.
 
+use crate::signal::Signal;
 use hyper::{
     Uri,
     http::uri::{PathAndQuery, Scheme},
@@ -7,8 +8,6 @@ use hyper::{
 use std::fmt;
 use thiserror::Error;
 
-/// Appended to the base endpoint for HTTP ("Endpoint URLs for OTLP/HTTP").
-const TRACES_PATH: &str = "v1/traces";
 /// gRPC's way to name a Unix socket, with or without slashes (grpc/doc/naming.md).
 const UNIX: &str = "unix:";
 
@@ -52,7 +51,7 @@ impl Endpoint {
         Ok(Endpoint { uri })
     }
 
-    /// The exact URL to post traces to; an empty path becomes `/`.
+    /// The exact URL to post to; an empty path becomes `/`.
     pub fn http(text: &str) -> Result<Endpoint, EndpointError> {
         if !text.contains("://") && !text.starts_with(UNIX) {
             return Err(EndpointError::NoScheme);
@@ -60,14 +59,14 @@ impl Endpoint {
         Ok(Endpoint { uri: parse(text)? })
     }
 
-    /// The base URL of all signals: `v1/traces` is appended to its path.
-    pub fn http_base(text: &str) -> Result<Endpoint, EndpointError> {
+    /// The base URL of all signals: that of the signal, such as `v1/traces`, is appended to its path.
+    pub fn http_base(text: &str, signal: Signal) -> Result<Endpoint, EndpointError> {
         let base = Endpoint::http(text)?.uri;
         let mut path = base.path().to_owned();
         if !path.ends_with('/') {
             path.push('/');
         }
-        path.push_str(TRACES_PATH);
+        path.push_str(signal.path());
         if let Some(query) = base.query() {
             path.push('?');
             path.push_str(query);
@@ -137,7 +136,9 @@ mod tests {
             ("http://[::1]:4318/a/b", "http://[::1]:4318/a/b/v1/traces"),
             ("http://collector/a?k=1", "http://collector/a/v1/traces?k=1"),
         ] {
-            assert_eq!(Endpoint::http_base(base).unwrap().uri().to_string(), full);
+            assert_eq!(Endpoint::http_base(base, Signal::Traces).unwrap().uri().to_string(), full);
+            let metrics = Endpoint::http_base(base, Signal::Metrics).unwrap();
+            assert_eq!(metrics.uri().to_string(), full.replace("traces", "metrics"));
         }
     }
 

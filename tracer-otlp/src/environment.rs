@@ -1,11 +1,12 @@
 //! The OTLP exporter's standard environment variables
-//! (<https://opentelemetry.io/docs/specs/otel/protocol/exporter/>). For each option the `TRACES_` variable wins over the
+//! (<https://opentelemetry.io/docs/specs/otel/protocol/exporter/>). For each option the signal's own variable (`TRACES_`, `METRICS_`) wins over the
 //! general one, and an empty variable counts as unset.
 
 use crate::{
     endpoint::{Endpoint, EndpointError},
     headers::{Headers, HeadersError},
     settings::{Compression, Protocol, Settings},
+    signal::Signal,
 };
 use std::{path::PathBuf, time::Duration};
 use thiserror::Error;
@@ -72,36 +73,41 @@ pub enum SettingsError {
 impl Settings {
     /// Reads the variables through `env`, which returns the value of one variable. `None` means that no endpoint is
     /// configured, so nothing is to be exported.
-    pub fn from_env(env: &dyn Fn(&str) -> Option<String>) -> Result<Option<Settings>, SettingsError> {
-        let traces = Variable::read(env, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
-        let Some(endpoint) = traces.clone().or_else(|| Variable::read(env, "OTEL_EXPORTER_OTLP_ENDPOINT"))
+    pub fn from_env(
+        signal: Signal,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Option<Settings>, SettingsError> {
+        let find = |option| find(signal, env, option);
+        let own = Variable::read(env, &format!("OTEL_EXPORTER_OTLP_{}_ENDPOINT", signal.variable()));
+        let Some(endpoint) = own.clone().or_else(|| Variable::read(env, "OTEL_EXPORTER_OTLP_ENDPOINT"))
         else {
             return Ok(None);
         };
-        let protocol = match find(env, "PROTOCOL") {
+        let protocol = match find("PROTOCOL") {
             Some(protocol) => protocol.protocol()?,
             None => guess_protocol(&endpoint.value),
         };
-        let insecure = find(env, "INSECURE").map(Variable::boolean).transpose()?.unwrap_or(false);
-        let target = match (protocol, traces.is_some()) {
+        let insecure = find("INSECURE").map(Variable::boolean).transpose()?.unwrap_or(false);
+        let target = match (protocol, own.is_some()) {
             (Protocol::Grpc, _) => Endpoint::grpc(&endpoint.value, insecure),
             (Protocol::HttpProtobuf, true) => Endpoint::http(&endpoint.value),
-            (Protocol::HttpProtobuf, false) => Endpoint::http_base(&endpoint.value),
+            (Protocol::HttpProtobuf, false) => Endpoint::http_base(&endpoint.value, signal),
         };
         let mut settings =
             Settings::new(protocol, target.map_err(|problem| endpoint.unusable_endpoint(problem))?);
-        if let Some(headers) = find(env, "HEADERS") {
+        settings.signal = signal;
+        if let Some(headers) = find("HEADERS") {
             settings.headers = headers.headers()?;
         }
-        if let Some(compression) = find(env, "COMPRESSION") {
+        if let Some(compression) = find("COMPRESSION") {
             settings.compression = compression.compression()?;
         }
-        if let Some(timeout) = find(env, "TIMEOUT") {
+        if let Some(timeout) = find("TIMEOUT") {
             settings.timeout = timeout.milliseconds()?;
         }
-        settings.certificate = find(env, "CERTIFICATE").map(|file| PathBuf::from(file.value));
-        let certificate = find(env, "CLIENT_CERTIFICATE");
-        let key = find(env, "CLIENT_KEY");
+        settings.certificate = find("CERTIFICATE").map(|file| PathBuf::from(file.value));
+        let certificate = find("CLIENT_CERTIFICATE");
+        let key = find("CLIENT_KEY");
         match (&certificate, &key) {
             (Some(set), None) => return Err(set.half_identity("OTEL_EXPORTER_OTLP_CLIENT_KEY")),
             (None, Some(set)) => return Err(set.half_identity("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE")),
@@ -121,8 +127,8 @@ fn guess_protocol(endpoint: &str) -> Protocol {
     }
 }
 
-fn find(env: &dyn Fn(&str) -> Option<String>, option: &str) -> Option<Variable> {
-    Variable::read(env, &format!("OTEL_EXPORTER_OTLP_TRACES_{option}"))
+fn find(signal: Signal, env: &dyn Fn(&str) -> Option<String>, option: &str) -> Option<Variable> {
+    Variable::read(env, &format!("OTEL_EXPORTER_OTLP_{}_{option}", signal.variable()))
         .or_else(|| Variable::read(env, &format!("OTEL_EXPORTER_OTLP_{option}")))
 }
 

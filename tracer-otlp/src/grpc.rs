@@ -5,6 +5,7 @@ use crate::{
     client::{self, HttpClient, LARGEST_ANSWER},
     outcome::Outcome,
     settings::{Compression, Settings},
+    signal::Signal,
     text,
     tls::CredentialError,
 };
@@ -36,8 +37,6 @@ use tonic::{
 };
 use tower_service::Service;
 
-/// The one method of the trace service (opentelemetry/proto/collector/trace/v1/trace_service.proto).
-const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 /// Trailer that holds a `google.rpc.Status` in base64.
 const DETAILS: &str = "grpc-status-details-bin";
 /// Base64 as gRPC's binary headers use it: with or without padding (gRPC over HTTP2, "Custom-Metadata").
@@ -51,6 +50,7 @@ pub(crate) struct GrpcSender {
     client: Grpc<Connection>,
     metadata: MetadataMap,
     timeout: Duration,
+    signal: Signal,
 }
 
 impl GrpcSender {
@@ -62,7 +62,8 @@ impl GrpcSender {
         if settings.compression == Compression::Gzip {
             client = client.send_compressed(CompressionEncoding::Gzip);
         }
-        Ok(GrpcSender { client, metadata: MetadataMap::from_headers(headers), timeout: settings.timeout })
+        let metadata = MetadataMap::from_headers(headers);
+        Ok(GrpcSender { client, metadata, timeout: settings.timeout, signal: settings.signal })
     }
 
     pub(crate) async fn send(&self, payload: Bytes) -> Outcome {
@@ -70,7 +71,7 @@ impl GrpcSender {
         *request.metadata_mut() = self.metadata.clone();
         request.set_timeout(self.timeout);
         let mut client = self.client.clone();
-        match client.unary(request, PathAndQuery::from_static(EXPORT), TraceCodec).await {
+        match client.unary(request, PathAndQuery::from_static(self.signal.method()), BatchCodec).await {
             Ok(response) => Outcome::Accepted(response.into_inner().acceptance()),
             Err(status) => judge(&status),
         }
@@ -149,24 +150,24 @@ fn remove_bad_details(headers: &mut HeaderMap) {
 }
 
 /// Passes requests through as they are and reads answers.
-struct TraceCodec;
+struct BatchCodec;
 
-impl Codec for TraceCodec {
+impl Codec for BatchCodec {
     type Encode = Bytes;
     type Decode = ExportResponse;
-    type Encoder = TraceCodec;
-    type Decoder = TraceCodec;
+    type Encoder = BatchCodec;
+    type Decoder = BatchCodec;
 
-    fn encoder(&mut self) -> TraceCodec {
-        TraceCodec
+    fn encoder(&mut self) -> BatchCodec {
+        BatchCodec
     }
 
-    fn decoder(&mut self) -> TraceCodec {
-        TraceCodec
+    fn decoder(&mut self) -> BatchCodec {
+        BatchCodec
     }
 }
 
-impl Encoder for TraceCodec {
+impl Encoder for BatchCodec {
     type Item = Bytes;
     type Error = Status;
 
@@ -176,7 +177,7 @@ impl Encoder for TraceCodec {
     }
 }
 
-impl Decoder for TraceCodec {
+impl Decoder for BatchCodec {
     type Item = ExportResponse;
     type Error = Status;
 

@@ -1,4 +1,4 @@
-//! Delivers OTLP trace batches, by gRPC or HTTP/protobuf, without ever blocking the caller.
+//! Delivers OTLP batches of traces or metrics, by gRPC or HTTP/protobuf, without ever blocking the caller.
 //!
 //! Input is an already encoded `ExportTraceServiceRequest` with its span count ([`Batch`]). [`Exporter::offer`] puts it
 //! into a bounded queue; one thread of its own, with one current-thread runtime, sends it, retries it and counts what
@@ -26,6 +26,7 @@ mod probe;
 mod queue;
 mod sender;
 mod settings;
+mod signal;
 mod stats;
 mod text;
 mod tls;
@@ -36,5 +37,6 @@ pub use environment::SettingsError;
 pub use exporter::{Exporter, StartError};
 pub use headers::{Headers, HeadersError};
 pub use settings::{Compression, Protocol, QueueBounds, RetryBounds, Settings};
+pub use signal::Signal;
 pub use stats::{DropReason, LastError, Snapshot, Stats};
 pub use tls::CredentialError;

@@ -1,12 +1,12 @@
 //! Everything that the exporter can be told.
 
-use crate::{endpoint::Endpoint, headers::Headers};
+use crate::{endpoint::Endpoint, headers::Headers, signal::Signal};
 use std::{path::PathBuf, time::Duration};
 
 /// How a batch travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
-    /// Unary gRPC calls of `TraceService/Export` over HTTP/2.
+    /// Unary gRPC calls of the signal's `Export` over HTTP/2.
     Grpc,
     /// `POST` of `application/x-protobuf` over HTTP/1.1.
     HttpProtobuf,
@@ -77,6 +77,8 @@ impl Default for RetryBounds {
 /// Where to, how, and within which bounds.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// What is delivered.
+    pub signal: Signal,
     /// Where batches go.
     pub endpoint: Endpoint,
     /// How they travel.
@@ -104,9 +106,10 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Settings with the defaults of the OTLP exporter specification: no compression, 10 s per attempt.
+    /// Settings for traces with the defaults of the OTLP exporter specification: no compression, 10 s per attempt.
     pub fn new(protocol: Protocol, endpoint: Endpoint) -> Settings {
         Settings {
+            signal: Signal::Traces,
             endpoint,
             protocol,
             headers: Headers::default(),

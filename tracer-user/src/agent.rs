@@ -9,7 +9,7 @@ use std::{
 
 use aya::maps::MapError;
 use tracer_common::{config::KernelConfig, process};
-use tracer_otlp::{DropReason, Exporter, Settings, SettingsError, Stats};
+use tracer_otlp::{DropReason, Exporter, Settings, SettingsError, Signal, Stats};
 
 use crate::{
     clock::{WallClock, monotonic_ns},
@@ -26,7 +26,7 @@ use crate::{
         preflight::explain_start_failure,
         uprobes::Probed,
     },
-    metrics::{Exposition, Format, ListenError, Listener, write_own},
+    metrics::{Exposition, Format, ListenError, Listener, Push, write_own},
     pipeline::Pipeline,
     processes::{Mark, Processes},
     telemetry::{
@@ -40,6 +40,10 @@ use crate::{
 
 /// How long the end may take: what is not delivered by then is counted as lost.
 const SHUTDOWN: Duration = Duration::from_secs(4);
+
+/// The stages of spans and of metrics on their way to the backend.
+const EXPORT: &str = "export";
+const PUSH: &str = "metrics";
 
 /// A daemon cannot be started.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +101,7 @@ pub struct Agent {
     output: Output,
     control: Option<Control>,
     scrapes: Option<Listener>,
+    push: Option<Push>,
     started: Instant,
     records: u64,
 }
@@ -171,9 +176,11 @@ impl Agent {
     pub fn start(options: &Options) -> Result<Self, StartError> {
         let config = &options.config;
         let mut output = Output::new();
-        let settings = if options.export { otlp_settings(config, &options.environment)? } else { None };
+        let settings =
+            if options.export { otlp_settings(Signal::Traces, config, &options.environment)? } else { None };
         let exporting = settings.is_some();
         let control = options.socket.as_deref().map(Control::listen).transpose()?;
+        let push = if options.export { push(config, &options.environment)? } else { None };
         let scrapes = config.metrics.listen.map(Listener::listen).transpose()?;
         let mut kernel = load_kernel(config, options.only_selected)?;
         // Before anything is seen: the self-test is none of the traced traffic.
@@ -212,6 +219,7 @@ impl Agent {
             output,
             control,
             scrapes,
+            push,
             started: Instant::now(),
             records: 0,
         })
@@ -279,6 +287,9 @@ impl Agent {
         let output = &mut self.output;
         self.pipeline.advance(horizon_ns, WallClock::now(), |trace| output.trace(trace, now_ns));
         self.output.tick(now_ns);
+        if let (Some(push), Some(metrics)) = (&mut self.push, self.pipeline.metrics()) {
+            push.tick(metrics, now_ns, WallClock::now().wall_ns(now_ns));
+        }
         for (pid, mark) in self.pipeline.take_marks() {
             tell(&mut self.capture.kernel, pid, &mark);
         }
@@ -318,10 +329,12 @@ impl Agent {
             ));
         }
         drops.push(drop_count("watchers", "slow_watcher", self.output.watcher_drops(), true));
-        if let Some(otlp) = &otlp {
-            for reason in DropReason::ALL {
-                drops.push(drop_count("export", reason.name(), otlp.dropped(reason), false));
-            }
+        let pushed = self.push.as_ref().map(Push::stats);
+        for (stage, stats) in [(EXPORT, &otlp), (PUSH, &pushed)] {
+            let Some(stats) = stats else { continue };
+            drops.extend(
+                DropReason::ALL.map(|reason| drop_count(stage, reason.name(), stats.dropped(reason), false)),
+            );
         }
         Snapshot {
             version: VERSION.into(),
@@ -370,21 +383,20 @@ impl Agent {
         let output = &mut self.output;
         self.pipeline.finish(|trace| output.trace(trace, now_ns));
         let mut status = self.status();
+        if let (Some(push), Some(metrics)) = (&mut self.push, self.pipeline.metrics()) {
+            push.send(metrics, WallClock::now().wall_ns(now_ns));
+        }
         // Everything detaches here, the probes in libraries while the backend is waited for.
         let links = self.capture.kernel.take_links();
         let detaching = std::thread::Builder::new().spawn(move || drop(links));
         drop(self.capture);
-        if let Some((_, otlp)) = self.output.finish(deadline.saturating_duration_since(Instant::now())) {
+        let left = || deadline.saturating_duration_since(Instant::now());
+        if let Some((_, otlp)) = self.output.finish(left()) {
             status.spans.exported = otlp.exported_spans;
-            for reason in DropReason::ALL {
-                if let Some(drop) = status
-                    .drops
-                    .iter_mut()
-                    .find(|drop| drop.stage == "export" && drop.reason == reason.name())
-                {
-                    drop.count = otlp.dropped(reason);
-                }
-            }
+            count_again(&mut status, EXPORT, &otlp);
+        }
+        if let Some(push) = self.push {
+            count_again(&mut status, PUSH, &push.finish(left()));
         }
         if let Ok(detaching) = detaching {
             // It has nothing to say.
@@ -394,8 +406,33 @@ impl Agent {
     }
 }
 
+/// Brings the losses of an exporter up to date.
+fn count_again(status: &mut Snapshot, stage: &str, stats: &tracer_otlp::Snapshot) {
+    for reason in DropReason::ALL {
+        let mut drops = status.drops.iter_mut();
+        if let Some(drop) = drops.find(|drop| drop.stage == stage && drop.reason == reason.name()) {
+            drop.count = stats.dropped(reason);
+        }
+    }
+}
+
 fn drop_count(stage: &str, reason: &str, count: u64, intentional: bool) -> DropCount {
     DropCount { stage: stage.into(), reason: reason.into(), count, intentional }
+}
+
+/// The push of metrics, where one is asked for and has a backend.
+fn push(config: &Config, environment: &Environment) -> Result<Option<Push>, StartError> {
+    let interval = config.metrics.push_interval;
+    if interval.is_zero() {
+        return Ok(None);
+    }
+    let Some(settings) = otlp_settings(Signal::Metrics, config, environment)? else {
+        tracing::warn!("metrics.push_interval is set, but no OTLP endpoint for metrics: none are pushed");
+        return Ok(None);
+    };
+    tracing::info!(endpoint = ?settings.endpoint, "metrics are pushed by OTLP");
+    let now_ns = monotonic_ns();
+    Ok(Some(Push::start(settings, interval, now_ns, WallClock::now().wall_ns(now_ns))?))
 }
 
 fn library(probed: &Probed) -> Library {
@@ -403,9 +440,13 @@ fn library(probed: &Probed) -> Library {
 }
 
 /// The exporter's settings, from flags, environment and file.
-fn otlp_settings(config: &Config, environment: &Environment) -> Result<Option<Settings>, SettingsError> {
+fn otlp_settings(
+    signal: Signal,
+    config: &Config,
+    environment: &Environment,
+) -> Result<Option<Settings>, SettingsError> {
     let variable = |name: &str| config.export.otlp.variable(environment, name);
-    let Some(mut settings) = Settings::from_env(&variable)? else { return Ok(None) };
+    let Some(mut settings) = Settings::from_env(signal, &variable)? else { return Ok(None) };
     settings.queue.bytes = config.export.queue_bytes as usize;
     Ok(Some(settings))
 }

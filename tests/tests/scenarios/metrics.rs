@@ -5,11 +5,13 @@ use std::{
     process::{Command, Stdio},
 };
 
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use tracer_tests::{
     apps::{Upstream, curl, nginx, threaded_backend},
     command::output_of,
     daemon::{Daemon, Options},
     ports::free_port,
+    receiver::Transport,
     scenario::Scenario,
     service::{Listens, Service},
     wait::wait_until,
@@ -71,6 +73,34 @@ fn everything_is_counted_before_sampling() {
     let words = [said.stdout, said.stderr].concat();
     assert!(said.status.success() && words.is_empty(), "{}", String::from_utf8_lossy(&words));
     assert_eq!(scenario.finish(daemon, "/counted", 4).len(), 4, "the trace that was asked for, and no other");
+}
+
+/// The backend that gets the traces gets the metrics too: of all requests, though no trace is kept.
+#[test]
+fn metrics_are_pushed_to_the_backend() {
+    let scenario = Scenario::with_transport("metrics-pushed", Transport::Http);
+    let backend = threaded_backend(&scenario, None);
+    let daemon = scenario.daemon_with(Options::config(&format!(
+        "[metrics]\npush_interval = '1s'\n[select]\ninclude = [{{ port = {} }}]\n[sampling]\nsampler = 'always_off'\n",
+        backend.port()
+    )));
+    for _ in 0..3 {
+        curl([backend.url("/pushed/hello")]);
+    }
+    let counted = || {
+        let mut counts = Vec::new();
+        for resource in scenario.receiver.metrics() {
+            for metric in resource.scope_metrics.into_iter().flat_map(|scope| scope.metrics) {
+                let Some(Data::Histogram(histogram)) = metric.data else { continue };
+                counts.extend(histogram.data_points.iter().map(|point| (metric.name.clone(), point.count)));
+            }
+        }
+        counts
+    };
+    for name in ["http.server.request.duration", "http.client.request.duration"] {
+        wait_until("the backend has the count", || counted().contains(&(name.to_owned(), 3)));
+    }
+    assert_eq!(scenario.finish(daemon, "/pushed", 0).len(), 0);
 }
 
 /// A real Prometheus pulls the metrics, examples included.

@@ -1,7 +1,7 @@
 //! The standard environment variables.
 
 use std::{collections::HashMap, path::Path, time::Duration};
-use tracer_otlp::{Compression, Protocol, Settings, SettingsError};
+use tracer_otlp::{Compression, Protocol, Settings, SettingsError, Signal};
 
 /// Reads `OTEL_EXPORTER_OTLP_` variables, given without that prefix.
 fn read(variables: &[(&str, &str)]) -> Result<Option<Settings>, SettingsError> {
@@ -9,7 +9,7 @@ fn read(variables: &[(&str, &str)]) -> Result<Option<Settings>, SettingsError> {
         .iter()
         .map(|(name, value)| (format!("OTEL_EXPORTER_OTLP_{name}"), (*value).to_owned()))
         .collect();
-    Settings::from_env(&|name| variables.get(name).cloned())
+    Settings::from_env(Signal::Traces, &|name| variables.get(name).cloned())
 }
 
 fn settings(variables: &[(&str, &str)]) -> Settings {
@@ -24,6 +24,24 @@ fn error(variables: &[(&str, &str)]) -> String {
 fn no_endpoint_means_no_export() {
     assert!(read(&[]).unwrap().is_none());
     assert!(read(&[("ENDPOINT", " "), ("TRACES_ENDPOINT", ""), ("PROTOCOL", "grpc")]).unwrap().is_none());
+}
+
+#[test]
+fn each_signal_has_its_own_variables() {
+    let variables = |name: &str| {
+        let value = match name {
+            "OTEL_EXPORTER_OTLP_ENDPOINT" => "http://all:4318",
+            "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT" => "7",
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" => "http://traces:4318",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    };
+    let read = |signal| Settings::from_env(signal, &variables).expect("usable").expect("an endpoint");
+    let (metrics, traces) = (read(Signal::Metrics), read(Signal::Traces));
+    assert_eq!(metrics.endpoint.to_string(), "http://all:4318/v1/metrics");
+    assert_eq!(traces.endpoint.to_string(), "http://traces:4318");
+    assert_eq!((metrics.timeout, traces.timeout), (Duration::from_millis(7), Duration::from_secs(10)));
 }
 
 #[test]

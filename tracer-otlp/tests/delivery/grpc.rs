@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 use prost::Message;
 use std::time::Duration;
 use tonic::{Code, Status};
-use tracer_otlp::{Compression, DropReason, Headers, Protocol};
+use tracer_otlp::{Compression, DropReason, Headers, Protocol, Signal};
 
 /// `google.rpc.Status` with one `RetryInfo`, encoded by hand from rpc/status.proto and rpc/error_details.proto.
 fn retry_info(delay: Duration) -> Vec<u8> {
@@ -219,4 +219,19 @@ fn malformed_status_details_do_no_harm() {
     assert!(stats.snapshot().last_error.unwrap().text.contains("bad span"));
     let path = &backend.desk.seen()[0].path;
     assert!(path.ends_with("/opentelemetry.proto.collector.trace.v1.TraceService/Export"), "{path}");
+}
+
+#[test]
+fn metrics_go_to_their_own_service() {
+    let answer =
+        || HttpReply::status(200).header("content-type", "application/grpc").header("grpc-status", "0");
+    let backend = HttpBackend::start(vec![Reply::Now(answer())]);
+    let mut settings = settings(Protocol::Grpc, backend.address);
+    settings.signal = Signal::Metrics;
+    let (exporter, _) = start(settings);
+    exporter.offer(batch(&["a"])).unwrap();
+    eventually("the batch arrives", || !backend.desk.seen().is_empty());
+    finish(exporter);
+    let path = &backend.desk.seen()[0].path;
+    assert!(path.ends_with("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"), "{path}");
 }

@@ -12,7 +12,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use tracer_otlp::{Batch, Endpoint, Exporter, Protocol, RetryBounds, Settings, Stats};
+use tracer_otlp::{Batch, Endpoint, Exporter, Protocol, RetryBounds, Settings, Signal, Stats};
 
 /// A batch of spans with these names.
 pub(crate) fn batch(names: &[&str]) -> Batch {
@@ -31,7 +31,7 @@ pub(crate) fn settings(protocol: Protocol, address: SocketAddr) -> Settings {
 pub(crate) fn settings_for(protocol: Protocol, url: &str) -> Settings {
     let endpoint = match protocol {
         Protocol::Grpc => Endpoint::grpc(url, false),
-        Protocol::HttpProtobuf => Endpoint::http_base(url),
+        Protocol::HttpProtobuf => Endpoint::http_base(url, Signal::Traces),
     };
     let mut settings = Settings::new(protocol, endpoint.expect("a valid URL"));
     settings.retry = RetryBounds {

@@ -223,6 +223,12 @@ pub const KEYS: &[Key] = &[
         "an address and a port in quotes such as \"127.0.0.1:9464\"",
     ),
     key(
+        "metrics.push_interval",
+        Kind::Text,
+        "TRACER_METRICS_PUSH_INTERVAL",
+        "\"0s\" for no push, or a duration in quotes from \"1s\" to \"1h\", such as \"60s\"",
+    ),
+    key(
         "metrics.families",
         Kind::List,
         "TRACER_METRICS_FAMILIES",

@@ -1,16 +1,21 @@
-//! `[metrics]`: metrics for Prometheus.
+//! `[metrics]`: metrics for Prometheus and OTLP backends.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use serde::{Deserialize, Deserializer, de};
 
-/// `[metrics]`: metrics for Prometheus.
+use super::sections::duration;
+
+/// `[metrics]`: metrics for Prometheus and OTLP backends.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Metrics {
     /// Where Prometheus pulls them; none for no metrics.
     #[serde(deserialize_with = "address")]
     pub listen: Option<SocketAddr>,
+    /// Between two pushes of `http` metrics to the OTLP backend; zero for none.
+    #[serde(deserialize_with = "duration")]
+    pub push_interval: Duration,
     /// Which metrics of the traced services there are.
     pub families: Vec<Family>,
     /// Most series of one metric, that of the overflow included.
@@ -35,6 +40,7 @@ impl Default for Metrics {
     fn default() -> Self {
         Self {
             listen: None,
+            push_interval: Duration::ZERO,
             families: vec![Family::Http, Family::ServiceGraph],
             max_series: 2000,
             exemplars: true,

@@ -58,9 +58,11 @@ impl Default for Otlp {
 
 impl Otlp {
     /// The value of an `OTEL_*` variable: a flag's, else the environment's, else the file's. Empty counts as unset,
-    /// as the specification says. The `_TRACES_` variants exist in the environment only, and a flag silences them.
+    /// as the specification says. The variants of one signal (`_TRACES_`, `_METRICS_`) exist in the environment only, and a flag silences them.
     pub fn variable(&self, env: &Environment, name: &str) -> Option<String> {
-        let general = name.replacen("OTEL_EXPORTER_OTLP_TRACES_", "OTEL_EXPORTER_OTLP_", 1);
+        let own = ["OTEL_EXPORTER_OTLP_TRACES_", "OTEL_EXPORTER_OTLP_METRICS_"];
+        let own = own.iter().find_map(|own| name.strip_prefix(own));
+        let general = own.map_or_else(|| name.to_owned(), |option| format!("OTEL_EXPORTER_OTLP_{option}"));
         if self.by_flag.iter().any(|key| super::keys::find(key).is_some_and(|key| key.env == general)) {
             return if general == name { self.file_value(name) } else { None };
         }

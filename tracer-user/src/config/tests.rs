@@ -139,6 +139,7 @@ fn a_good_file_is_read_whole() {
         assert_eq!(config.export.otlp.variable(&none, &format!("OTEL_EXPORTER_OTLP_TRACES_{name}")), None);
     }
     assert_eq!(config.metrics.listen, Some(([127, 0, 0, 1], 9464).into()));
+    assert_eq!(config.metrics.push_interval.as_secs(), 60);
     assert_eq!(config.metrics.families, [Family::SpanMetrics]);
     assert_eq!((config.metrics.max_series, config.metrics.exemplars), (100, false));
     let attribute = |key: &'static str, value| (Key::Borrowed(key), value);

@@ -96,7 +96,9 @@ fn durations(config: &Config) -> Option<Problem> {
         ("export.otlp.timeout", config.export.otlp.timeout, millisecond..=HOUR),
         ("export.batch_delay", config.export.batch_delay, millisecond..=Duration::from_mins(1)),
     ];
-    let outside = ranges.into_iter().find(|(_, value, range)| !range.contains(value));
+    let push = config.metrics.push_interval;
+    let push = (!push.is_zero()).then_some(("metrics.push_interval", push, Duration::from_secs(1)..=HOUR));
+    let outside = ranges.into_iter().chain(push).find(|(_, value, range)| !range.contains(value));
     outside.map(|(key, value, _)| Problem {
         key: key.to_owned(),
         value: format!("\"{}\"", humantime::format_duration(value)),

@@ -76,6 +76,16 @@ impl Histogram {
         })
     }
 
+    /// Upper bounds in seconds.
+    pub(super) fn bounds(&self) -> &[f64] {
+        self.bounds
+    }
+
+    /// How many fell into each bucket, that above the last bound included.
+    pub(super) fn counts(&self) -> &[u64] {
+        &self.counts
+    }
+
     /// Seconds in all.
     pub fn sum(&self) -> f64 {
         self.sum_ns as f64 / 1e9

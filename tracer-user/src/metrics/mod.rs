@@ -4,7 +4,9 @@ mod exposition;
 mod graph;
 mod histogram;
 mod listener;
+mod otlp;
 mod own;
+mod push;
 mod requests;
 mod series;
 mod spans;
@@ -15,8 +17,9 @@ pub use exposition::{Exposition, Format, Kind, Label};
 pub use histogram::{Exemplar, Histogram};
 pub use listener::{ListenError, Listener, Scrape};
 pub use own::write_own;
+pub use push::Push;
 
-use self::{graph::Graph, requests::Requests, series::SeriesOf, spans::Calls};
+use self::{graph::Graph, otlp::Times, requests::Requests, series::SeriesOf, spans::Calls};
 use crate::{
     config::{self, Family},
     spans::span::Span,
@@ -39,8 +42,8 @@ impl Metrics {
     pub fn new(config: &config::Metrics) -> Option<Self> {
         let limit = config.max_series as usize;
         let wants = |family| config.families.contains(&family);
-        config.listen?;
-        Some(Self {
+        let somebody_reads = config.listen.is_some() || !config.push_interval.is_zero();
+        somebody_reads.then(|| Self {
             requests: wants(Family::Http).then(|| Requests::new(limit)),
             graph: wants(Family::ServiceGraph).then(|| Graph::new(limit)),
             calls: wants(Family::SpanMetrics).then(|| Calls::new(limit)),
@@ -80,6 +83,12 @@ impl Metrics {
         if let Some(graph) = &mut self.graph {
             graph.kept(trace);
         }
+    }
+
+    /// The request metrics as the bytes of an OTLP request, with the number of series; `None` for no series. Counted was
+    /// from `start_ns` to `now_ns`, nanoseconds since the Unix epoch.
+    pub fn to_otlp(&self, start_ns: u64, now_ns: u64) -> Option<(Vec<u8>, u32)> {
+        self.requests.as_ref()?.to_otlp(Times { start_ns, now_ns })
     }
 
     /// Writes all of them.

@@ -3,6 +3,7 @@
 use super::{
     exposition::{Exposition, Kind, Label},
     histogram::Histogram,
+    otlp::{Named, Points, Times},
     series::SeriesOf,
     write_series,
 };
@@ -11,6 +12,11 @@ use crate::spans::span::{Span, SpanKind, Value};
 /// Bounds of `http.server.request.duration` and `http.client.request.duration`, seconds.
 const BOUNDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
+/// Names in the conventions, with what they are.
+const CONVENTIONS: [Named; 2] = [
+    ("http.server.request.duration", "Duration of HTTP server requests."),
+    ("http.client.request.duration", "Duration of HTTP client requests."),
+];
 /// The names as Prometheus writes them.
 const SERVER: &str = "http_server_request_duration_seconds";
 const CLIENT: &str = "http_client_request_duration_seconds";
@@ -26,6 +32,19 @@ const NAMES: [&str; 9] = [
     "network_protocol_version",
     "server_address",
     "server_port",
+];
+
+/// The same in the conventions.
+pub(super) const ATTRIBUTES: [&str; NAMES.len()] = [
+    "service.name",
+    "http.request.method",
+    "http.route",
+    "http.response.status_code",
+    "error.type",
+    "url.scheme",
+    "network.protocol.version",
+    "server.address",
+    "server.port",
 ];
 
 /// `http.server.request.duration` and `http.client.request.duration`.
@@ -58,14 +77,20 @@ impl Requests {
     }
 
     pub(super) fn write(&self, out: &mut Exposition) {
-        let metrics = [
-            (SERVER, "Duration of HTTP server requests.", &self.server),
-            (CLIENT, "Duration of HTTP client requests.", &self.client),
-        ];
+        let metrics = [(SERVER, CONVENTIONS[0].1, &self.server), (CLIENT, CONVENTIONS[1].1, &self.client)];
         for (name, help, series) in metrics {
             out.metric(name, Kind::Histogram, help);
             write_series(series, &NAMES, |names, values, histogram| out.histogram(names, values, histogram));
         }
+    }
+
+    /// The bytes of an OTLP request and the number of its series; `None` for no series.
+    pub(super) fn to_otlp(&self, times: Times) -> Option<(Vec<u8>, u32)> {
+        let mut points = Points::default();
+        for (metric, series) in [&self.server, &self.client].into_iter().enumerate() {
+            series.for_each(|labels, histogram| points.add(metric, labels, histogram));
+        }
+        (points.count() > 0).then(|| (points.encode(&CONVENTIONS, times), points.count()))
     }
 
     /// Name, number of series and values that there was no series for.

@@ -11,6 +11,7 @@ use crate::{
 fn metrics(families: &[Family], max_series: u32) -> Metrics {
     let config = Config {
         listen: Some(([127, 0, 0, 1], 0).into()),
+        push_interval: std::time::Duration::ZERO,
         families: families.to_vec(),
         max_series,
         exemplars: true,
@@ -211,4 +212,80 @@ fn the_tracer_tells_of_itself() {
         assert!(text.lines().any(|shown| shown == line), "{line}\n{text}");
     }
     assert!(!text.contains("tracer_export"), "there is no exporter");
+}
+
+/// Decoded by the generated structs: what was counted, by service and by the names of the conventions.
+#[test]
+fn metrics_are_pushed_by_the_conventions() {
+    use opentelemetry_proto::tonic::{
+        collector::metrics::v1::ExportMetricsServiceRequest,
+        common::v1::any_value::Value as Any,
+        metrics::v1::{AggregationTemporality, exemplar, metric::Data},
+    };
+    use prost::Message as _;
+
+    let mut metrics = metrics(&[Family::Http], 3);
+    assert_eq!(metrics.to_otlp(5, 7), None, "there is nothing to push");
+    metrics.take(&trace(), true);
+    // There is room for two series beside that of the overflow.
+    for number in 0..2 {
+        let mut more = trace();
+        more[1].attributes.push(("url.scheme", Value::Str(format!("s{number}").into())));
+        metrics.take(&more, false);
+    }
+    let (payload, series) = metrics.to_otlp(5, 7).expect("series");
+    assert_eq!(series, 5);
+    let request = ExportMetricsServiceRequest::decode(payload.as_slice()).expect("valid protobuf");
+    assert_eq!(prost::Message::encoded_len(&request), payload.len(), "nothing that is not understood");
+    let text = |value: Option<Any>| match value {
+        Some(Any::StringValue(text)) => text,
+        other => format!("{other:?}"),
+    };
+    let mut shown = Vec::new();
+    for resource in request.resource_metrics {
+        let attributes = resource.resource.expect("a resource").attributes;
+        let service: Vec<_> =
+            attributes.into_iter().map(|pair| text(pair.value.and_then(|any| any.value))).collect();
+        for metric in resource.scope_metrics.into_iter().flat_map(|scope| scope.metrics) {
+            assert_eq!(metric.unit, "s");
+            let Some(Data::Histogram(histogram)) = metric.data else { panic!("no histogram") };
+            assert_eq!(histogram.aggregation_temporality(), AggregationTemporality::Cumulative);
+            for point in histogram.data_points {
+                assert_eq!((point.start_time_unix_nano, point.time_unix_nano), (5, 7));
+                assert_eq!(point.explicit_bounds.len() + 1, point.bucket_counts.len());
+                assert_eq!(
+                    (point.bucket_counts[2], point.bucket_counts.iter().sum::<u64>()),
+                    (point.count, point.count)
+                );
+                assert!((point.sum.unwrap_or_default() - 0.02 * point.count as f64).abs() < 1e-9);
+                for example in &point.exemplars {
+                    assert_eq!(example.value, Some(exemplar::Value::AsDouble(0.02)));
+                    assert_eq!((example.trace_id.len(), example.span_id.len()), (16, 8));
+                }
+                let keys: Vec<_> = point.attributes.iter().map(|pair| pair.key.as_str()).collect();
+                shown.push((
+                    metric.name.clone(),
+                    service.concat(),
+                    point.count,
+                    point.exemplars.len(),
+                    keys.join(" "),
+                ));
+            }
+        }
+    }
+    let line = |name: &str, service: &str, count, examples, keys: &str| {
+        (name.to_owned(), service.to_owned(), count, examples, keys.to_owned())
+    };
+    let client = "http.request.method server.address";
+    let server = "http.request.method http.route http.response.status_code error.type";
+    assert_eq!(
+        shown,
+        [
+            line("http.server.request.duration", "", 1, 0, "otel.metric.overflow"),
+            line("http.client.request.duration", "curl", 3, 1, client),
+            line("http.server.request.duration", "shop", 1, 1, server),
+            line("http.server.request.duration", "shop", 1, 0, &format!("{server} url.scheme")),
+            line("http.client.request.duration", "shop", 3, 1, client),
+        ]
+    );
 }

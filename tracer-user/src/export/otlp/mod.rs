@@ -13,3 +13,4 @@ mod tests;
 
 pub use encoder::Encoder;
 pub use fields::{SCHEMA_URL, SCOPE_NAME};
+pub(crate) use protobuf::Writer;

@@ -11,13 +11,13 @@ const FIXED32: u32 = 5;
 pub(super) const SHORT: usize = 0x80;
 
 /// Bytes that `value` takes as a base-128 varint: 1 to 10.
-pub(super) const fn varint_len(value: u64) -> usize {
+pub(crate) const fn varint_len(value: u64) -> usize {
     // Seven bits a byte; `| 1` because zero takes one byte too.
     ((70 - (value | 1).leading_zeros()) / 7) as usize
 }
 
 /// Bytes of a length-delimited field: tag, length and contents. Field numbers below 16 only (one tag byte).
-pub(super) const fn field_len(contents: usize) -> usize {
+pub(crate) const fn field_len(contents: usize) -> usize {
     1 + varint_len(contents as u64) + contents
 }
 
@@ -27,26 +27,26 @@ const fn short_tag(field: u32) -> u8 {
 }
 
 /// Appends protobuf fields to a buffer.
-pub(super) struct Writer {
+pub(crate) struct Writer {
     bytes: Vec<u8>,
 }
 
 impl Writer {
-    pub(super) fn with_capacity(bytes: usize) -> Self {
+    pub(crate) fn with_capacity(bytes: usize) -> Self {
         Self { bytes: Vec::with_capacity(bytes) }
     }
 
-    pub(super) fn into_bytes(self) -> Vec<u8> {
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
 
     /// Appends fields that are encoded already.
-    pub(super) fn raw(&mut self, fields: &[u8]) {
+    pub(crate) fn raw(&mut self, fields: &[u8]) {
         self.bytes.extend_from_slice(fields);
     }
 
     #[inline]
-    pub(super) fn varint(&mut self, mut value: u64) {
+    pub(crate) fn varint(&mut self, mut value: u64) {
         while value >= 0x80 {
             self.bytes.push(value as u8 | 0x80);
             value >>= 7;
@@ -61,7 +61,7 @@ impl Writer {
 
     /// Any integer, enum or bool field, zero too. Signed values are passed as their two's complement.
     #[inline]
-    pub(super) fn integer(&mut self, field: u32, value: u64) {
+    pub(crate) fn integer(&mut self, field: u32, value: u64) {
         self.tag(field, VARINT);
         // Ports, status codes and most sizes: known lengths need one look at the buffer's.
         let low = |shift: u32| (value >> shift) as u8;
@@ -75,7 +75,7 @@ impl Writer {
 
     /// Nothing where the value is zero: the default of proto3.
     #[inline]
-    pub(super) fn fixed64(&mut self, field: u32, value: u64) {
+    pub(crate) fn fixed64(&mut self, field: u32, value: u64) {
         if value != 0 {
             self.tag(field, FIXED64);
             self.bytes.extend_from_slice(&value.to_le_bytes());
@@ -84,7 +84,7 @@ impl Writer {
 
     /// Nothing where the value is zero: the default of proto3.
     #[inline]
-    pub(super) fn fixed32(&mut self, field: u32, value: u32) {
+    pub(crate) fn fixed32(&mut self, field: u32, value: u32) {
         if value != 0 {
             self.tag(field, FIXED32);
             self.bytes.extend_from_slice(&value.to_le_bytes());
@@ -93,14 +93,14 @@ impl Writer {
 
     /// A `bytes` or `string` field, empty ones too.
     #[inline]
-    pub(super) fn bytes(&mut self, field: u32, value: &[u8]) {
+    pub(crate) fn bytes(&mut self, field: u32, value: &[u8]) {
         self.header(field, value.len());
         self.bytes.extend_from_slice(value);
     }
 
     /// A `string` field, nothing where the text is empty: the default of proto3.
     #[inline]
-    pub(super) fn string(&mut self, field: u32, text: &str) {
+    pub(crate) fn string(&mut self, field: u32, text: &str) {
         if !text.is_empty() {
             self.bytes(field, text.as_bytes());
         }
@@ -108,7 +108,7 @@ impl Writer {
 
     /// Tag and length of a field whose `len` bytes of contents the caller writes next.
     #[inline]
-    pub(super) fn header(&mut self, field: u32, len: usize) {
+    pub(crate) fn header(&mut self, field: u32, len: usize) {
         self.tag(field, LENGTH_DELIMITED);
         self.varint(len as u64);
     }
@@ -128,7 +128,7 @@ impl Writer {
     /// A message field whose length is known only once it is written. Room for a length of `guess` bytes is kept
     /// free; if the length needs another number of bytes, the contents move.
     #[inline]
-    pub(super) fn message(&mut self, field: u32, guess: usize, contents: impl FnOnce(&mut Self)) {
+    pub(crate) fn message(&mut self, field: u32, guess: usize, contents: impl FnOnce(&mut Self)) {
         self.tag(field, LENGTH_DELIMITED);
         let length_at = self.bytes.len();
         self.bytes.resize(length_at + guess, 0);
