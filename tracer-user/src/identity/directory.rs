@@ -30,7 +30,12 @@ struct Entry {
 impl Directory {
     /// An empty directory for at most `capacity` processes. `attributes` are those of the configuration.
     pub fn new(capacity: NonZeroUsize, host: Host, attributes: Vec<(Key, Value)>) -> Self {
-        Self { host, attributes, processes: LruCache::with_hasher(capacity, RandomState::default()), evicted: 0 }
+        Self {
+            host,
+            attributes,
+            processes: LruCache::with_hasher(capacity, RandomState::default()),
+            evicted: 0,
+        }
     }
 
     /// The resource of a process that was inserted before. `start_ticks` of 0 stands for "whichever has this id now".

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::shell::{cargo, run as run_command};
+use crate::shell::{cargo, run as run_command, which};
 use crate::workspace::Workspace;
 
 /// Options of `cargo xtask bench pipeline`.
@@ -11,6 +11,9 @@ pub(crate) struct Args {
     /// One short round: shows that the benchmark works, not how fast the pipeline is.
     #[arg(long)]
     ci: bool,
+    /// Count instructions a span with valgrind instead: the same on a busy machine as on a quiet one.
+    #[arg(long, conflicts_with = "ci")]
+    instructions: bool,
 }
 
 /// The package and its benchmark.
@@ -31,6 +34,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     command.args(["bench", "--package", PACKAGE, "--bench", BENCHMARK]).env("TRACER_EBPF_STUB", "1");
     if args.ci {
         command.args(["--", "--ci"]);
+    }
+    if args.instructions {
+        if which("valgrind").is_none() {
+            bail!(
+                "Instructions are counted by valgrind, which is not here; install it (Debian's package is called valgrind)."
+            );
+        }
+        command.args(["--", "--instructions"]);
     }
     run_command(&mut command)
 }
