@@ -128,7 +128,16 @@ impl Run {
         let mut at = 0;
         for _ in 0..16 + 4 * bytes.len() {
             let rest = &bytes[at..];
-            match self.parser.step(rest, follows, self.caller.answering) {
+            let owed = self.parser.owes_end();
+            let step = self.parser.step(rest, follows, self.caller.answering);
+            if rest.is_empty() {
+                assert_eq!(
+                    owed,
+                    matches!(step, Step::Message { .. }),
+                    "without bytes, an end and nothing else"
+                );
+            }
+            match step {
                 Step::Message { message, consumed } => {
                     assert!(consumed <= rest.len());
                     self.message(&message);

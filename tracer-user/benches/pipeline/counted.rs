@@ -44,7 +44,7 @@ pub(super) fn report() -> ExitCode {
         for encode in [false, true] {
             match count(shape, encode) {
                 Ok(instructions) => {
-                    println!("{} {instructions:>6.0} instructions a span", title(shape, encode))
+                    println!("{} {instructions:>6.0} instructions a span", title(shape, encode));
                 }
                 Err(reason) => {
                     println!("{reason}");

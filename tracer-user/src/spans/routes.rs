@@ -52,18 +52,17 @@ impl Routes {
 
     /// Name and route of a request that `service` received.
     pub fn name(&mut self, service: &Arc<str>, method: Method, path: &str) -> Named {
-        let known = match self.services.get_mut(service) {
-            Some(known) => known,
-            None => {
-                if self.services.len() >= MAX_SERVICES {
-                    self.services.clear();
-                }
-                // Patterns were checked when the configuration was loaded; one that does not compile matches nothing.
-                let patterns = compile(&self.config, service).unwrap_or_default();
-                self.services
-                    .entry(service.clone())
-                    .or_insert_with(|| Service { patterns, known: HashMap::default() })
+        let known = if let Some(known) = self.services.get_mut(service) {
+            known
+        } else {
+            if self.services.len() >= MAX_SERVICES {
+                self.services.clear();
             }
+            // Patterns were checked when the configuration was loaded; one that does not compile matches nothing.
+            let patterns = compile(&self.config, service).unwrap_or_default();
+            self.services
+                .entry(service.clone())
+                .or_insert_with(|| Service { patterns, known: HashMap::default() })
         };
         let route = match known.patterns.find(path) {
             Some(pattern) => pattern,

@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use super::package;
+use crate::shell::which;
 
 /// Options of `cargo xtask bench pipeline`.
 #[derive(Debug, clap::Args)]
@@ -10,10 +11,19 @@ pub(crate) struct Args {
     /// One short round: shows that the benchmark works, not how fast the pipeline is.
     #[arg(long)]
     ci: bool,
+    /// Count instructions a span with valgrind instead: the same on a busy machine as on a quiet one.
+    #[arg(long, conflicts_with = "ci")]
+    instructions: bool,
 }
 
 /// `cargo xtask bench pipeline`.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let ci = args.ci.then(|| "--ci".to_owned());
-    package::run("tracer-user", "pipeline", ci.as_slice())
+    if args.instructions && which("valgrind").is_none() {
+        bail!(
+            "Instructions are counted by valgrind, which is not here; install it (Debian's package is called valgrind)."
+        );
+    }
+    let chosen = [(args.ci, "--ci"), (args.instructions, "--instructions")];
+    let options: Vec<_> = chosen.iter().filter(|(set, _)| *set).map(|(_, option)| (*option).to_owned()).collect();
+    package::run("tracer-user", "pipeline", &options)
 }
