@@ -6,7 +6,8 @@ use anyhow::Context as _;
 use rustix::{
     process::{Signal, set_parent_process_death_signal},
     thread::{
-        CapabilitySet, CapabilitySets, clear_ambient_capability_set, set_capabilities, set_no_new_privs,
+        CapabilitySet, CapabilitySets, clear_ambient_capability_set, set_capabilities, set_name,
+        set_no_new_privs,
     },
 };
 use tracer_server::{Addresses, Settings, serve, store::Limits};
