@@ -1,6 +1,6 @@
 //! `cargo xtask bench pipeline`: the benchmark of the daemon's pipeline.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::package;
 use crate::shell::which;
@@ -24,6 +24,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         );
     }
     let chosen = [(args.ci, "--ci"), (args.instructions, "--instructions")];
-    let options: Vec<_> = chosen.iter().filter(|(set, _)| *set).map(|(_, option)| (*option).to_owned()).collect();
+    let options: Vec<_> =
+        chosen.iter().filter(|(set, _)| *set).map(|(_, option)| (*option).to_owned()).collect();
     package::run("tracer-user", "pipeline", &options)
 }
