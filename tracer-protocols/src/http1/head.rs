@@ -34,7 +34,7 @@ pub(super) fn fields(window: &[u8], start: usize, from: usize) -> Option<(Fields
 }
 
 /// The fields of a head that did not come whole.
-pub(super) fn seen_fields(block: &[u8]) -> Fields<'_> {
+pub(crate) fn seen_fields(block: &[u8]) -> Fields<'_> {
     gather(&mut Lines::new(block))
 }
 

@@ -23,6 +23,8 @@ pub enum Version {
     Http10,
     /// HTTP/1.1
     Http11,
+    /// HTTP/2, which has no start line.
+    Http2,
 }
 
 impl Version {
@@ -31,6 +33,7 @@ impl Version {
         match self {
             Self::Http10 => "1.0",
             Self::Http11 => "1.1",
+            Self::Http2 => "2",
         }
     }
 }
@@ -84,7 +87,7 @@ impl ContextHeaders<'_> {
     }
 }
 
-/// The head of a request (RFC 9112 section 3).
+/// The head of a request (RFC 9112 section 3), or what [`crate::http2`] makes of a header block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestHead<'a> {
     /// The method, [`Method::Other`] where it is none of the known ones.

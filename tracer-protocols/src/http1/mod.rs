@@ -24,6 +24,7 @@ pub use detect::{Detection, detect};
 pub use headers::{HeaderIter, Headers};
 pub use message::{ContextHeader, ContextHeaders, End, Message, RequestHead, ResponseHead, Version};
 pub use method::Method;
+pub(crate) use head::seen_fields;
 pub use parser::Parser;
 pub(crate) use start_line::is_token;
 pub use target::Target;

@@ -1,0 +1,144 @@
+//! The HTTP/2 parser behind [`Direction`], and a writer of frames.
+
+use tracer_protocols::context::Extractor;
+use tracer_protocols::http2::limits::MAX_READ_FRAME;
+use tracer_protocols::http2::{Follows, Message, Parser, Side, Step};
+
+use super::{Direction, Entry, Habits, Piece, extractor, framed, pieces, run, whole};
+
+/// Drives a parser over `pieces`.
+pub fn drive(side: Side, habits: Habits, pieces: &[Piece]) -> Vec<Entry> {
+    let direction = Http2 { side, parser: Parser::new(side), extractor: extractor() };
+    run(direction, habits, pieces)
+}
+
+/// The short log of one run of bytes.
+pub fn shorts(side: Side, pieces: &[Piece]) -> Vec<String> {
+    drive(side, Habits::default(), pieces).into_iter().map(|entry| entry.short).collect()
+}
+
+struct Http2 {
+    side: Side,
+    parser: Parser,
+    extractor: Extractor,
+}
+
+impl Direction for Http2 {
+    const MAX_KEPT: usize = MAX_READ_FRAME + 9;
+
+    fn step(&mut self, bytes: &[u8], follows: Follows) -> Step<Entry> {
+        match self.parser.step(bytes, follows) {
+            Step::Message { message, consumed } => {
+                Step::Message { message: entry(&self.extractor, &message), consumed }
+            }
+            Step::NeedMore => Step::NeedMore,
+            Step::Skip(n) => Step::Skip(n),
+            Step::NotThis(reason) => Step::NotThis(reason),
+        }
+    }
+
+    fn skipped(&mut self, n: u64) {
+        self.parser.skipped(n);
+    }
+
+    fn gap(&mut self, n: u64) {
+        self.parser.gap(n);
+    }
+
+    fn resync(&mut self, bytes: &[u8]) -> Option<usize> {
+        let at = self.parser.resync(bytes);
+        assert!(at.is_none() || self.parser.is_synced());
+        at
+    }
+
+    fn close(&mut self) -> Option<Entry> {
+        self.parser.connection_end().map(|stream| entry(&self.extractor, &Message::End(stream)))
+    }
+}
+
+/// `1 GET /a`, `1 200`, `1 trailers grpc-status=0`, `1 data 5`, `1 end`, `1 reset 8`, `goaway 1 0`; `~` as in [`Entry`].
+fn entry(extractor: &Extractor, message: &Message<'_>) -> Entry {
+    let cut = |truncated| if truncated { "~" } else { "" };
+    let mut context = String::new();
+    let (short, lost) = match message {
+        Message::Request(stream, head) => {
+            let carried = extractor.context(head);
+            if let Some(carried) = &carried {
+                let ids = carried.context;
+                assert!(ids.trace_id != [0; 16] && ids.span_id != [0; 8], "an id of zeros");
+            }
+            context = format!(" {carried:?} {:?}", extractor.baggage(head));
+            (format!("{stream} {} {}{}", head.method_text, head.target, cut(head.truncated)), head.truncated)
+        }
+        Message::Informational(stream, status) => (format!("{stream} {status}"), false),
+        Message::Response(stream, head) => {
+            (format!("{stream} {}{}", head.status, cut(head.block.truncated)), head.block.truncated)
+        }
+        Message::Trailers(stream, block) => {
+            let mut fields: Vec<_> = block
+                .headers
+                .iter()
+                .map(|(name, value)| {
+                    format!("{}={}", String::from_utf8_lossy(name), String::from_utf8_lossy(value))
+                })
+                .collect();
+            fields.insert(0, format!("{stream} trailers"));
+            (format!("{}{}", fields.join(" "), cut(block.truncated)), block.truncated)
+        }
+        Message::Data(stream, bytes) => {
+            (format!("{stream} data {}", bytes.map_or("?".to_owned(), |n| n.to_string())), bytes.is_none())
+        }
+        Message::End(stream) => (format!("{stream} end"), false),
+        Message::Reset(stream, code) => (format!("{stream} reset {code}"), false),
+        Message::GoAway(last, code) => (format!("goaway {last} {code}"), false),
+    };
+    Entry::new(&short, &format!("{message:?}{context}"), lost)
+}
+
+/// What the fuzz target and its seeds mean: one byte for the caller (bit 0 response side, bit 1 holds skips, bit 2 closes),
+/// then [`pieces`].
+pub fn replay(input: &[u8]) -> Vec<Entry> {
+    let Some((&flags, rest)) = input.split_first() else { return Vec::new() };
+    let side = if flags & 1 == 0 { Side::Request } else { Side::Response };
+    let habits = Habits { holds_skips: flags & 2 != 0, closes: flags & 4 != 0 };
+    let pieces = pieces(rest);
+    let log = drive(side, habits, &pieces);
+    if let Some(whole) = whole(&pieces) {
+        let unsplit = drive(side, habits, &[Piece::Bytes(whole)]);
+        assert_eq!(framed(&log), framed(&unsplit), "the split changes the messages");
+    }
+    log
+}
+
+/// The client's preface.
+pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Flags of frames.
+pub const END_STREAM: u8 = 1;
+pub const END_HEADERS: u8 = 4;
+pub const PADDED: u8 = 8;
+pub const PRIORITY: u8 = 0x20;
+
+/// A frame of this type.
+pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = (payload.len() as u32).to_be_bytes()[1..].to_vec();
+    bytes.extend([kind, flags]);
+    bytes.extend(stream.to_be_bytes());
+    bytes.extend(payload);
+    bytes
+}
+
+/// A field as a literal, added to the dynamic table or not (RFC 7541, sections 6.2.1 and 6.2.2).
+pub fn literal(name: &str, value: &str, added: bool) -> Vec<u8> {
+    assert!(name.len() < 127 && value.len() < 127);
+    let mut bytes = vec![if added { 0x40 } else { 0 }, name.len() as u8];
+    bytes.extend(name.bytes());
+    bytes.push(value.len() as u8);
+    bytes.extend(value.bytes());
+    bytes
+}
+
+/// The block of a GET.
+pub fn get(path: &str) -> Vec<u8> {
+    [&[0x82, 0x86][..], &literal(":path", path, false), &literal(":authority", "a.example", true)].concat()
+}
