@@ -7,21 +7,16 @@ use common::http2::{
 };
 use common::{Habits, Piece, framed, lose, split};
 use proptest::prelude::*;
-use tracer_protocols::http2::Side;
 
 const WHOLE: u8 = END_STREAM | END_HEADERS;
 
-fn requests(parts: &[&[u8]]) -> Vec<String> {
-    shorts(Side::Request, &[Piece::Bytes(parts.concat())])
-}
-
-fn responses(parts: &[&[u8]]) -> Vec<String> {
-    shorts(Side::Response, &[Piece::Bytes(parts.concat())])
+fn read(parts: &[&[u8]]) -> Vec<String> {
+    shorts(&[Piece::Bytes(parts.concat())])
 }
 
 #[test]
 fn a_connection_from_its_start() {
-    let log = requests(&[
+    let log = read(&[
         PREFACE,
         &frame(4, 0, 0, &[0, 3, 0, 0, 0, 100]),
         &frame(8, 0, 0, &[0, 0, 1, 0]),
@@ -32,7 +27,7 @@ fn a_connection_from_its_start() {
         &frame(6, 0, 0, &[7; 8]),
     ]);
     assert_eq!(log, ["1 GET /a", "1 end", "3 POST /b", "3 data 5", "3 data 1", "3 end"]);
-    let log = responses(&[
+    let log = read(&[
         &frame(4, 0, 0, &[]),
         &frame(4, 1, 0, &[]),
         &frame(1, END_HEADERS, 1, &literal(":status", "103", false)),
@@ -51,7 +46,7 @@ fn a_connection_from_its_start() {
 fn padding_and_priority() {
     let block = get("/a");
     let padded = [&[3][..], &[0, 0, 0, 0, 16], &block, &[0; 3]].concat();
-    let log = requests(&[
+    let log = read(&[
         PREFACE,
         &frame(1, END_HEADERS | PADDED | PRIORITY, 1, &padded),
         &frame(0, PADDED, 1, &[&[2][..], b"abc", &[0; 2]].concat()),
@@ -71,16 +66,16 @@ fn a_block_over_several_frames() {
         frame(9, END_HEADERS, 1, &block[9..]),
         frame(1, WHOLE, 3, &[0x82, 0x86, 0x84, 0xbe]),
     ];
-    assert_eq!(requests(&[PREFACE, &parts.concat()]), ["1 GET /continued", "1 end", "3 GET /", "3 end"]);
+    assert_eq!(read(&[PREFACE, &parts.concat()]), ["1 GET /continued", "1 end", "3 GET /", "3 end"]);
     // The middle one is missing: nothing of the table is known behind it.
     let pieces = [Piece::Bytes([PREFACE, &parts[0]].concat()), Piece::Gap(14), Piece::Bytes(parts[3..].concat())];
-    let log = shorts(Side::Request, &pieces);
+    let log = shorts(&pieces);
     assert_eq!(log, ["refused", "3 GET /~", "3 end"]);
 }
 
 #[test]
 fn resets_and_farewells() {
-    let log = responses(&[
+    let log = read(&[
         &frame(4, 0, 0, &[]),
         &frame(3, 0, 5, &[0, 0, 0, 8]),
         &frame(7, 0, 0, &[&[0, 0, 0, 3, 0, 0, 0, 11][..], b"calm down"].concat()),
@@ -97,23 +92,23 @@ fn bodies_are_passed_over_by_length() {
         Piece::Gap(0x4000),
         Piece::Bytes(frame(1, WHOLE, 3, &[0x88])),
     ];
-    assert_eq!(shorts(Side::Response, &pieces), ["1 200", "1 data 16384", "1 end", "3 200", "3 end"]);
+    assert_eq!(shorts(&pieces), ["1 200", "1 data 16384", "1 end", "3 200", "3 end"]);
 }
 
 #[test]
 fn a_connection_in_use_is_joined_at_a_frame() {
     let head = [&[0x82, 0x86][..], &literal(":path", "/a", true), &[0xbf], &literal("x-known", "1", true)].concat();
     let next = [0x82, 0x86, 0xbf, 0xbe, 0xc2];
-    let log = requests(&[&frame(1, WHOLE, 41, &head), &frame(1, WHOLE, 43, &next)]);
+    let log = read(&[&frame(1, WHOLE, 41, &head), &frame(1, WHOLE, 43, &next)]);
     // Entries that were added since are known, others are not: the head says that it lacks fields.
     assert_eq!(log, ["41 GET /a~", "41 end", "43 GET /a~", "43 end"]);
-    let log = requests(&[&frame(1, WHOLE, 41, &head), &frame(1, WHOLE, 43, &[0x82, 0x86, 0xbf, 0xbe])]);
+    let log = read(&[&frame(1, WHOLE, 41, &head), &frame(1, WHOLE, 43, &[0x82, 0x86, 0xbf, 0xbe])]);
     assert_eq!(log[2..], ["43 GET /a", "43 end"], "and is whole when it names known ones only");
 }
 
 #[test]
 fn a_head_without_known_method_is_not_guessed() {
-    let log = requests(&[&frame(1, WHOLE, 41, &[0xc0, 0x86, 0x84])]);
+    let log = read(&[&frame(1, WHOLE, 41, &[0xc0, 0x86, 0x84])]);
     assert_eq!(log, ["41 trailers~", "41 end"]);
 }
 
@@ -126,7 +121,7 @@ fn a_head_that_is_cut_gives_its_front() {
         Piece::Gap(bytes.len() as u64 - 25),
         Piece::Bytes(frame(1, WHOLE, 3, &[0x82, 0x86, 0x84, 0xbe])),
     ];
-    assert_eq!(shorts(Side::Request, &pieces), ["1 GET /a~", "1 end", "3 GET /~", "3 end"]);
+    assert_eq!(shorts(&pieces), ["1 GET /a~", "1 end", "3 GET /~", "3 end"]);
 }
 
 #[test]
@@ -139,7 +134,7 @@ fn after_a_loss_frames_are_found_again() {
         Piece::Bytes([frame(8, 0, 0, &[0, 0, 1, 0]), frame(1, WHOLE, 9, &[0x82, 0x84, 0xbe])].concat()),
         Piece::Bytes(frame(1, WHOLE, 11, &get("/b"))),
     ];
-    let log = shorts(Side::Request, &pieces);
+    let log = shorts(&pieces);
     assert_eq!(log, ["1 GET /a", "1 end", "refused", "refused", "9 GET /~", "9 end", "11 GET /b", "11 end"]);
 }
 
@@ -151,8 +146,8 @@ fn blocks_are_bounded() {
     }
     bytes.extend(frame(9, END_HEADERS, 1, &[]));
     bytes.extend(frame(1, WHOLE, 3, &get("/b")));
-    assert_eq!(requests(&[&bytes])[..1], ["1 GET /a~"]);
-    assert_eq!(requests(&[&bytes])[1..], ["3 GET /b", "3 end"]);
+    assert_eq!(read(&[&bytes])[..1], ["1 GET /a~"]);
+    assert_eq!(read(&[&bytes])[1..], ["3 GET /b", "3 end"]);
 }
 
 #[test]
@@ -161,7 +156,7 @@ fn context_is_read_from_every_form_of_field() {
     let indexed = [0x82, 0x86, 0x84, 0xbe];
     let first = [&[0x82, 0x86, 0x84][..], &literal("traceparent", value, true)].concat();
     let bytes = [PREFACE, &frame(1, WHOLE, 1, &first), &frame(1, WHOLE, 3, &indexed)].concat();
-    let log = drive(Side::Request, Habits::default(), &[Piece::Bytes(bytes)]);
+    let log = drive(Habits::default(), &[Piece::Bytes(bytes)]);
     for entry in [&log[0], &log[2]] {
         assert!(entry.full.contains("Some(Carried { format: W3c"), "{}", entry.full);
     }
@@ -212,29 +207,27 @@ proptest! {
         cuts in prop::collection::vec(any::<usize>(), 0..12),
         holds_skips: bool,
     ) {
-        let (side, start) = if client { (Side::Request, PREFACE) } else { (Side::Response, &[][..]) };
+        let start = if client { PREFACE } else { &[][..] };
         let bytes = [start, &frames.concat()].concat();
         let habits = Habits { holds_skips, closes: true };
-        let whole = drive(side, habits, &[Piece::Bytes(bytes.clone())]);
+        let whole = drive(habits, &[Piece::Bytes(bytes.clone())]);
         prop_assert!(whole.iter().all(|entry| entry.short != "refused"), "{:?}", whole);
-        prop_assert_eq!(drive(side, habits, &split(&bytes, &cuts)), whole.clone());
+        prop_assert_eq!(drive(habits, &split(&bytes, &cuts)), whole.clone());
         let single: Vec<_> = bytes.iter().map(|&byte| Piece::Bytes(vec![byte])).collect();
-        prop_assert_eq!(drive(side, habits, &single), whole);
+        prop_assert_eq!(drive(habits, &single), whole);
     }
 
     #[test]
     fn any_split_of_anything(
-        client: bool,
         parts in prop::collection::vec(
             prop_oneof![any_frame(), prop::collection::vec(any::<u8>(), 0..40), Just(PREFACE.to_vec())],
             0..6,
         ),
         cuts in prop::collection::vec(any::<usize>(), 0..12),
     ) {
-        let side = if client { Side::Request } else { Side::Response };
         let bytes = parts.concat();
-        let whole = drive(side, Habits::default(), &[Piece::Bytes(bytes.clone())]);
-        let parted = drive(side, Habits::default(), &split(&bytes, &cuts));
+        let whole = drive(Habits::default(), &[Piece::Bytes(bytes.clone())]);
+        let parted = drive(Habits::default(), &split(&bytes, &cuts));
         prop_assert_eq!(framed(&parted), framed(&whole));
     }
 
@@ -249,7 +242,7 @@ proptest! {
         lose(&mut pieces, &lost);
         pieces.push(Piece::Gap(1 << 24));
         pieces.push(Piece::Bytes([frame(6, 0, 0, &[0; 8]), frame(1, WHOLE, 99, &get("/last"))].concat()));
-        let log = drive(Side::Request, Habits { holds_skips, closes: false }, &pieces);
+        let log = drive(Habits { holds_skips, closes: false }, &pieces);
         let shorts: Vec<_> = log.iter().map(|entry| entry.short.as_str()).collect();
         prop_assert_eq!(&shorts[shorts.len().saturating_sub(2)..], &["99 GET /last", "99 end"], "{:?}", shorts);
     }

@@ -28,6 +28,7 @@ pub(super) enum Transfer {
 pub(crate) struct Fields<'a> {
     pub(crate) host: Option<&'a str>,
     pub(crate) user_agent: Option<&'a str>,
+    pub(crate) content_type: Option<&'a str>,
     pub(crate) context: ContextHeaders<'a>,
     pub(super) length: Length,
     pub(super) transfer: Transfer,
@@ -57,6 +58,7 @@ impl<'a> Fields<'a> {
                 self.context.ambiguous |= self.context.traceparent.is_some();
                 self.context.traceparent = self.context.traceparent.or_else(text);
             }
+            12 if is(b"content-type") => self.content_type = self.content_type.or_else(text),
             14 if is(b"content-length") => self.note_length(value),
             17 if is(b"transfer-encoding") => self.note_transfer(value),
             // The first letter keeps `Content-Type`, `Accept` and their like out of the call.

@@ -63,6 +63,7 @@ pub(super) fn request<'a>(
         version: line.version,
         host: fields.host,
         user_agent: fields.user_agent,
+        content_type: fields.content_type,
         context: fields.context,
         content_length: fields.content_length(),
         chunked: fields.transfer == Transfer::Chunked,

@@ -104,6 +104,8 @@ pub struct RequestHead<'a> {
     pub host: Option<&'a str>,
     /// The `User-Agent` header.
     pub user_agent: Option<&'a str>,
+    /// The `Content-Type` header.
+    pub content_type: Option<&'a str>,
     /// Trace context as sent.
     pub context: ContextHeaders<'a>,
     /// Bytes of the body as the `Content-Length` header gives them. None when absent, contradictory, or overruled by

@@ -112,6 +112,7 @@ impl Fields {
             version: Version::Http2,
             host: authority.or(fields.host),
             user_agent: fields.user_agent,
+            content_type: fields.content_type,
             context: fields.context,
             content_length: fields.content_length(),
             chunked: false,

@@ -15,7 +15,7 @@ pub mod limits;
 mod message;
 mod parser;
 
-pub use crate::contract::{Follows, Gap, Reason, Side, Step};
+pub use crate::contract::{Follows, Gap, Reason, Step};
 pub use detect::{Detection, detect};
 pub use message::{Block, Message, ResponseHead, StreamId};
 pub use parser::Parser;

@@ -17,7 +17,7 @@ use super::frame::{Frame, HEADER, PREFACE, flag, kind};
 use super::hpack::{Decoder, Outcome};
 use super::limits::{MAX_BLOCK, MAX_READ_FRAME};
 use super::message::{Message, StreamId};
-use crate::contract::{Follows, Gap, Reason, Side, Step};
+use crate::contract::{Follows, Gap, Reason, Step};
 
 /// One direction of one connection.
 ///
@@ -26,7 +26,8 @@ use crate::contract::{Follows, Gap, Reason, Side, Step};
 #[derive(Debug)]
 pub struct Parser {
     state: State,
-    side: Side,
+    /// The client's preface was seen.
+    from_start: bool,
     hpack: Decoder,
     fields: Fields,
     /// The fragments so far of a header block that is spread over several frames.
@@ -71,12 +72,19 @@ struct Fragment<'a> {
     cut: bool,
 }
 
+impl Default for Parser {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Parser {
-    /// A parser for the bytes of this side, from the start of a connection or from anywhere in it.
-    pub fn new(side: Side) -> Self {
+    /// A parser for the bytes of either side, from the start of a connection or from anywhere in it: what they say tells the
+    /// side.
+    pub fn new() -> Self {
         Self {
             state: State::Start,
-            side,
+            from_start: false,
             hpack: Decoder::default(),
             fields: Fields::default(),
             block: Vec::new(),
@@ -129,6 +137,11 @@ impl Parser {
         Some(0)
     }
 
+    /// Whether the connection was followed from its start, by the client's preface.
+    pub fn is_from_start(&self) -> bool {
+        self.from_start
+    }
+
     /// Whether framing is known.
     pub fn is_synced(&self) -> bool {
         self.state != State::Adrift
@@ -171,10 +184,11 @@ impl Parser {
 
     fn step_start<'a>(&'a mut self, bytes: &[u8], follows: Follows) -> Step<Message<'a>> {
         let seen = bytes.len().min(PREFACE.len());
-        if self.side == Side::Request && bytes[..seen] == PREFACE[..seen] {
+        if bytes[..seen] == PREFACE[..seen] {
             if seen < PREFACE.len() && follows == Follows::Maybe {
                 return Step::NeedMore;
             }
+            self.from_start = true;
             self.state = State::Payload { left: PREFACE.len() as u64, ends: None };
             return Step::Skip(PREFACE.len() as u64);
         }

@@ -2,23 +2,22 @@
 
 use tracer_protocols::context::Extractor;
 use tracer_protocols::http2::limits::MAX_READ_FRAME;
-use tracer_protocols::http2::{Follows, Message, Parser, Side, Step};
+use tracer_protocols::http2::{Follows, Message, Parser, Step};
 
 use super::{Direction, Entry, Habits, Piece, extractor, framed, pieces, run, whole};
 
 /// Drives a parser over `pieces`.
-pub fn drive(side: Side, habits: Habits, pieces: &[Piece]) -> Vec<Entry> {
-    let direction = Http2 { side, parser: Parser::new(side), extractor: extractor() };
+pub fn drive(habits: Habits, pieces: &[Piece]) -> Vec<Entry> {
+    let direction = Http2 { parser: Parser::new(), extractor: extractor() };
     run(direction, habits, pieces)
 }
 
 /// The short log of one run of bytes.
-pub fn shorts(side: Side, pieces: &[Piece]) -> Vec<String> {
-    drive(side, Habits::default(), pieces).into_iter().map(|entry| entry.short).collect()
+pub fn shorts(pieces: &[Piece]) -> Vec<String> {
+    drive(Habits::default(), pieces).into_iter().map(|entry| entry.short).collect()
 }
 
 struct Http2 {
-    side: Side,
     parser: Parser,
     extractor: Extractor,
 }
@@ -95,16 +94,15 @@ fn entry(extractor: &Extractor, message: &Message<'_>) -> Entry {
     Entry::new(&short, &format!("{message:?}{context}"), lost)
 }
 
-/// What the fuzz target and its seeds mean: one byte for the caller (bit 0 response side, bit 1 holds skips, bit 2 closes),
+/// What the fuzz target and its seeds mean: one byte for the caller (bit 0 holds skips, bit 1 closes),
 /// then [`pieces`].
 pub fn replay(input: &[u8]) -> Vec<Entry> {
     let Some((&flags, rest)) = input.split_first() else { return Vec::new() };
-    let side = if flags & 1 == 0 { Side::Request } else { Side::Response };
-    let habits = Habits { holds_skips: flags & 2 != 0, closes: flags & 4 != 0 };
+    let habits = Habits { holds_skips: flags & 1 != 0, closes: flags & 2 != 0 };
     let pieces = pieces(rest);
-    let log = drive(side, habits, &pieces);
+    let log = drive(habits, &pieces);
     if let Some(whole) = whole(&pieces) {
-        let unsplit = drive(side, habits, &[Piece::Bytes(whole)]);
+        let unsplit = drive(habits, &[Piece::Bytes(whole)]);
         assert_eq!(framed(&log), framed(&unsplit), "the split changes the messages");
     }
     log

@@ -1,26 +1,25 @@
 //! Stages 4 and 5 for HTTP/1: runs of bytes of both directions become exchanges.
 
-use std::sync::Arc;
-
 use tracer_protocols::{
-    context::Carried,
     contract::{Follows, Side, Step},
-    http1::{Detection, End, Message, Method, Parser, RequestHead, ResponseHead, detect},
+    grpc,
+    http1::{Detection, End, Message, Parser, RequestHead, ResponseHead, detect},
 };
 
 use super::{
-    exchange::{Exchange, ExchangeSink, Failure, Request},
+    exchange::{Exchange, ExchangeSink, Failure, Response},
     flight::{InFlight, Order},
+    request::Requests,
     span::SpanKind,
 };
 use crate::{
-    connections::{At, Consumer, Ends, Way},
+    connections::{At, Ends, Way},
     telemetry::drops::Drop,
 };
 
 /// Both directions of a connection that speaks HTTP/1.
 #[derive(Debug, Default)]
-pub struct Http1 {
+pub(crate) struct Http1 {
     /// The direction that carries requests, once known.
     requests: Option<Way>,
     /// See [`Exchange::from_start`].
@@ -31,22 +30,27 @@ pub struct Http1 {
     abandoned: bool,
     /// The exchange whose request is being read.
     reading: Option<u64>,
-    /// Header values repeat on a connection.
-    host: Option<Arc<str>>,
-    user_agent: Option<Arc<str>>,
+    heads: Requests,
+    /// The request that HTTP/2 goes on with, as its stream 1, from here (RFC 7540, section 3.2).
+    upgraded: Option<Exchange>,
 }
 
 /// An [`Http1`] together with what it needs to work.
-pub(crate) struct Drive<'a, S> {
-    pub(crate) http: &'a mut Http1,
-    pub(crate) way: Way,
-    pub(crate) ends: &'a Ends,
-    pub(crate) sink: &'a mut S,
+pub(super) struct Drive<'a, S> {
+    pub(super) http: &'a mut Http1,
+    pub(super) way: Way,
+    pub(super) ends: &'a Ends,
+    pub(super) sink: &'a mut S,
 }
 
 impl Http1 {
+    /// The request with which HTTP/2 takes over, once the server has agreed, and which way it came.
+    pub(super) fn take_upgraded(&mut self) -> Option<(Exchange, Way)> {
+        Some((self.upgraded.take()?, self.requests?))
+    }
+
     /// Whether no request waits for its response.
-    pub fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         self.in_flight.is_empty()
     }
 
@@ -55,12 +59,12 @@ impl Http1 {
     }
 
     /// Whether this end is the server.
-    pub fn is_server(&self) -> Option<bool> {
+    pub(super) fn is_server(&self) -> Option<bool> {
         Some(self.requests? == Way::Received)
     }
 
     /// Nothing more comes in `way`: ends a body that runs until then.
-    pub(crate) fn ended<S: ExchangeSink>(&mut self, way: Way, now_ns: u64, ends: &Ends, sink: &mut S) {
+    pub(super) fn ended<S: ExchangeSink>(&mut self, way: Way, now_ns: u64, ends: &Ends, sink: &mut S) {
         let side = self.side(way);
         let end = self.parsers[way as usize].as_mut().and_then(Parser::connection_end);
         if side == Some(Side::Response) {
@@ -74,7 +78,7 @@ impl Http1 {
     }
 
     /// Every request in flight ends without a whole response.
-    pub(crate) fn abort<S: ExchangeSink>(
+    pub(super) fn abort<S: ExchangeSink>(
         &mut self,
         failure: Failure,
         now_ns: u64,
@@ -87,14 +91,14 @@ impl Http1 {
     }
 
     /// Requests that began before `before_ns` end as unanswered.
-    pub(crate) fn expire<S: ExchangeSink>(&mut self, before_ns: u64, now_ns: u64, ends: &Ends, sink: &mut S) {
+    pub(super) fn expire<S: ExchangeSink>(&mut self, before_ns: u64, now_ns: u64, ends: &Ends, sink: &mut S) {
         while let Some(exchange) = self.in_flight.expired(before_ns, now_ns) {
             sink.closed(exchange, ends);
         }
     }
 
     /// Nothing of this connection is to be shown after all.
-    pub(crate) fn retract<S: ExchangeSink>(&mut self, ends: &Ends, sink: &mut S) {
+    pub(super) fn retract<S: ExchangeSink>(&mut self, ends: &Ends, sink: &mut S) {
         while let Some(exchange) = self.in_flight.given_up() {
             sink.retracted(exchange, ends);
         }
@@ -112,12 +116,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
     }
 
     fn request(&mut self, head: &RequestHead<'_>, at: &At, position: u32) {
-        let extractor = self.sink.extractor();
-        let (context, trace_state) = match extractor.context(head) {
-            Some(Carried { context, trace_state, .. }) => (Some(context), trace_state),
-            None => (None, None),
-        };
-        let baggage = extractor.baggage(head);
+        let request = self.http.heads.keep(head, self.sink.extractor());
         let exchange = Exchange {
             id: self.sink.ids().exchange(),
             span_id: self.sink.ids().span(),
@@ -128,18 +127,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
             position,
             start_ns: at.first_ns,
             last_ns: at.last_ns,
-            request: Request {
-                method: head.method,
-                other_method: (head.method == Method::Other).then(|| head.method_text.into()),
-                target: head.target.into(),
-                version: head.version,
-                host: share(&mut self.http.host, head.host),
-                user_agent: share(&mut self.http.user_agent, head.user_agent),
-                context,
-                trace_state,
-                baggage,
-                body_bytes: None,
-            },
+            request,
             response: None,
             failure: None,
             from_start: self.http.from_start,
@@ -163,14 +151,30 @@ impl<S: ExchangeSink> Drive<'_, S> {
     }
 
     fn response(&mut self, head: &ResponseHead<'_>, at: &At) {
+        if head.status == 101 && head.headers.get("upgrade").is_some_and(|to| to.eq_ignore_ascii_case("h2c")) {
+            self.http.upgraded = self.http.in_flight.take_answering();
+            return;
+        }
         if head.upgraded
             && let Some(parser) = &mut self.http.parsers[self.way.other() as usize]
         {
             parser.tunnel();
         }
-        if !self.http.in_flight.answered(head.status, (at.tid, at.task), at.last_ns) {
+        let response = Response {
+            status: head.status,
+            grpc: self.grpc_status(head),
+            body_bytes: None,
+            tid: at.tid,
+            task: at.task,
+        };
+        if !self.http.in_flight.answered(response, at.last_ns) {
             self.sink.drops().count(Drop::ResponseWithoutRequest);
         }
+    }
+
+    fn grpc_status(&self, head: &ResponseHead<'_>) -> Option<grpc::Status> {
+        self.http.in_flight.answering().filter(|request| request.grpc)?;
+        head.headers.get("grpc-status").and_then(grpc::Status::parse)
     }
 
     fn end(&mut self, end: End, at: &At) {
@@ -210,8 +214,8 @@ impl<S: ExchangeSink> Drive<'_, S> {
     }
 }
 
-impl<S: ExchangeSink> Consumer for Drive<'_, S> {
-    fn run(&mut self, bytes: &[u8], follows: Follows, at: &At) -> usize {
+impl<S: ExchangeSink> Drive<'_, S> {
+    pub(super) fn run(&mut self, bytes: &[u8], follows: Follows, at: &At) -> usize {
         if self.http.abandoned {
             return bytes.len();
         }
@@ -228,13 +232,16 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
             let rest = &bytes[used..];
             let answering = match side {
                 Side::Request => None,
-                Side::Response => self.http.in_flight.answering(),
+                Side::Response => self.http.in_flight.answering().map(|request| request.method),
             };
             let parser = self.http.parsers[self.way as usize].get_or_insert_with(|| Parser::new(side));
             match parser.step(rest, follows, answering) {
                 Step::Message { message, consumed } => {
                     self.message(message, at, at.position.wrapping_add(used as u32));
                     used += consumed;
+                    if self.http.upgraded.is_some() {
+                        return used;
+                    }
                 }
                 Step::NeedMore => return used,
                 Step::Skip(count) => {
@@ -258,7 +265,7 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
         }
     }
 
-    fn gap(&mut self, bytes: u64, at: &At) {
+    pub(super) fn gap(&mut self, bytes: u64, at: &At) {
         let Some(parser) = &mut self.http.parsers[self.way as usize] else { return };
         parser.gap(bytes);
         self.touch(at.last_ns);
@@ -266,8 +273,7 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
         self.run(&[], Follows::Maybe, at);
     }
 
-    fn lost(&mut self, records: u32) {
-        self.sink.drops().add(Drop::LostRecord, u64::from(records));
+    pub(super) fn lost(&mut self, records: u32) {
         let (http, sink, ends) = (&mut *self.http, &mut *self.sink, self.ends);
         let order = match http.side(self.way) {
             Some(Side::Response) => {
@@ -280,18 +286,4 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
             self.abandon(Drop::OrderLost);
         }
     }
-
-    fn overflow(&mut self) {
-        self.sink.drops().count(Drop::HeadOverflow);
-    }
-}
-
-/// The value as shared text: the same allocation as last time if it is the same text.
-fn share(last: &mut Option<Arc<str>>, value: Option<&str>) -> Option<Arc<str>> {
-    let value = value?;
-    match last {
-        Some(known) if **known == *value => {}
-        _ => *last = Some(value.into()),
-    }
-    last.clone()
 }

@@ -173,7 +173,12 @@ impl Correlator {
         }
         match exchange.kind {
             SpanKind::Server => {
-                self.threads.begin((exchange.tid, exchange.task), exchange.id, exchange.start_ns);
+                let thread = (exchange.tgid, exchange.tid, exchange.task);
+                self.threads.begin(thread, exchange.id, exchange.start_ns);
+                if exchange.request.grpc {
+                    // Its libraries read on threads of their own, and have others handle what they read.
+                    self.threads.hands_over(exchange.tgid, exchange.start_ns);
+                }
                 self.origins.serves(exchange.tgid);
                 if let Some(context) = context {
                     let key = (exchange.tgid, context.trace_id, context.span_id);
@@ -197,7 +202,7 @@ impl Correlator {
         exchange.last_ns = exchange.last_ns.min(open.end_bound_ns).max(exchange.start_ns);
         match open.kind {
             SpanKind::Server => {
-                self.threads.end(open.tid, exchange.id);
+                self.threads.end((open.tgid, open.tid), exchange.id);
                 if exchange.response.is_some_and(|response| response.tid != open.tid) {
                     self.threads.hands_over(open.tgid, exchange.last_ns);
                 }

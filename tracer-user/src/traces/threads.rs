@@ -19,6 +19,8 @@ const HANDOVER_NS: u64 = 300_000_000_000;
 #[derive(Debug, Default)]
 pub(super) struct Threads {
     threads: HashMap<u32, Thread, RandomState>,
+    /// How many requests each process has in hand.
+    processes: HashMap<u32, u32, RandomState>,
     /// Processes whose threads hand requests over, with the time until which that counts.
     handing_over: HashMap<u32, u64, RandomState>,
 }
@@ -31,8 +33,9 @@ struct Thread {
 }
 
 impl Threads {
-    /// Thread `tid`, running `task`, read a request.
-    pub(super) fn begin(&mut self, (tid, task): (u32, u32), exchange: ExchangeId, now_ns: u64) {
+    /// Thread `tid` of process `tgid`, running `task`, read a request.
+    pub(super) fn begin(&mut self, (tgid, tid, task): (u32, u32, u32), exchange: ExchangeId, now_ns: u64) {
+        *self.processes.entry(tgid).or_default() += 1;
         let thread = self.threads.entry(tid).or_default();
         thread.in_hand.push((exchange, task));
         if thread.in_hand.len() > 1 {
@@ -45,8 +48,19 @@ impl Threads {
         self.threads.get(&tid).is_some_and(|thread| !thread.in_hand.is_empty())
     }
 
-    /// A request that `tid` read is answered.
-    pub(super) fn end(&mut self, tid: u32, exchange: ExchangeId) {
+    /// How many requests `tgid` has in hand.
+    pub(super) fn in_hand(&self, tgid: u32) -> u32 {
+        self.processes.get(&tgid).copied().unwrap_or(0)
+    }
+
+    /// A request that `tid` of `tgid` read is answered.
+    pub(super) fn end(&mut self, (tgid, tid): (u32, u32), exchange: ExchangeId) {
+        if let Some(count) = self.processes.get_mut(&tgid) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.processes.remove(&tgid);
+            }
+        }
         // The thread stays until it is swept: it will soon read another one.
         if let Some(thread) = self.threads.get_mut(&tid) {
             thread.in_hand.retain(|(other, _)| *other != exchange);
@@ -87,10 +101,10 @@ mod tests {
     #[test]
     fn one_request_in_hand_is_evidence() {
         let mut threads = Threads::default();
-        threads.begin((7, 0), 1, 0);
+        threads.begin((1, 7, 0), 1, 0);
         assert_eq!(threads.handling(1, (7, 0), 1), Some(1));
         assert_eq!(threads.handling(1, (8, 0), 1), None);
-        threads.end(7, 1);
+        threads.end((1, 7), 1);
         assert_eq!(threads.handling(1, (7, 0), 3), None);
         threads.sweep(3);
         assert!(threads.threads.is_empty());
@@ -99,7 +113,7 @@ mod tests {
     #[test]
     fn a_process_that_hands_requests_over_is_not_believed() {
         let mut threads = Threads::default();
-        threads.begin((7, 0), 1, 0);
+        threads.begin((1, 7, 0), 1, 0);
         threads.hands_over(1, 5);
         assert_eq!(threads.handling(1, (7, 0), 6), None);
         assert_eq!(threads.handling(2, (7, 0), 6), Some(1), "another process is");
@@ -111,13 +125,13 @@ mod tests {
     #[test]
     fn several_at_once_are_none_and_make_distrusted() {
         let mut threads = Threads::default();
-        threads.begin((7, 0), 1, 0);
-        threads.begin((7, 0), 2, 1);
+        threads.begin((1, 7, 0), 1, 0);
+        threads.begin((1, 7, 0), 2, 1);
         assert_eq!(threads.handling(1, (7, 0), 2), None);
-        threads.end(7, 1);
+        threads.end((1, 7), 1);
         assert_eq!(threads.handling(1, (7, 0), 4), None, "the call may still belong to request 1");
         assert_eq!(threads.handling(1, (7, 0), 2 + DISTRUST_NS), Some(2));
-        threads.end(7, 2);
+        threads.end((1, 7), 2);
         threads.sweep(5);
         assert_eq!(threads.threads.len(), 1);
         threads.sweep(2 + DISTRUST_NS);

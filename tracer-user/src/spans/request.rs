@@ -1,0 +1,51 @@
+//! What is kept of a request head, whatever protocol it came by.
+
+use std::sync::Arc;
+
+use tracer_protocols::{
+    context::{Carried, Extractor},
+    grpc,
+    http1::{Method, RequestHead},
+};
+
+use super::exchange::Request;
+
+/// Makes requests of heads. Header values repeat on a connection, and are shared by its requests.
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    host: Option<Arc<str>>,
+    user_agent: Option<Arc<str>>,
+}
+
+impl Requests {
+    /// What is kept of `head`.
+    pub(super) fn keep(&mut self, head: &RequestHead<'_>, extractor: &Extractor) -> Request {
+        let (context, trace_state) = match extractor.context(head) {
+            Some(Carried { context, trace_state, .. }) => (Some(context), trace_state),
+            None => (None, None),
+        };
+        Request {
+            method: head.method,
+            other_method: (head.method == Method::Other).then(|| head.method_text.into()),
+            target: head.target.into(),
+            version: head.version,
+            host: share(&mut self.host, head.host),
+            user_agent: share(&mut self.user_agent, head.user_agent),
+            context,
+            trace_state,
+            baggage: extractor.baggage(head),
+            grpc: head.content_type.is_some_and(grpc::is_content_type),
+            body_bytes: None,
+        }
+    }
+}
+
+/// The value as shared text: the same allocation as last time if it is the same text.
+fn share(last: &mut Option<Arc<str>>, value: Option<&str>) -> Option<Arc<str>> {
+    let value = value?;
+    match last {
+        Some(known) if **known == *value => {}
+        _ => *last = Some(value.into()),
+    }
+    last.clone()
+}
