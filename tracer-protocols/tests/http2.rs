@@ -2,9 +2,8 @@
 
 mod common;
 
-use common::http2::{
-    END_HEADERS, END_STREAM, PADDED, PREFACE, PRIORITY, drive, frame, get, literal, replay, shorts,
-};
+use common::frames::{END_HEADERS, END_STREAM, PADDED, PREFACE, PRIORITY, frame, get, literal};
+use common::http2::{drive, replay, shorts};
 use common::{Habits, Piece, framed, lose, split};
 use proptest::prelude::*;
 

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each user of this module takes its part")]
 #![allow(unreachable_pub, reason = "compiled into several crates, public in none")]
 
+pub mod frames;
 pub mod http1;
 pub mod http2;
 
