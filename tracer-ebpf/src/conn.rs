@@ -18,6 +18,8 @@ pub(crate) mod mode {
     pub(crate) const HTTP: u8 = 2;
     /// The daemon's own socket.
     pub(crate) const OWN: u8 = 3;
+    /// HTTP/2 was seen: segments are walked frame by frame.
+    pub(crate) const HTTP2: u8 = 4;
 }
 
 /// Index of a direction in the arrays of [`Conn`]; equals `event::flags::SENT` for bytes that were sent.
@@ -31,7 +33,7 @@ pub(crate) const SENT: usize = 1;
 pub(crate) struct Conn {
     /// 0 until given.
     pub(crate) id: u64,
-    /// First bytes of a direction while it is [`mode::MAYBE`], little endian.
+    /// First bytes of a direction while it is [`mode::MAYBE`], or of a frame header that is split, little endian.
     pub(crate) partial: [u64; 2],
     /// The process that was checked last.
     pub(crate) tgid: u32,
@@ -43,6 +45,8 @@ pub(crate) struct Conn {
     pub(crate) cap: [u32; 2],
     /// Running byte count where there are no sequence numbers, by direction.
     pub(crate) bytes: [u32; 2],
+    /// What is left of the current HTTP/2 frame, by direction: see `sockets::frames`.
+    pub(crate) frame: [u32; 2],
     /// [`crate::maps::GENERATION`] of that check.
     pub(crate) generation: u32,
     /// Valid bytes in `partial`.

@@ -9,14 +9,21 @@ use crate::setup::apt_get;
 use crate::shell::{run, say, succeeds, which};
 
 /// Programs, and the distribution packages that bring them.
-const PROGRAMS: [(&str, &str); 4] =
-    [("nginx", "nginx-light"), ("wrk", "wrk"), ("curl", "curl"), ("node", "nodejs")];
+const PROGRAMS: [(&str, &str); 7] = [
+    ("nginx", "nginx-light"),
+    ("wrk", "wrk"),
+    ("curl", "curl"),
+    ("node", "nodejs"),
+    ("h2load", "nghttp2-client"),
+    ("nghttpd", "nghttp2-server"),
+    ("nghttpx", "nghttp2-proxy"),
+];
 
 /// What `python3 -m venv` needs is a package of its own on Debian.
 const VENV_PACKAGE: &str = "python3-venv";
 
 /// Python packages. `rotel` is a real OTLP receiver; the propagators write trace context as real applications do.
-const PYTHON: [&str; 13] = [
+const PYTHON: [&str; 14] = [
     "gunicorn==27.0.1",
     "flask==3.1.3",
     "requests==2.34.2",
@@ -25,6 +32,7 @@ const PYTHON: [&str; 13] = [
     "aiohttp==3.14.5",
     "httpx==0.28.1",
     "uvloop==0.23.0",
+    "grpcio==1.85.3",
     "rotel==0.0.1a15",
     "opentelemetry-api==1.45.2",
     "opentelemetry-propagator-b3==1.45.1",

@@ -14,6 +14,7 @@ use tracer_common::{
 use super::{
     decide::{NO_EVENT, decide_segment, pack, smaller},
     describe::{AF_INET, AF_INET6, AF_UNIX},
+    frames::{ADRIFT, begins_with_frame, emit_frames},
 };
 use crate::{
     capture::{self, Segment},
@@ -93,7 +94,8 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
         return;
     }
     if result == 0 {
-        if WAY == RECEIVED && conn.mode == mode::HTTP && conn.excluded == 0 {
+        let spoken = conn.mode == mode::HTTP || conn.mode == mode::HTTP2;
+        if WAY == RECEIVED && spoken && conn.excluded == 0 {
             let head = data_header::<WAY>(conn, tgid, tid, 0, 0, flags::EOF);
             capture::emit_nothing(&head);
         }
@@ -107,8 +109,9 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
     }
     let buffers = syscall::buffers(tid);
     let known = conn.mode == mode::HTTP && conn.budget[WAY] >= smaller(len, conn.cap[WAY]);
-    let segment = capture::segment(if known { Buffers::UNSEEN } else { buffers }, u64::from(len));
-    let want = if known { 0 } else { wanted(conn, WAY, &segment, len) };
+    let decided = known || conn.mode == mode::HTTP2;
+    let segment = capture::segment(if decided { Buffers::UNSEEN } else { buffers }, u64::from(len));
+    let want = if decided { 0 } else { wanted(conn, WAY, &segment, len) };
     if want == NO_EVENT {
         return;
     }
@@ -136,8 +139,12 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
             (behind.wrapping_sub(len), flags::TCP)
         }
     };
-    let head = data_header::<WAY>(conn, tgid, tid, position, len, tcp);
-    if known {
+    let mut head = data_header::<WAY>(conn, tgid, tid, position, len, tcp);
+    if !known && conn.mode == mode::HTTP2 {
+        // Frames number their pieces themselves.
+        conn.number[WAY] = head.number;
+        emit_frames(conn, &mut head, buffers);
+    } else if known {
         capture::copy_and_decide(conn, &head, buffers, smaller(len, conn.cap[WAY]));
     } else {
         capture::emit(&head, &segment, u64::from(want));
@@ -166,7 +173,17 @@ fn allowed(conn: &mut Conn, tgid: u32) -> bool {
 fn wanted(conn: &mut Conn, way: usize, segment: &Segment, len: u32) -> u32 {
     let (prefix, seen) = capture::prefix(segment);
     if seen != 0 {
-        decide_segment(conn, prefix, seen, pack(len, way))
+        let want = decide_segment(conn, prefix, seen, pack(len, way));
+        if want == NO_EVENT
+            && conn.mode == mode::UNKNOWN
+            && seen == 8
+            && begins_with_frame(prefix, segment.first, segment.first_len) != 0
+        {
+            conn.mode = mode::HTTP2;
+            conn.frame[1 - way] = ADRIFT;
+            return 0;
+        }
+        want
     } else if conn.mode == mode::HTTP {
         // Unseen or unreadable: it counts only where HTTP is known to run.
         0

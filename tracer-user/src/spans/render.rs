@@ -66,6 +66,9 @@ impl Renderer {
         };
         peers(&mut attributes, ends, server, host, port);
         attributes.put("network.protocol.version", Value::Static(request.version.as_str()));
+        if let Some(size) = request.body_bytes.filter(|&size| size > 0 && !request.grpc) {
+            attributes.put("http.request.body.size", Value::Int(size as i64));
+        }
         for (place, value) in &request.baggage {
             if let Some(name) = self.baggage_names.get(*place) {
                 attributes.put(name, Value::Str(value.clone()));
@@ -135,9 +138,6 @@ impl Renderer {
             if let Some(agent) = &request.user_agent {
                 attributes.put("user_agent.original", Value::Shared(agent.clone()));
             }
-        }
-        if let Some(size) = request.body_bytes.filter(|&size| size > 0) {
-            attributes.put("http.request.body.size", Value::Int(size as i64));
         }
         name.unwrap_or_else(|| bare(request.method))
     }

@@ -1,0 +1,365 @@
+//! HTTP/2: which bytes of a segment are worth copying.
+//!
+//! Frames are walked by their headers (RFC 9113, section 4.1). Everything is copied but the payload of DATA, in records of up
+//! to [`MAX_PIECE`] bytes: each is a piece of the segment, with its own position and length. Where payload was passed over
+//! a piece ends, so that the next one begins with a frame. What cannot be followed is reported by length, and the direction is
+//! [`ADRIFT`] until a segment begins with something that can only be a frame.
+
+use aya_ebpf::helpers::generated::bpf_probe_read_user;
+use tracer_common::{
+    drops::KernelDrop,
+    event::{DataHeader, flags},
+};
+
+use super::decide::smaller;
+use crate::{
+    capture,
+    conn::Conn,
+    emit,
+    syscall::{Buffers, Kind, read_user_pair},
+};
+
+/// Bytes of the client's preface (RFC 9113, section 3.4), which is passed over like a frame.
+pub(crate) const PREFACE: u32 = 24;
+/// Its first eight bytes, as a little-endian number.
+const PREFACE_START: u64 = u64::from_le_bytes(*b"PRI * HT");
+/// In `Conn::frame`: it is not known where a frame begins.
+pub(crate) const ADRIFT: u32 = u32::MAX;
+/// In `Conn::frame`: the payload is not copied. The bits below count what is left of the frame.
+const SKIPPED: u32 = 1 << 31;
+
+/// Bytes of a frame header.
+const HEADER: u32 = 9;
+/// Payload of DATA up to this length is copied along: a record of its own would cost more.
+const SMALL: u32 = 128;
+/// Bytes of a piece, at most.
+const MAX_PIECE: u32 = 1024;
+/// Steps through one buffer: a frame takes two, and one more where a piece ends.
+const MAX_STEPS: u32 = 1024;
+/// Buffers of one call that are walked. Libraries hand in headers, frame headers and messages as buffers of their own.
+const MAX_BUFFERS: u64 = 256;
+
+/// Frame types.
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+const WINDOW_UPDATE: u8 = 8;
+const CONTINUATION: u8 = 9;
+
+/// Where the walk through a buffer is. Offsets count from the buffer's start.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Walk {
+    base: u64,
+    size: u32,
+    /// Bytes walked.
+    at: u32,
+    /// Where the piece at hand starts.
+    start: u32,
+    /// Where the part of it ends that is copied.
+    end: u32,
+    /// Position of the buffer in its stream.
+    position: u32,
+    /// 1: no other buffer follows.
+    last: u32,
+}
+
+/// The first eight bytes of a frame header, as a little-endian number, taken apart.
+struct Frame {
+    len: u32,
+    kind: u8,
+    flags: u8,
+    /// The stream's number without its lowest byte.
+    stream: u32,
+}
+
+#[inline(always)]
+fn frame(prefix: u64) -> Frame {
+    let swapped = prefix.swap_bytes();
+    Frame {
+        len: (swapped >> 40) as u32,
+        kind: (swapped >> 32) as u8,
+        flags: (swapped >> 24) as u8,
+        stream: swapped as u32 & 0xff_ffff,
+    }
+}
+
+impl Frame {
+    /// Whether a frame may look like this where one is due. Unknown types are to be ignored (RFC 9113, section 5.5).
+    #[inline(always)]
+    fn is_possible(&self) -> bool {
+        self.stream < 1 << 23 && (self.kind <= CONTINUATION || self.len <= 1 << 14)
+    }
+
+    /// Whether nothing but a frame looks like this.
+    #[inline(always)]
+    fn is_unmistakable(&self) -> bool {
+        match self.kind {
+            SETTINGS if self.flags == 0 => self.stream == 0 && self.len % 6 == 0 && self.len <= 6 * 64,
+            SETTINGS => self.flags == 1 && self.stream == 0 && self.len == 0,
+            PING => self.flags <= 1 && self.stream == 0 && self.len == 8,
+            WINDOW_UPDATE | RST_STREAM => self.flags == 0 && self.stream < 1 << 23 && self.len == 4,
+            _ => false,
+        }
+    }
+
+    /// Whether it may follow a header block.
+    #[inline(always)]
+    fn may_follow(&self) -> bool {
+        self.stream < 1 << 16 && self.kind <= CONTINUATION && self.flags & !0x2d == 0 && self.len <= 1 << 14
+    }
+}
+
+/// Whether a buffer of `len` bytes, of which `prefix` holds the first eight, begins with frames of a connection in use.
+///
+/// A global function: see `capture`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn begins_with_frame(prefix: u64, base: u64, len: u64) -> i32 {
+    let first = frame(prefix);
+    if len < HEADER as u64 {
+        return 0;
+    }
+    if first.is_unmistakable() {
+        return 1;
+    }
+    /// A whole block, no flag that is unknown.
+    const END_HEADERS: u8 = 4;
+    if first.kind != HEADERS
+        || first.flags & !0x2d != 0
+        || first.flags & END_HEADERS == 0
+        || first.stream >= 1 << 16
+        || first.len == 0
+    {
+        return 0;
+    }
+    let behind = (HEADER + first.len) as u64;
+    if len == behind {
+        return 1;
+    }
+    if len < behind + HEADER as u64 {
+        return 0;
+    }
+    let [next, _] = read_user_pair(base.wrapping_add(behind));
+    i32::from(frame(next).may_follow())
+}
+
+/// Emits what is worth it of a segment, described by `head`, and follows its frames.
+///
+/// A global function: see `capture`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn walk_frames(conn: *mut Conn, head: *mut DataHeader, place: u64, count: u64) -> i32 {
+    // SAFETY: the verifier checks pointers that are handed to global functions; null is possible for it.
+    let (Some(conn), Some(head)) = (unsafe { conn.as_mut() }, unsafe { head.as_mut() }) else { return 0 };
+    let mut walk =
+        Walk { base: place, size: head.len, at: 0, start: 0, end: 0, position: head.position, last: 1 };
+    if count == 0 {
+        walk_buffer(conn, head, &mut walk);
+        return 0;
+    }
+    let len = head.len;
+    let mut passed = 0u32;
+    for index in 0..MAX_BUFFERS {
+        if index >= count || passed >= len {
+            break;
+        }
+        let [base, size] = read_user_pair(place.wrapping_add(index * 16));
+        let left = len - passed;
+        let size = if size < u64::from(left) { size as u32 } else { left };
+        if size == 0 {
+            continue;
+        }
+        let position = walk.position;
+        walk = Walk { base, size, at: 0, start: 0, end: 0, position, last: u32::from(size == left) };
+        walk_buffer(conn, head, &mut walk);
+        walk.position = position.wrapping_add(size);
+        passed += size;
+    }
+    if passed < len {
+        unfollowed(conn, head, walk.position, len - passed);
+    }
+    0
+}
+
+/// See [`walk_frames`]. `buffers` are those of the call.
+#[inline(always)]
+pub(crate) fn emit_frames(conn: &mut Conn, head: &mut DataHeader, buffers: Buffers) {
+    let way = usize::from(head.header.flags & flags::SENT) & 1;
+    if buffers.kind == Kind::Unseen {
+        unfollowed(conn, head, head.position, head.len);
+        return;
+    }
+    if conn.frame[way] == ADRIFT {
+        let segment = capture::segment(buffers, u64::from(head.len));
+        let (prefix, seen) = capture::prefix(&segment);
+        let (begins, left) = if prefix == PREFACE_START {
+            (true, PREFACE)
+        } else {
+            (seen == 8 && begins_with_frame(prefix, segment.first, segment.first_len) != 0, 0)
+        };
+        if begins {
+            conn.frame[way] = left;
+            conn.partial_len[way] = 0;
+        }
+    }
+    walk_frames(conn, head, buffers.place, if buffers.kind == Kind::Many { buffers.count } else { 0 });
+}
+
+/// `len` bytes at `position` went through and cannot be looked at.
+#[inline(always)]
+fn unfollowed(conn: &mut Conn, head: &mut DataHeader, position: u32, len: u32) {
+    let way = usize::from(head.header.flags & flags::SENT) & 1;
+    let frame = conn.frame[way];
+    let left = frame & !SKIPPED;
+    // A body by sendfile: its length was announced.
+    conn.frame[way] = if frame & SKIPPED == 0 || frame == ADRIFT || left < len {
+        ADRIFT
+    } else if left == len {
+        0
+    } else {
+        SKIPPED | (left - len)
+    };
+    piece(conn, head, position, len, 0, 0);
+}
+
+/// Walks one buffer, and emits the pieces of it.
+///
+/// A global function: see `capture`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn walk_buffer(conn: *mut Conn, head: *mut DataHeader, walk: *mut Walk) -> i32 {
+    for _ in 0..MAX_STEPS {
+        if step(conn, head, walk) != 0 {
+            return 0;
+        }
+    }
+    // SAFETY: the verifier checks pointers that are handed to global functions; null is possible for it.
+    let (Some(conn), Some(head), Some(walk)) =
+        (unsafe { conn.as_mut() }, unsafe { head.as_mut() }, unsafe { walk.as_ref() })
+    else {
+        return 0;
+    };
+    conn.frame[usize::from(head.header.flags & flags::SENT) & 1] = ADRIFT;
+    let position = walk.position.wrapping_add(walk.start);
+    piece(conn, head, position, walk.size.wrapping_sub(walk.start), 0, 0);
+    0
+}
+
+/// Goes on by a frame header, or by what is left of a payload. Returns 1 at the end of the buffer.
+///
+/// A global function: see `capture`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn step(conn: *mut Conn, head: *mut DataHeader, walk: *mut Walk) -> i32 {
+    // SAFETY: the verifier checks pointers that are handed to global functions; null is possible for it.
+    let (Some(conn), Some(head), Some(walk)) =
+        (unsafe { conn.as_mut() }, unsafe { head.as_mut() }, unsafe { walk.as_mut() })
+    else {
+        return 1;
+    };
+    let way = usize::from(head.header.flags & flags::SENT) & 1;
+    let available = walk.size.wrapping_sub(walk.at);
+    if available == 0 {
+        // Payload alone is told once for each segment, so that its time is known.
+        if walk.end > walk.start || walk.last != 0 {
+            flush(conn, head, walk);
+        }
+        return 1;
+    }
+    let frame = conn.frame[way];
+    let left = frame & !SKIPPED;
+    if frame == ADRIFT {
+        walk.at = walk.size;
+        return 0;
+    }
+    if frame & SKIPPED != 0 {
+        let passed = smaller(left, available);
+        walk.at += passed;
+        conn.frame[way] = if passed == left { 0 } else { SKIPPED | (left - passed) };
+        if walk.at != walk.size {
+            flush(conn, head, walk);
+        }
+        return 0;
+    }
+    let room = MAX_PIECE.wrapping_sub(walk.at - walk.start);
+    if room < HEADER {
+        flush(conn, head, walk);
+        return 0;
+    }
+    if left != 0 {
+        let passed = smaller(smaller(left, available), room);
+        walk.at += passed;
+        walk.end = walk.at;
+        conn.frame[way] = left - passed;
+        return 0;
+    }
+    header(conn, way, walk, available);
+    0
+}
+
+/// Reads a frame header, or the part of it that the buffer holds.
+#[inline(always)]
+fn header(conn: &mut Conn, way: usize, walk: &mut Walk, available: u32) {
+    let known = u32::from(conn.partial_len[way]) & 15;
+    let needed = smaller(HEADER.wrapping_sub(known), HEADER);
+    let taken = smaller(needed, available);
+    // The ninth byte is not looked at.
+    let wanted = smaller(smaller(taken, 8u32.wrapping_sub(known)), 8);
+    let mut prefix = 0u64;
+    if known < 8 {
+        // SAFETY: at most eight bytes go into a u64; the helper checks the source.
+        let failed = unsafe {
+            bpf_probe_read_user(
+                (&raw mut prefix).cast(),
+                wanted & 15,
+                walk.base.wrapping_add(u64::from(walk.at)) as *const core::ffi::c_void,
+            )
+        };
+        if failed != 0 {
+            emit::count(KernelDrop::UnreadableBuffer);
+            conn.frame[way] = ADRIFT;
+            return;
+        }
+    }
+    if known > 0 {
+        prefix = conn.partial[way] | if known < 8 { prefix << (8 * known) } else { 0 };
+    }
+    walk.at += taken;
+    walk.end = walk.at;
+    if taken < needed {
+        conn.partial[way] = prefix;
+        conn.partial_len[way] = (known + taken) as u8;
+        return;
+    }
+    conn.partial_len[way] = 0;
+    let frame = self::frame(prefix);
+    conn.frame[way] = if !frame.is_possible() {
+        ADRIFT
+    } else if frame.kind == DATA && frame.len > SMALL {
+        SKIPPED | frame.len
+    } else {
+        frame.len
+    };
+}
+
+/// Ends the piece at hand.
+#[inline(always)]
+fn flush(conn: &mut Conn, head: &mut DataHeader, walk: &mut Walk) {
+    let (start, end, at) = (walk.start, walk.end, walk.at);
+    (walk.start, walk.end) = (at, at);
+    let from = walk.base.wrapping_add(u64::from(start));
+    piece(conn, head, walk.position.wrapping_add(start), at.wrapping_sub(start), from, end.wrapping_sub(start));
+}
+
+/// Emits `len` bytes at `position` of the stream, the first `copied` of them with their content, which is at `from`.
+#[inline(always)]
+fn piece(conn: &mut Conn, head: &mut DataHeader, position: u32, len: u32, from: u64, copied: u32) {
+    let way = usize::from(head.header.flags & flags::SENT) & 1;
+    head.number = conn.number[way];
+    conn.number[way] = head.number.wrapping_add(1);
+    (head.position, head.len) = (position, len);
+    capture::emit_piece(head, from, u64::from(smaller(copied, MAX_PIECE)));
+}
