@@ -37,7 +37,7 @@ const MAX_PIECE: u32 = 1024;
 /// Steps through one buffer: a frame takes two, and one more where a piece ends.
 const MAX_STEPS: u32 = 1024;
 /// Buffers of one call that are walked. Libraries hand in headers, frame headers and messages as buffers of their own.
-const MAX_BUFFERS: u64 = 256;
+const MAX_BUFFERS: u32 = 256;
 
 /// Frame types.
 const DATA: u8 = 0;
@@ -146,45 +146,50 @@ pub(crate) extern "C" fn begins_with_frame(prefix: u64, base: u64, len: u64) -> 
     i32::from(frame(next).may_follow())
 }
 
-/// Emits what is worth it of a segment, described by `head`, and follows its frames.
+/// The buffers of a call, and how far they are walked. Kept in memory that is handed from function to function: the
+/// verifier then looks at each of them once, whatever the number of buffers, frames and pieces.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Buffered {
+    /// Address of the iovecs.
+    array: u64,
+    /// Number of iovecs.
+    count: u64,
+    /// The next one.
+    index: u64,
+    /// Bytes of the segment that are still to be walked.
+    left: u32,
+    /// Position of the next buffer in its stream.
+    position: u32,
+}
+
+/// Walks the next buffer. Returns 1 when there is none.
 ///
 /// A global function: see `capture`.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn walk_frames(conn: *mut Conn, head: *mut DataHeader, place: u64, count: u64) -> i32 {
+extern "C" fn walk_next(conn: *mut Conn, head: *mut DataHeader, buffered: *mut Buffered) -> i32 {
     // SAFETY: the verifier checks pointers that are handed to global functions; null is possible for it.
-    let (Some(conn), Some(head)) = (unsafe { conn.as_mut() }, unsafe { head.as_mut() }) else { return 0 };
-    let mut walk =
-        Walk { base: place, size: head.len, at: 0, start: 0, end: 0, position: head.position, last: 1 };
-    if count == 0 {
-        walk_buffer(conn, head, &mut walk);
+    let Some(buffered) = (unsafe { buffered.as_mut() }) else { return 1 };
+    if buffered.index >= buffered.count || buffered.left == 0 {
+        return 1;
+    }
+    let [base, size] = read_user_pair(buffered.array.wrapping_add(buffered.index * 16));
+    buffered.index += 1;
+    let left = buffered.left;
+    let size = if size < u64::from(left) { size as u32 } else { left };
+    if size == 0 {
         return 0;
     }
-    let len = head.len;
-    let mut passed = 0u32;
-    for index in 0..MAX_BUFFERS {
-        if index >= count || passed >= len {
-            break;
-        }
-        let [base, size] = read_user_pair(place.wrapping_add(index * 16));
-        let left = len - passed;
-        let size = if size < u64::from(left) { size as u32 } else { left };
-        if size == 0 {
-            continue;
-        }
-        let position = walk.position;
-        walk = Walk { base, size, at: 0, start: 0, end: 0, position, last: u32::from(size == left) };
-        walk_buffer(conn, head, &mut walk);
-        walk.position = position.wrapping_add(size);
-        passed += size;
-    }
-    if passed < len {
-        unfollowed(conn, head, walk.position, len - passed);
-    }
+    let position = buffered.position;
+    buffered.left = left - size;
+    buffered.position = position.wrapping_add(size);
+    let mut walk = Walk { base, size, at: 0, start: 0, end: 0, position, last: u32::from(size == left) };
+    walk_buffer(conn, head, &mut walk);
     0
 }
 
-/// See [`walk_frames`]. `buffers` are those of the call.
+/// Emits what is worth it of a segment, described by `head`, and follows its frames. `buffers` are those of the call.
 #[inline(always)]
 pub(crate) fn emit_frames(conn: &mut Conn, head: &mut DataHeader, buffers: Buffers) {
     let way = usize::from(head.header.flags & flags::SENT) & 1;
@@ -205,7 +210,22 @@ pub(crate) fn emit_frames(conn: &mut Conn, head: &mut DataHeader, buffers: Buffe
             conn.partial_len[way] = 0;
         }
     }
-    walk_frames(conn, head, buffers.place, if buffers.kind == Kind::Many { buffers.count } else { 0 });
+    let (position, len) = (head.position, head.len);
+    if buffers.kind == Kind::One {
+        let mut walk = Walk { base: buffers.place, size: len, at: 0, start: 0, end: 0, position, last: 1 };
+        walk_buffer(conn, head, &mut walk);
+        return;
+    }
+    let (array, count) = (buffers.place, buffers.count);
+    let mut buffered = Buffered { array, count, index: 0, left: len, position };
+    for _ in 0..MAX_BUFFERS {
+        if walk_next(conn, head, &mut buffered) != 0 {
+            break;
+        }
+    }
+    if buffered.left > 0 {
+        unfollowed(conn, head, buffered.position, buffered.left);
+    }
 }
 
 /// `len` bytes at `position` went through and cannot be looked at.
