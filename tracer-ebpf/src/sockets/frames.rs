@@ -36,8 +36,9 @@ const SMALL: u32 = 128;
 const MAX_PIECE: u32 = 1024;
 /// Steps through one buffer: a frame takes two, and one more where a piece ends.
 const MAX_STEPS: u32 = 1024;
-/// Buffers of one call that are walked. Libraries hand in headers, frame headers and messages as buffers of their own.
-const MAX_BUFFERS: u32 = 256;
+/// Buffers of one call that are walked: as many as the kernel takes (`UIO_MAXIOV`, include/uapi/linux/uio.h). Libraries hand
+/// in headers, frame headers and messages as buffers of their own.
+const MAX_BUFFERS: u32 = 1024;
 
 /// Frame types.
 const DATA: u8 = 0;
