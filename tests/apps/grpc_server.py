@@ -24,6 +24,7 @@ def broken(request, context):
 
 
 def wait(request, context):
+    context.send_initial_metadata(())
     over = threading.Event()
     context.add_callback(over.set)
     over.wait(20)

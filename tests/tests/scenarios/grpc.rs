@@ -138,6 +138,12 @@ fn a_channel_that_is_older_than_the_daemon() {
     assert_trees(
         &spans,
         r#"
+        CLIENT grpc_client "POST" 200 incomplete
+          SERVER grpc_server "POST /tracer.Echo/Unary1" 200 by socket incomplete
+        CLIENT grpc_client "POST" 200 incomplete
+          SERVER grpc_server "POST /tracer.Echo/Unary2" 200 by socket incomplete
+        CLIENT grpc_client "POST" 200 incomplete
+          SERVER grpc_server "POST /tracer.Echo/Unary3" 200 by socket incomplete
         "#,
     );
 }

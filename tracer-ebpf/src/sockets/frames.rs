@@ -25,8 +25,12 @@ pub(crate) const PREFACE: u32 = 24;
 const PREFACE_START: u64 = u64::from_le_bytes(*b"PRI * HT");
 /// In `Conn::frame`: it is not known where a frame begins.
 pub(crate) const ADRIFT: u32 = u32::MAX;
-/// In `Conn::frame`: the payload is not copied. The bits below count what is left of the frame.
+/// In `Conn::frame`: the payload is not copied.
 const SKIPPED: u32 = 1 << 31;
+/// In `Conn::frame`: the payload is that of DATA.
+const BODY: u32 = 1 << 30;
+/// In `Conn::frame`: what is left of the frame.
+const LEFT: u32 = BODY - 1;
 
 /// Bytes of a frame header.
 const HEADER: u32 = 9;
@@ -137,7 +141,8 @@ pub(crate) extern "C" fn begins_with_frame(prefix: u64, base: u64, len: u64) -> 
         return 0;
     }
     let behind = (HEADER + first.len) as u64;
-    if len == behind {
+    // It fills the buffer, or its header does.
+    if len == behind || len == HEADER as u64 {
         return 1;
     }
     if len < behind + HEADER as u64 {
@@ -234,14 +239,14 @@ pub(crate) fn emit_frames(conn: &mut Conn, head: &mut DataHeader, buffers: Buffe
 fn unfollowed(conn: &mut Conn, head: &mut DataHeader, position: u32, len: u32) {
     let way = usize::from(head.header.flags & flags::SENT) & 1;
     let frame = conn.frame[way];
-    let left = frame & !SKIPPED;
+    let left = frame & LEFT;
     // A body by sendfile: its length was announced.
-    conn.frame[way] = if frame & SKIPPED == 0 || frame == ADRIFT || left < len {
+    conn.frame[way] = if frame & BODY == 0 || frame == ADRIFT || left < len {
         ADRIFT
     } else if left == len {
         0
     } else {
-        SKIPPED | (left - len)
+        frame - len
     };
     piece(conn, head, position, len, 0, 0);
 }
@@ -291,7 +296,7 @@ extern "C" fn step(conn: *mut Conn, head: *mut DataHeader, walk: *mut Walk) -> i
         return 1;
     }
     let frame = conn.frame[way];
-    let left = frame & !SKIPPED;
+    let left = frame & LEFT;
     if frame == ADRIFT {
         walk.at = walk.size;
         return 0;
@@ -299,7 +304,7 @@ extern "C" fn step(conn: *mut Conn, head: *mut DataHeader, walk: *mut Walk) -> i
     if frame & SKIPPED != 0 {
         let passed = smaller(left, available);
         walk.at += passed;
-        conn.frame[way] = if passed == left { 0 } else { SKIPPED | (left - passed) };
+        conn.frame[way] = if passed == left { 0 } else { frame - passed };
         if walk.at != walk.size {
             flush(conn, head, walk);
         }
@@ -314,7 +319,7 @@ extern "C" fn step(conn: *mut Conn, head: *mut DataHeader, walk: *mut Walk) -> i
         let passed = smaller(smaller(left, available), room);
         walk.at += passed;
         walk.end = walk.at;
-        conn.frame[way] = left - passed;
+        conn.frame[way] = if passed == left { 0 } else { frame - passed };
         return 0;
     }
     header(conn, way, walk, available);
@@ -359,8 +364,12 @@ fn header(conn: &mut Conn, way: usize, walk: &mut Walk, available: u32) {
     let frame = self::frame(prefix);
     conn.frame[way] = if !frame.is_possible() {
         ADRIFT
+    } else if frame.len == 0 {
+        0
     } else if frame.kind == DATA && frame.len > SMALL {
-        SKIPPED | frame.len
+        SKIPPED | BODY | frame.len
+    } else if frame.kind == DATA {
+        BODY | frame.len
     } else {
         frame.len
     };
