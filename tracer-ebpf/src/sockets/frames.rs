@@ -14,7 +14,7 @@ use tracer_common::{
 use super::decide::smaller;
 use crate::{
     capture,
-    conn::Conn,
+    conn::{Conn, mode},
     emit,
     syscall::{Buffers, Kind, read_user_pair},
 };
@@ -117,12 +117,13 @@ impl Frame {
     }
 }
 
-/// Whether a buffer of `len` bytes, of which `prefix` holds the first eight, begins with frames of a connection in use.
+/// Whether a segment of `total` bytes begins with frames of a connection in use. Its first buffer is at `base` and has `len`
+/// bytes, of which `prefix` holds the first eight.
 ///
 /// A global function: see `capture`.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub(crate) extern "C" fn begins_with_frame(prefix: u64, base: u64, len: u64) -> i32 {
+pub(crate) extern "C" fn begins_with_frame(prefix: u64, base: u64, len: u64, total: u64) -> i32 {
     let first = frame(prefix);
     if len < HEADER as u64 {
         return 0;
@@ -141,15 +142,14 @@ pub(crate) extern "C" fn begins_with_frame(prefix: u64, base: u64, len: u64) -> 
         return 0;
     }
     let behind = (HEADER + first.len) as u64;
-    // It fills the buffer, or its header does.
-    if len == behind || len == HEADER as u64 {
-        return 1;
-    }
-    if len < behind + HEADER as u64 {
-        return 0;
+    // Length, type and flags of the next one at least. They may lie in another buffer, or not be there.
+    const NEEDED: u64 = 5;
+    if len < behind + NEEDED {
+        return i32::from(total >= behind);
     }
     let [next, _] = read_user_pair(base.wrapping_add(behind));
-    i32::from(frame(next).may_follow())
+    let beyond = if len >= behind + 8 { 0 } else { 8 * (8 - (len - behind) as u32) };
+    i32::from(frame(next << (beyond & 63) >> (beyond & 63)).may_follow())
 }
 
 /// The buffers of a call, and how far they are walked. Kept in memory that is handed from function to function: the
@@ -204,12 +204,13 @@ pub(crate) fn emit_frames(conn: &mut Conn, head: &mut DataHeader, buffers: Buffe
         return;
     }
     if conn.frame[way] == ADRIFT {
-        let segment = capture::segment(buffers, u64::from(head.len));
+        let len = u64::from(head.len);
+        let segment = capture::segment(buffers, len);
         let (prefix, seen) = capture::prefix(&segment);
         let (begins, left) = if prefix == PREFACE_START {
             (true, PREFACE)
         } else {
-            (seen == 8 && begins_with_frame(prefix, segment.first, segment.first_len) != 0, 0)
+            (seen == 8 && begins_with_frame(prefix, segment.first, segment.first_len, len) != 0, 0)
         };
         if begins {
             conn.frame[way] = left;
@@ -363,6 +364,10 @@ fn header(conn: &mut Conn, way: usize, walk: &mut Walk, available: u32) {
     conn.partial_len[way] = 0;
     let frame = self::frame(prefix);
     conn.frame[way] = if !frame.is_possible() {
+        if conn.frame[1 - way] == ADRIFT {
+            // Nothing is known of either direction: what was taken for frames may be none.
+            conn.mode = mode::UNKNOWN;
+        }
         ADRIFT
     } else if frame.len == 0 {
         0

@@ -177,7 +177,7 @@ fn wanted(conn: &mut Conn, way: usize, segment: &Segment, len: u32) -> u32 {
         if want == NO_EVENT
             && conn.mode == mode::UNKNOWN
             && seen == 8
-            && begins_with_frame(prefix, segment.first, segment.first_len) != 0
+            && begins_with_frame(prefix, segment.first, segment.first_len, u64::from(len)) != 0
         {
             conn.mode = mode::HTTP2;
             conn.frame[1 - way] = ADRIFT;

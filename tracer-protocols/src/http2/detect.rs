@@ -49,8 +49,8 @@ pub(super) fn is_chain(bytes: &[u8]) -> bool {
         }
         match rest.get(HEADER + frame.len..) {
             Some(behind) => rest = behind,
-            // Its payload reaches further than we see: enough if another frame led here.
-            None => return place > 0,
+            // Its payload reaches further than we see: enough if another frame led here, or if it is a header block.
+            None => return place > 0 || frame.is_block(),
         }
     }
     true
@@ -84,7 +84,8 @@ mod tests {
         assert_eq!(detect(&[0, 0, 4, 8, 0, 0, 0, 0, 0, 0]), Detection::Frames);
         assert_eq!(detect(&[&headers[..], &[0, 0, 9, 0, 1, 0, 0, 0, 7]].concat()), Detection::Frames);
         assert_eq!(detect(&[&headers[..], b"GET /"].concat()), Detection::No);
-        assert_eq!(detect(&[0, 0, 9, 1, 5, 0, 0, 0, 7, 0x82]), Detection::No, "its end is not in sight");
+        assert_eq!(detect(&[0, 0, 9, 1, 5, 0, 0, 0, 7, 0x82]), Detection::Frames, "a block in several buffers");
+        assert_eq!(detect(&[0, 0, 9, 0, 1, 0, 0, 0, 7, 0x82]), Detection::No, "its end is not in sight");
     }
 
     #[test]

@@ -87,6 +87,16 @@ impl Frame {
         self.flags & !flags == 0 && self.len <= most
     }
 
+    /// Whether it is a header block of its own on a client's stream, of moderate length: the only frame that a segment may
+    /// begin with and not end, and that chance seldom makes.
+    pub(super) fn is_block(self) -> bool {
+        self.kind == kind::HEADERS
+            && self.has(flag::END_HEADERS)
+            && self.len <= 1 << 14
+            && self.stream < 1 << 16
+            && !self.stream.is_multiple_of(2)
+    }
+
     /// Whether it says so much about itself that chance does not make one like it.
     pub(super) fn is_unmistakable(self) -> bool {
         match self.kind {
