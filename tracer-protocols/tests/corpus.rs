@@ -4,8 +4,8 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::http1::{Caller, drive, replay, shorts};
 use common::Piece;
+use common::http1::{Caller, drive, replay, shorts};
 use tracer_protocols::http1::{Detection, Method, detect};
 
 fn directory(name: &str) -> PathBuf {

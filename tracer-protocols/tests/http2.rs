@@ -35,10 +35,7 @@ fn a_connection_from_its_start() {
         &frame(1, WHOLE, 3, &[0x8d]),
         &frame(1, WHOLE, 1, &literal("grpc-status", "0", true)),
     ]);
-    assert_eq!(
-        log,
-        ["1 103", "1 200", "1 data 1000", "3 404", "3 end", "1 trailers grpc-status=0", "1 end"]
-    );
+    assert_eq!(log, ["1 103", "1 200", "1 data 1000", "3 404", "3 end", "1 trailers grpc-status=0", "1 end"]);
 }
 
 #[test]
@@ -67,7 +64,8 @@ fn a_block_over_several_frames() {
     ];
     assert_eq!(read(&[PREFACE, &parts.concat()]), ["1 GET /continued", "1 end", "3 GET /", "3 end"]);
     // The middle one is missing: nothing of the table is known behind it.
-    let pieces = [Piece::Bytes([PREFACE, &parts[0]].concat()), Piece::Gap(14), Piece::Bytes(parts[3..].concat())];
+    let pieces =
+        [Piece::Bytes([PREFACE, &parts[0]].concat()), Piece::Gap(14), Piece::Bytes(parts[3..].concat())];
     let log = shorts(&pieces);
     assert_eq!(log, ["refused", "3 GET /~", "3 end"]);
 }
@@ -96,7 +94,8 @@ fn bodies_are_passed_over_by_length() {
 
 #[test]
 fn a_connection_in_use_is_joined_at_a_frame() {
-    let head = [&[0x82, 0x86][..], &literal(":path", "/a", true), &[0xbf], &literal("x-known", "1", true)].concat();
+    let head =
+        [&[0x82, 0x86][..], &literal(":path", "/a", true), &[0xbf], &literal("x-known", "1", true)].concat();
     let next = [0x82, 0x86, 0xbf, 0xbe, 0xc2];
     let log = read(&[&frame(1, WHOLE, 41, &head), &frame(1, WHOLE, 43, &next)]);
     // Entries that were added since are known, others are not: the head says that it lacks fields.

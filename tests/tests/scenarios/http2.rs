@@ -60,7 +60,10 @@ fn files_of_every_size() {
         };
         let daemon = scenario.daemon();
         // One connection: what follows, or comes between, the frames of a large body is found.
-        nghttp(&[], ["small", "large", "middle", "missing"].map(|file| server.url(&format!("/sizes/{file}"))));
+        nghttp(
+            &[],
+            ["small", "large", "middle", "missing"].map(|file| server.url(&format!("/sizes/{file}"))),
+        );
         let spans = scenario.finish(daemon, "/sizes", 8);
         assert_trees(
             &spans,
@@ -115,7 +118,9 @@ fn a_hundred_streams_through_a_proxy() {
     // Which call of the proxy is whose, nothing tells while it has several requests in hand; none is wrong.
     assert_edges_keep_path(&spans);
     assert_each_path_is_seen(&spans, 1000, 2);
-    for (kind, service) in [("CLIENT", "h2load"), ("SERVER", "nghttpx"), ("CLIENT", "nghttpx"), ("SERVER", "nginx")] {
+    for (kind, service) in
+        [("CLIENT", "h2load"), ("SERVER", "nghttpx"), ("CLIENT", "nghttpx"), ("SERVER", "nginx")]
+    {
         let is = |span: &&ReceivedSpan| span.kind == kind && span.service() == service;
         assert_eq!(spans.iter().filter(is).count(), 1000, "{kind} spans of {service}");
     }

@@ -386,7 +386,14 @@ fn flush(conn: &mut Conn, head: &mut DataHeader, walk: &mut Walk) {
     let (start, end, at) = (walk.start, walk.end, walk.at);
     (walk.start, walk.end) = (at, at);
     let from = walk.base.wrapping_add(u64::from(start));
-    piece(conn, head, walk.position.wrapping_add(start), at.wrapping_sub(start), from, end.wrapping_sub(start));
+    piece(
+        conn,
+        head,
+        walk.position.wrapping_add(start),
+        at.wrapping_sub(start),
+        from,
+        end.wrapping_sub(start),
+    );
 }
 
 /// Emits `len` bytes at `position` of the stream, the first `copied` of them with their content, which is at `from`.

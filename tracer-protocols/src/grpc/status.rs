@@ -71,9 +71,12 @@ mod tests {
 
     #[test]
     fn what_is_an_error() {
-        let errors = |is: fn(Status) -> bool| (0..17).map(Status).filter(|&s| is(s)).map(Status::name).collect::<Vec<_>>();
+        let errors = |is: fn(Status) -> bool| {
+            (0..17).map(Status).filter(|&s| is(s)).map(Status::name).collect::<Vec<_>>()
+        };
         assert_eq!(errors(Status::is_client_error).len(), 16);
-        let server = ["UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"];
+        let server =
+            ["UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"];
         assert_eq!(errors(Status::is_server_error), server);
     }
 }

@@ -21,10 +21,10 @@ mod target;
 
 pub use crate::contract::{Follows, Gap, Reason, Side, Step};
 pub use detect::{Detection, detect};
+pub(crate) use head::seen_fields;
 pub use headers::{HeaderIter, Headers};
 pub use message::{ContextHeader, ContextHeaders, End, Message, RequestHead, ResponseHead, Version};
 pub use method::Method;
-pub(crate) use head::seen_fields;
 pub use parser::Parser;
 pub(crate) use start_line::is_token;
 pub use target::Target;

@@ -58,8 +58,7 @@ pub(super) fn is_chain(bytes: &[u8]) -> bool {
 
 /// Fewer bytes than a header has: lengths beyond 64 KiB and unknown types are not waited for.
 fn may_begin_frame(bytes: &[u8]) -> bool {
-    bytes.first().is_none_or(|&byte| byte == 0)
-        && bytes.get(3).is_none_or(|&byte| byte <= kind::CONTINUATION)
+    bytes.first().is_none_or(|&byte| byte == 0) && bytes.get(3).is_none_or(|&byte| byte <= kind::CONTINUATION)
 }
 
 #[cfg(test)]
@@ -84,7 +83,11 @@ mod tests {
         assert_eq!(detect(&[0, 0, 4, 8, 0, 0, 0, 0, 0, 0]), Detection::Frames);
         assert_eq!(detect(&[&headers[..], &[0, 0, 9, 0, 1, 0, 0, 0, 7]].concat()), Detection::Frames);
         assert_eq!(detect(&[&headers[..], b"GET /"].concat()), Detection::No);
-        assert_eq!(detect(&[0, 0, 9, 1, 5, 0, 0, 0, 7, 0x82]), Detection::Frames, "a block in several buffers");
+        assert_eq!(
+            detect(&[0, 0, 9, 1, 5, 0, 0, 0, 7, 0x82]),
+            Detection::Frames,
+            "a block in several buffers"
+        );
         assert_eq!(detect(&[0, 0, 9, 0, 1, 0, 0, 0, 7, 0x82]), Detection::No, "its end is not in sight");
     }
 

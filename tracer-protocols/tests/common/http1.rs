@@ -154,4 +154,3 @@ pub fn replay(input: &[u8]) -> Vec<Entry> {
     }
     log
 }
-

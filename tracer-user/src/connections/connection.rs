@@ -50,7 +50,14 @@ pub struct Connection {
 impl Connection {
     /// A connection of which nothing was seen yet.
     pub fn new(ends: Ends) -> Self {
-        Self { ends, own: false, tgid: 0, gone: None, streams: Default::default(), conversation: Conversation::default() }
+        Self {
+            ends,
+            own: false,
+            tgid: 0,
+            gone: None,
+            streams: Default::default(),
+            conversation: Conversation::default(),
+        }
     }
 
     /// Whether no request waits for its response.
@@ -91,7 +98,9 @@ impl Connection {
                 if failure == Failure::ConnectionClosed {
                     self.conversation.ended(Way::Sent, now_ns, &self.ends, sink);
                 }
-                if close.header.flags & close_flags::ORPHANED != 0 || self.conversation.is_server() == Some(true) {
+                if close.header.flags & close_flags::ORPHANED != 0
+                    || self.conversation.is_server() == Some(true)
+                {
                     // Nothing more will be read, or what is read cannot be answered.
                     self.leave(sink);
                 }

@@ -151,7 +151,8 @@ impl<S: ExchangeSink> Drive<'_, S> {
     }
 
     fn response(&mut self, head: &ResponseHead<'_>, at: &At) {
-        if head.status == 101 && head.headers.get("upgrade").is_some_and(|to| to.eq_ignore_ascii_case("h2c")) {
+        if head.status == 101 && head.headers.get("upgrade").is_some_and(|to| to.eq_ignore_ascii_case("h2c"))
+        {
             self.http.upgraded = self.http.in_flight.take_answering();
             return;
         }

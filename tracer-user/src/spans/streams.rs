@@ -18,7 +18,7 @@ const MAX_EARLY: usize = 256;
 /// Streams in flight, by number. A client counts them up (RFC 9113, section 5.1.1), in odd numbers.
 #[derive(Debug, Default)]
 pub(super) struct Streams {
-    streams: BTreeMap<StreamId, Stream>,
+    by_id: BTreeMap<StreamId, Stream>,
     /// How many of them lack their request.
     early: usize,
     /// The first and the last stream whose request was seen.
@@ -75,12 +75,12 @@ pub(super) struct Begun {
 impl Streams {
     /// Whether no request is in flight.
     pub(super) fn is_idle(&self) -> bool {
-        self.streams.len() == self.early
+        self.by_id.len() == self.early
     }
 
     /// Whether there is no room for another request.
     pub(super) fn is_full(&self) -> bool {
-        self.streams.len() >= MAX_STREAMS
+        self.by_id.len() >= MAX_STREAMS
     }
 
     /// Whether the request of this stream was seen before.
@@ -98,36 +98,36 @@ impl Streams {
         self.seen = Some((self.seen.map_or(id, |(first, _)| first), id));
         let mut begun = Begun::default();
         if self.early > 0 {
-            let before = self.streams.len();
-            self.streams.retain(|&other, stream| other >= id || stream.exchange.is_some());
-            begun.orphans = (before - self.streams.len()) as u64;
-            self.early -= before - self.streams.len();
+            let before = self.by_id.len();
+            self.by_id.retain(|&other, stream| other >= id || stream.exchange.is_some());
+            begun.orphans = (before - self.by_id.len()) as u64;
+            self.early -= before - self.by_id.len();
         }
-        let stream = self.streams.entry(id).or_insert_with(|| {
+        let stream = self.by_id.entry(id).or_insert_with(|| {
             self.early += 1;
             Stream::default()
         });
         self.early -= 1;
         stream.exchange = Some(exchange);
         if stream.over {
-            begun.over = self.streams.remove(&id).and_then(Stream::close);
+            begun.over = self.by_id.remove(&id).and_then(Stream::close);
         }
         begun
     }
 
     /// A stream whose request is in flight.
     pub(super) fn get_mut(&mut self, id: StreamId) -> Option<&mut Stream> {
-        self.streams.get_mut(&id).filter(|stream| stream.exchange.is_some())
+        self.by_id.get_mut(&id).filter(|stream| stream.exchange.is_some())
     }
 
     /// A stream of whose answer something is noticed: in flight, or about to be.
     pub(super) fn answering(&mut self, id: StreamId) -> Option<&mut Stream> {
         let is_pushed = id.is_multiple_of(2);
-        if !self.streams.contains_key(&id) && !self.knows(id) && !is_pushed && self.early < MAX_EARLY {
+        if !self.by_id.contains_key(&id) && !self.knows(id) && !is_pushed && self.early < MAX_EARLY {
             self.early += 1;
-            self.streams.insert(id, Stream::default());
+            self.by_id.insert(id, Stream::default());
         }
-        self.streams.get_mut(&id).filter(|stream| !stream.over)
+        self.by_id.get_mut(&id).filter(|stream| !stream.over)
     }
 
     /// The answer is over.
@@ -139,24 +139,24 @@ impl Streams {
 
     /// Either side gave the stream up.
     pub(super) fn reset(&mut self, id: StreamId, code: u32, now_ns: u64) -> Option<Exchange> {
-        let stream = self.streams.get_mut(&id).filter(|stream| !stream.over)?;
+        let stream = self.by_id.get_mut(&id).filter(|stream| !stream.over)?;
         stream.last_ns = now_ns;
         stream.failure = Some(Failure::StreamReset(code));
         self.finish(id)
     }
 
     fn finish(&mut self, id: StreamId) -> Option<Exchange> {
-        let stream = self.streams.get_mut(&id)?;
+        let stream = self.by_id.get_mut(&id)?;
         if stream.exchange.is_none() {
             stream.over = true;
             return None;
         }
-        self.streams.remove(&id).and_then(Stream::close)
+        self.by_id.remove(&id).and_then(Stream::close)
     }
 
     /// Frames were lost.
     pub(super) fn lose(&mut self) {
-        for stream in self.streams.values_mut() {
+        for stream in self.by_id.values_mut() {
             stream.incomplete = true;
             stream.lossy = true;
         }
@@ -165,12 +165,12 @@ impl Streams {
     /// Requests in flight, which end now.
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = Exchange> + use<> {
         self.early = 0;
-        std::mem::take(&mut self.streams).into_values().filter_map(Stream::close)
+        std::mem::take(&mut self.by_id).into_values().filter_map(Stream::close)
     }
 
     /// Requests on streams behind `last`.
     pub(super) fn take_beyond(&mut self, last: StreamId) -> impl Iterator<Item = Exchange> + use<> {
-        let beyond = self.streams.split_off(&last.saturating_add(1));
+        let beyond = self.by_id.split_off(&last.saturating_add(1));
         self.early -= beyond.values().filter(|stream| stream.exchange.is_none()).count();
         beyond.into_values().filter_map(Stream::close)
     }
@@ -178,7 +178,7 @@ impl Streams {
     /// Requests that began before `before_ns` and have no answer yet, or one whose end was perhaps lost.
     pub(super) fn take_expired(&mut self, before_ns: u64) -> Vec<Exchange> {
         let expired: Vec<StreamId> = self
-            .streams
+            .by_id
             .iter()
             .filter(|(_, stream)| {
                 let old = stream.exchange.as_ref().is_some_and(|exchange| exchange.start_ns < before_ns);
@@ -186,7 +186,7 @@ impl Streams {
             })
             .map(|(&id, _)| id)
             .collect();
-        expired.into_iter().filter_map(|id| self.streams.remove(&id).and_then(Stream::close)).collect()
+        expired.into_iter().filter_map(|id| self.by_id.remove(&id).and_then(Stream::close)).collect()
     }
 }
 

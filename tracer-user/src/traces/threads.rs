@@ -18,7 +18,7 @@ const HANDOVER_NS: u64 = 300_000_000_000;
 /// Requests in hand, by thread.
 #[derive(Debug, Default)]
 pub(super) struct Threads {
-    threads: HashMap<u32, Thread, RandomState>,
+    by_tid: HashMap<u32, Thread, RandomState>,
     /// How many requests each process has in hand.
     processes: HashMap<u32, u32, RandomState>,
     /// Processes whose threads hand requests over, with the time until which that counts.
@@ -36,7 +36,7 @@ impl Threads {
     /// Thread `tid` of process `tgid`, running `task`, read a request.
     pub(super) fn begin(&mut self, (tgid, tid, task): (u32, u32, u32), exchange: ExchangeId, now_ns: u64) {
         *self.processes.entry(tgid).or_default() += 1;
-        let thread = self.threads.entry(tid).or_default();
+        let thread = self.by_tid.entry(tid).or_default();
         thread.in_hand.push((exchange, task));
         if thread.in_hand.len() > 1 {
             thread.distrusted_until_ns = now_ns + DISTRUST_NS;
@@ -45,7 +45,7 @@ impl Threads {
 
     /// Whether `tid` has requests in hand.
     pub(super) fn serves(&self, tid: u32) -> bool {
-        self.threads.get(&tid).is_some_and(|thread| !thread.in_hand.is_empty())
+        self.by_tid.get(&tid).is_some_and(|thread| !thread.in_hand.is_empty())
     }
 
     /// How many requests `tgid` has in hand.
@@ -62,7 +62,7 @@ impl Threads {
             }
         }
         // The thread stays until it is swept: it will soon read another one.
-        if let Some(thread) = self.threads.get_mut(&tid) {
+        if let Some(thread) = self.by_tid.get_mut(&tid) {
             thread.in_hand.retain(|(other, _)| *other != exchange);
         }
     }
@@ -80,7 +80,7 @@ impl Threads {
         if self.handing_over.get(&tgid).is_some_and(|&until_ns| now_ns < until_ns) {
             return None;
         }
-        let thread = self.threads.get(&tid)?;
+        let thread = self.by_tid.get(&tid)?;
         match thread.in_hand[..] {
             [(only, read_by)] if read_by == task && thread.distrusted_until_ns <= now_ns => Some(only),
             _ => None,
@@ -90,7 +90,7 @@ impl Threads {
     /// Forgets threads that have nothing in hand and are believed again.
     pub(super) fn sweep(&mut self, now_ns: u64) {
         self.handing_over.retain(|_, until_ns| *until_ns > now_ns);
-        self.threads.retain(|_, thread| !thread.in_hand.is_empty() || thread.distrusted_until_ns > now_ns);
+        self.by_tid.retain(|_, thread| !thread.in_hand.is_empty() || thread.distrusted_until_ns > now_ns);
     }
 }
 
@@ -107,7 +107,7 @@ mod tests {
         threads.end((1, 7), 1);
         assert_eq!(threads.handling(1, (7, 0), 3), None);
         threads.sweep(3);
-        assert!(threads.threads.is_empty());
+        assert!(threads.by_tid.is_empty());
     }
 
     #[test]
@@ -133,8 +133,8 @@ mod tests {
         assert_eq!(threads.handling(1, (7, 0), 2 + DISTRUST_NS), Some(2));
         threads.end((1, 7), 2);
         threads.sweep(5);
-        assert_eq!(threads.threads.len(), 1);
+        assert_eq!(threads.by_tid.len(), 1);
         threads.sweep(2 + DISTRUST_NS);
-        assert!(threads.threads.is_empty());
+        assert!(threads.by_tid.is_empty());
     }
 }

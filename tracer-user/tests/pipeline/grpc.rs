@@ -89,7 +89,8 @@ fn what_counts_as_an_error_differs_by_side() {
         let stream = 2 * place as u32 + 1;
         ask(&mut scene, link, between, &frame(1, WHOLE, stream, &call("/hello.Greeter/Find")));
         // Trailers only.
-        let head = [STATUS_200, &literal("content-type", "application/grpc", false), &trailers(status)].concat();
+        let head =
+            [STATUS_200, &literal("content-type", "application/grpc", false), &trailers(status)].concat();
         answer(&mut scene, link, between, &frame(1, WHOLE, stream, &head));
     }
     assert_eq!(
@@ -123,7 +124,12 @@ fn a_server_hands_its_calls_to_other_threads() {
     ask(&mut scene, link, between, &frame(1, WHOLE, 1, &call("/hello.Greeter/SayHello")));
     // The thread that read the call sends another: for whom, nothing tells.
     ask(&mut scene, onward, (between.1, back), &frame(1, WHOLE, 1, &call("/back.Store/Get")));
-    answer(&mut scene, onward, (between.1, back), &frame(1, WHOLE, 1, &[STATUS_200, &trailers("0")].concat()));
+    answer(
+        &mut scene,
+        onward,
+        (between.1, back),
+        &frame(1, WHOLE, 1, &[STATUS_200, &trailers("0")].concat()),
+    );
     answer(&mut scene, link, between, &frame(1, WHOLE, 1, &[STATUS_200, &trailers("0")].concat()));
     assert_eq!(
         scene.outline(),

@@ -44,7 +44,11 @@ fn a_request_with_a_body_each_way() {
     let mut scene = Scene::new();
     let between = curl_and_web(&mut scene);
     let link = connected(&mut scene, 8080, between);
-    let post = [&[0x83, 0x86][..], &literal(":path", "/orders?id=7", false), &literal(":authority", "a.example", true)];
+    let post = [
+        &[0x83, 0x86][..],
+        &literal(":path", "/orders?id=7", false),
+        &literal(":authority", "a.example", true),
+    ];
     ask(&mut scene, link, between, &frame(1, END_HEADERS, 1, &post.concat()));
     ask(&mut scene, link, between, &frame(0, END_STREAM, 1, b"four"));
     answer(&mut scene, link, between, &frame(1, END_HEADERS, 1, STATUS_200));
@@ -215,7 +219,12 @@ fn a_connection_that_was_open_before_is_followed_from_its_next_request() {
     let mut scene = Scene::new();
     let between = curl_and_web(&mut scene);
     let link = scene.tcp(8080);
-    answer(&mut scene, link, between, &[frame(1, END_HEADERS, 5, STATUS_200), frame(0, END_STREAM, 5, b"old")].concat());
+    answer(
+        &mut scene,
+        link,
+        between,
+        &[frame(1, END_HEADERS, 5, STATUS_200), frame(0, END_STREAM, 5, b"old")].concat(),
+    );
     // `:path` names an entry of the table from before.
     ask(&mut scene, link, between, &frame(1, WHOLE, 7, &[0x82, 0x86, 0xbf]));
     answer(&mut scene, link, between, &frame(1, WHOLE, 7, STATUS_200));

@@ -33,7 +33,10 @@ pub(in crate::http2) struct Decoder {
 enum Kind {
     Indexed(usize),
     /// `index` 0: the name follows.
-    Literal { index: usize, added: bool },
+    Literal {
+        index: usize,
+        added: bool,
+    },
     Resize(usize),
 }
 
@@ -154,12 +157,16 @@ mod tests {
 
     fn bytes(hex: &str) -> Vec<u8> {
         let digits: Vec<u8> = hex.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-        digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+        digits
+            .chunks(2)
+            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+            .collect()
     }
 
     /// The fields of a block as `name: value`, what is unknown as `?`.
     fn read(decoder: &mut Decoder, hex: &str) -> (String, Outcome) {
-        let show = |text: Option<&[u8]>| text.map_or("?".into(), |text| String::from_utf8_lossy(text).into_owned());
+        let show =
+            |text: Option<&[u8]>| text.map_or("?".into(), |text| String::from_utf8_lossy(text).into_owned());
         let mut lines = Vec::new();
         let outcome = decoder.decode(&bytes(hex), |field| {
             lines.push(format!("{}: {}", show(field.name), show(field.value)));

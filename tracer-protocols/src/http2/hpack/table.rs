@@ -51,7 +51,8 @@ impl Default for Table {
 impl Table {
     /// The entry at `index` behind the static table, the newest being 0. Both texts of one that we do not have are unknown.
     pub(super) fn get(&self, index: usize) -> Texts<'_> {
-        let Some(entry) = self.entries.len().checked_sub(index + 1).and_then(|at| self.entries.get(at)) else {
+        let Some(entry) = self.entries.len().checked_sub(index + 1).and_then(|at| self.entries.get(at))
+        else {
             return (None, None);
         };
         let value_start = entry.start + entry.name.unwrap_or(0);
@@ -114,7 +115,8 @@ mod tests {
     use super::*;
 
     fn text(texts: Texts<'_>) -> String {
-        let show = |text: Option<&[u8]>| text.map_or("?".into(), |text| String::from_utf8_lossy(text).into_owned());
+        let show =
+            |text: Option<&[u8]>| text.map_or("?".into(), |text| String::from_utf8_lossy(text).into_owned());
         format!("{}={}", show(texts.0), show(texts.1))
     }
 
