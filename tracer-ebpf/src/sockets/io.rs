@@ -14,7 +14,8 @@ use tracer_common::{
 use super::{
     decide::{NO_EVENT, decide_segment, pack, smaller},
     describe::{AF_INET, AF_INET6, AF_UNIX},
-    frames::{ADRIFT, begins_with_frame, emit_frames},
+    frame::begins_with_frame,
+    frames::{ADRIFT, emit_frames},
 };
 use crate::{
     capture::{self, Segment},

@@ -2,6 +2,7 @@
 
 mod decide;
 mod describe;
+mod frame;
 mod frames;
 pub(crate) use decide::{decide_segment, pack};
 
