@@ -301,3 +301,23 @@ fn what_is_no_protocol_is_left_alone() {
     assert_eq!(scene.outline(), "");
     assert_eq!(scene.drops(Drop::NotHttp), 2);
 }
+
+#[test]
+fn streams_of_a_unix_socket_are_joined_if_they_were_followed_from_the_start() {
+    for from_start in [true, false] {
+        let mut scene = Scene::new();
+        let between = curl_and_web(&mut scene);
+        let link = scene.unix(b"/run/web.sock");
+        if from_start {
+            ask(&mut scene, link, between, &[PREFACE, &frame(4, 0, 0, &[])].concat());
+        }
+        for stream in [1, 3] {
+            ask(&mut scene, link, between, &frame(1, WHOLE, stream, &get("/a")));
+        }
+        for stream in [3, 1] {
+            answer(&mut scene, link, between, &frame(1, WHOLE, stream, STATUS_200));
+        }
+        let joined = scene.spans().iter().filter(|span| span.parent.is_some()).count();
+        assert_eq!(joined, if from_start { 2 } else { 0 }, "positions are counts of what was seen");
+    }
+}
