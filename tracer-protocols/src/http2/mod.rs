@@ -9,6 +9,7 @@
 
 mod detect;
 mod fields;
+mod fragment;
 mod frame;
 mod hpack;
 pub mod limits;

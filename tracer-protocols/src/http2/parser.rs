@@ -13,6 +13,7 @@
 
 use super::detect::is_chain;
 use super::fields::{Fields, Head};
+use super::fragment::fragment;
 use super::frame::{Frame, HEADER, PREFACE, flag, kind};
 use super::hpack::{Decoder, Outcome};
 use super::limits::{MAX_BLOCK, MAX_READ_FRAME};
@@ -63,13 +64,6 @@ enum State {
         left: u64,
     },
     Adrift,
-}
-
-/// Where the fragment of a header block lies in its frame's payload.
-struct Fragment<'a> {
-    bytes: &'a [u8],
-    /// It breaks off, or the frame makes no sense.
-    cut: bool,
 }
 
 impl Default for Parser {
@@ -353,27 +347,5 @@ impl Parser {
 impl State {
     fn after(left: u64, ends: Option<StreamId>) -> Self {
         if left == 0 { Self::Frame } else { Self::Payload { left, ends } }
-    }
-}
-
-/// The fragment of a header block in the payload of its frame (RFC 9113, sections 6.2, 6.6 and 6.10).
-fn fragment(frame: Frame, payload: &[u8]) -> Fragment<'_> {
-    let missing = frame.len - payload.len();
-    let (mut front, mut padding) = (0, 0);
-    if frame.kind != kind::CONTINUATION {
-        if frame.has(flag::PADDED) {
-            front = 1;
-            padding = usize::from(payload.first().copied().unwrap_or(0));
-        }
-        front += match frame.kind {
-            kind::HEADERS if frame.has(flag::PRIORITY) => 5,
-            kind::PUSH_PROMISE => 4,
-            _ => 0,
-        };
-    }
-    let end = payload.len().saturating_sub(padding.saturating_sub(missing));
-    match payload.get(front..end) {
-        Some(bytes) => Fragment { bytes, cut: false },
-        None => Fragment { bytes: &[], cut: true },
     }
 }
