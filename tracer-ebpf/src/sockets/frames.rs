@@ -170,7 +170,7 @@ fn unfollowed(conn: &mut Conn, head: &mut DataHeader, position: u32, len: u32) {
 #[inline(never)]
 extern "C" fn walk_buffer(conn: *mut Conn, head: *mut DataHeader, walk: *mut Walk) -> i32 {
     for _ in 0..MAX_STEPS {
-        if step(conn, head, walk) != 0 {
+        if walk_step(conn, head, walk) != 0 {
             return 0;
         }
     }
@@ -191,7 +191,7 @@ extern "C" fn walk_buffer(conn: *mut Conn, head: *mut DataHeader, walk: *mut Wal
 /// A global function: see `capture`.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn step(conn: *mut Conn, head: *mut DataHeader, walk: *mut Walk) -> i32 {
+extern "C" fn walk_step(conn: *mut Conn, head: *mut DataHeader, walk: *mut Walk) -> i32 {
     // SAFETY: the verifier checks pointers that are handed to global functions; null is possible for it.
     let (Some(conn), Some(head), Some(walk)) =
         (unsafe { conn.as_mut() }, unsafe { head.as_mut() }, unsafe { walk.as_mut() })
