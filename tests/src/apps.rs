@@ -149,6 +149,8 @@ pub fn open_gate(scenario: &Scenario) {
 pub enum Upstream<'a> {
     /// Answers by itself.
     None,
+    /// Answers with the files of a folder.
+    Files(&'a Path),
     /// Asks a service over a new connection each time (HTTP/1.0, as nginx does by default).
     Closing(&'a Service),
     /// Asks a service over kept connections (HTTP/1.1).
@@ -163,13 +165,13 @@ pub fn nginx(scenario: &Scenario, upstream: &Upstream<'_>) -> Service {
 
 /// As [`nginx`], not started yet.
 pub fn nginx_prepared(scenario: &Scenario, upstream: &Upstream<'_>) -> Prepared {
-    nginx_with(scenario, upstream, None)
+    nginx_with(scenario, upstream, None, "")
 }
 
 /// nginx with one worker that speaks TLS.
 #[track_caller]
 pub fn nginx_tls(scenario: &Scenario, upstream: &Upstream<'_>) -> Service {
-    nginx_with(scenario, upstream, Some(&certificate(scenario))).start(scenario, None)
+    nginx_with(scenario, upstream, Some(&certificate(scenario)), "").start(scenario, None)
 }
 
 /// A certificate for 127.0.0.1 with its key, in one file: one for all services of a scenario, which may still be reading it.
@@ -194,7 +196,18 @@ pub fn tls_service(scenario: &Scenario, name: &str, next: Option<&str>) -> Servi
     Service::start(scenario, &format!("{name}-{port}"), command, Listens::port(port))
 }
 
-fn nginx_with(scenario: &Scenario, upstream: &Upstream<'_>, certificate: Option<&Path>) -> Prepared {
+/// nginx with one worker that speaks HTTP/2 in clear text and nothing else.
+#[track_caller]
+pub fn nginx_http2(scenario: &Scenario, upstream: &Upstream<'_>) -> Service {
+    nginx_with(scenario, upstream, None, "http2").start(scenario, None)
+}
+
+fn nginx_with(
+    scenario: &Scenario,
+    upstream: &Upstream<'_>,
+    certificate: Option<&Path>,
+    protocol: &str,
+) -> Prepared {
     let port = free_port();
     let address = |service: &Service| match service.listens() {
         Listens::Tcp(address) => address.to_string(),
@@ -205,6 +218,7 @@ fn nginx_with(scenario: &Scenario, upstream: &Upstream<'_>, certificate: Option<
     });
     let (block, action) = match upstream {
         Upstream::None => (String::new(), "return 200 \"hello\\n\";".to_owned()),
+        Upstream::Files(folder) => (String::new(), format!("root {}; sendfile on;", folder.display())),
         Upstream::Closing(service) => (String::new(), format!("proxy_pass http://{};", address(service))),
         Upstream::Kept(service) => (
             format!("upstream backend {{ server {}; keepalive 64; }}", address(service)),
@@ -224,7 +238,7 @@ http {{
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
   {block}
-  server {{ listen 127.0.0.1:{port} backlog=4096 {ssl}; {keys} location / {{ {action} }} }}
+  server {{ listen 127.0.0.1:{port} backlog=4096 {ssl} {protocol}; {keys} location / {{ {action} }} }}
 }}
 "
         ),
@@ -232,6 +246,37 @@ http {{
     let mut command = Command::new("nginx");
     command.arg("-c").arg(config);
     Prepared { name: format!("nginx-{port}"), command, listens: Listens::port(port) }
+}
+
+/// `nghttpd`, which speaks HTTP/2 alone, with the files of a folder.
+#[track_caller]
+pub fn nghttpd(scenario: &Scenario, folder: &Path) -> Service {
+    let port = free_port();
+    let mut command = Command::new("nghttpd");
+    command.args(["--no-tls", "--address=127.0.0.1", "--htdocs"]).arg(folder).arg(port.to_string());
+    Service::start(scenario, &format!("nghttpd-{port}"), command, Listens::port(port))
+}
+
+/// `nghttpx` with one worker in front of a service that speaks HTTP/2 in clear text.
+#[track_caller]
+pub fn nghttpx(scenario: &Scenario, backend: &Service) -> Service {
+    let port = free_port();
+    let mut command = Command::new("nghttpx");
+    command
+        .args(["--conf=/dev/null", "--workers=1", "--single-process", "--no-ocsp", "--log-level=ERROR"])
+        .arg("--errorlog-file=/dev/stderr")
+        .arg(format!("--frontend=127.0.0.1,{port};no-tls"))
+        .arg(format!("--backend=127.0.0.1,{};/;proto=h2", backend.port()));
+    Service::start(scenario, &format!("nghttpx-{port}"), command, Listens::port(port))
+}
+
+/// `grpc_server.py`; with `next`, its Forward methods ask that one.
+#[track_caller]
+pub fn grpc_server(scenario: &Scenario, next: Option<&Service>) -> Service {
+    let port = free_port();
+    let mut command = python("grpc_server.py", [port.to_string()]);
+    command.args(next.map(|service| service.address().to_string()));
+    Service::start(scenario, &format!("grpc_server-{port}"), command, Listens::port(port))
 }
 
 /// Runs `curl -s` with `args` and hands back the body of the answer.

@@ -102,8 +102,12 @@ impl ReceivedSpan {
         self.resource.get("process.pid").and_then(|pid| pid.parse().ok()).unwrap_or(0)
     }
 
-    /// The path of the request: `url.path` of a server span, the path within `url.full` of a client span.
+    /// The path of the request: `url.path` of a server span, the path within `url.full` of a client span. Of a gRPC call
+    /// its method.
     pub fn path(&self) -> &str {
+        if let Some(method) = self.attributes.get("rpc.method") {
+            return method;
+        }
         if let Some(path) = self.attributes.get("url.path") {
             return path;
         }

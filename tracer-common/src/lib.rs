@@ -15,4 +15,4 @@ pub mod runtime;
 pub mod tls;
 
 /// Changes whenever the layout of a record changes; written into recordings.
-pub const ABI: u32 = 4;
+pub const ABI: u32 = 5;

@@ -136,6 +136,12 @@ pub(crate) fn emit(head: &DataHeader, segment: &Segment, want: u64) {
     one(ptr::null_mut(), head, segment.first, if first_len == 0 { 0 } else { want }, end);
 }
 
+/// Emits a data record with the first `want` bytes at `first`.
+#[inline(always)]
+pub(crate) fn emit_piece(head: &DataHeader, first: u64, want: u64) {
+    one(ptr::null_mut(), head, first, want, 0);
+}
+
 /// Emits a data record that has a length and no bytes.
 #[inline(always)]
 pub(crate) fn emit_nothing(head: &DataHeader) {

@@ -19,6 +19,8 @@ pub(crate) mod mode {
     pub(crate) const HTTP: u8 = 2;
     /// The daemon's own socket.
     pub(crate) const OWN: u8 = 3;
+    /// HTTP/2 was seen: segments are walked frame by frame.
+    pub(crate) const HTTP2: u8 = 4;
 }
 
 /// Where a socket is with trace context that is written.
@@ -56,7 +58,7 @@ pub(crate) struct Conn {
     pub(crate) id: u64,
     /// The connection id of what that library sends and receives, 0 until given.
     pub(crate) tls_id: u64,
-    /// First bytes of a direction while it is [`mode::MAYBE`], little endian.
+    /// First bytes of a direction while it is [`mode::MAYBE`], or of a frame header that is split, little endian.
     pub(crate) partial: [u64; 2],
     /// The process that was checked last.
     pub(crate) tgid: u32,
@@ -68,6 +70,8 @@ pub(crate) struct Conn {
     pub(crate) cap: [u32; 2],
     /// Running byte count where there are no sequence numbers, by direction.
     pub(crate) bytes: [u32; 2],
+    /// What is left of the current HTTP/2 frame, by direction: see `sockets::frames`.
+    pub(crate) frame: [u32; 2],
     /// [`crate::maps::GENERATION`] of that check.
     pub(crate) generation: u32,
     /// Positions at the client's hello, by direction, if it passed before the library that uses the socket was known.
@@ -133,6 +137,7 @@ impl Conn {
         tls_tgid: 0,
         tls_generation: 0,
         partial_len: [0; 2],
+        frame: [0; 2],
         mode: mode::UNKNOWN,
         opened: 0,
         excluded: 0,

@@ -9,6 +9,8 @@ pub(crate) enum Start {
     Request,
     /// A status line of HTTP/1.
     Response,
+    /// The preface of HTTP/2.
+    Preface,
     /// Too short to tell.
     Partial,
     /// Anything else.
@@ -28,6 +30,9 @@ const fn pattern(text: &str) -> (u64, u32) {
 
 /// `HTTP/1.` (RFC 9112 section 4).
 const RESPONSE: (u64, u32) = pattern("HTTP/1.");
+
+/// `PRI * HTTP/2.0` (RFC 9113 section 3.4), cut to eight bytes.
+const PREFACE: (u64, u32) = pattern("PRI * HT");
 
 /// Methods of RFC 9110, RFC 5789, RFC 10008 (QUERY), WebDAV (RFC 4918, 3253, 5323) and the caches' PURGE, cut to eight bytes.
 const REQUESTS: [(u64, u32); 21] = [
@@ -78,7 +83,8 @@ pub(crate) fn classify(prefix: u64, len: u32) -> Start {
     match classify_slow(prefix, len) {
         0 => Start::Request,
         1 => Start::Response,
-        2 => Start::Partial,
+        2 => Start::Preface,
+        3 => Start::Partial,
         _ => Start::Other,
     }
 }
@@ -98,6 +104,9 @@ fn compare(prefix: u64, len: u32) -> Start {
     };
     if matches(RESPONSE) {
         return if len >= RESPONSE.1 { Start::Response } else { Start::Partial };
+    }
+    if matches(PREFACE) {
+        return if len >= PREFACE.1 { Start::Preface } else { Start::Partial };
     }
     let mut at = 0;
     while at < REQUESTS.len() {

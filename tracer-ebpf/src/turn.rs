@@ -142,7 +142,7 @@ extern "C" fn turn_acts(tid: u32) -> u32 {
 pub(crate) fn passed<const WAY: usize>(conn: &mut Conn, tid: u32) {
     let (socket, prompt) = (conn.id() as u32, u32::from(conn.prompt));
     let question = &mut conn.question;
-    let other_protocol = conn.mode != mode::HTTP;
+    let other_protocol = conn.mode != mode::HTTP && conn.mode != mode::HTTP2;
     if WAY == RECEIVED {
         let resumes = other_protocol && question.tid == tid && question.overlaps == 0;
         question.open = 0;

@@ -8,6 +8,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use tracer_protocols::http1::{Follows, Message, Method, Parser, Side, Step, detect};
+use tracer_protocols::http2;
 use tracer_protocols::redact::{self, QueryValues};
 use tracer_protocols::route;
 
@@ -51,6 +52,11 @@ fn main() {
     report("request, 100 fields (slow path)", 1, many.len(), || {
         assert_eq!(drive(Side::Request, black_box(many.as_bytes())), 1);
     });
+    let stream = [&[0, 0, 8, 1, 5, 0, 0, 0, 1, 0x82, 0x86, 0x84, 0x41, 0x03][..], b"a.b"].concat();
+    let stream = stream.repeat(MESSAGES);
+    report("HTTP/2 request", MESSAGES, stream.len(), || {
+        assert_eq!(drive2(black_box(&stream)), MESSAGES);
+    });
     report("request cut by a gap", 1, BROWSER.len(), || {
         let mut parser = Parser::new(Side::Request);
         black_box(parser.step(black_box(&BROWSER.as_bytes()[..512]), Follows::Gap, None));
@@ -74,6 +80,21 @@ fn main() {
         redact::query(black_box(query), QueryValues::default(), &mut out);
         black_box(&out);
     });
+}
+
+/// Requests of frames that follow one another.
+fn drive2(mut bytes: &[u8]) -> usize {
+    let mut parser = http2::Parser::new();
+    let mut requests = 0;
+    loop {
+        match parser.step(bytes, Follows::Maybe) {
+            Step::Message { message, consumed } => {
+                requests += usize::from(matches!(message, http2::Message::Request(..)));
+                bytes = &bytes[consumed..];
+            }
+            _ => return requests,
+        }
+    }
 }
 
 /// Heads in `bytes`.

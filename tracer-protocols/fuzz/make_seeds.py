@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the seeds of the fuzz target `http1` into corpus/http1: recorded connections, and small inputs for what no
-recording holds. The format is that of `replay` in ../tests/common/mod.rs.
+"""Writes the seeds of the fuzz targets into corpus/TARGET: recorded connections, and small inputs for what no
+recording holds. The format is that of `replay` in ../tests/common/TARGET.rs.
 """
 import os
 
@@ -63,4 +63,48 @@ SEEDS = {
 os.makedirs(OUT, exist_ok=True)
 for name, (flags, data) in SEEDS.items():
     with open(os.path.join(OUT, name), "wb") as out:
+        out.write(bytes([flags]) + data)
+
+
+# HTTP/2: one byte for the caller (1 holds skips, 2 closes).
+def frame(kind, flags, stream, payload=b""):
+    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+
+def recorded2(name, side):
+    with open(os.path.join(HERE, "..", "testdata", "http2", f"{name}.{side}.bin"), "rb") as data:
+        # Bytes that mean something else here: frames that hold them are refused from there on.
+        return data.read().replace(b"\xff", b"\x7f").replace(b"\xfe", b"\x7e")
+
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+GET = b"\x82\x86\x84"
+WHOLE = 5
+SEEDS2 = {
+    "nghttp_requests": (2, recorded2("nghttp", "request")),
+    "nghttp_responses": (3, recorded2("nghttp", "response")),
+    "grpcio_requests": (2, recorded2("grpcio", "request")),
+    "grpcio_responses": (0, recorded2("grpcio", "response")),
+    "split_everywhere": (0, SPLIT.join(bytes([b]) for b in PREFACE + frame(1, WHOLE, 1, GET) + frame(0, 1, 3, b"xy"))),
+    "padding_and_priority": (0, PREFACE + frame(1, 0x2D, 1, b"\x02\0\0\0\0\x10" + GET + b"\0\0") + frame(0, 9, 1, b"\x01ab\0")),
+    "continuation": (0, frame(1, 1, 1, GET) + frame(9, 0, 1, b"\x40\x01a") + frame(9, 4, 1, b"\x01b") + frame(1, WHOLE, 3, b"\x82\xbe")),
+    "continuation_of_nothing": (0, frame(9, 4, 1, GET) + frame(1, WHOLE, 3, GET)),
+    "interrupted_block": (0, frame(1, 1, 1, GET) + frame(6, 0, 0, b"\0" * 8) + frame(1, WHOLE, 3, GET)),
+    "unknown_entries": (0, frame(1, WHOLE, 7, b"\xbf\x82\xc0\x7f\x01\x01a\xbe")),
+    "resized_table": (0, frame(1, WHOLE, 1, b"\x20\x3f\xe1\x1f\x40\x01a\x01b\xbe")),
+    "huffman": (0, frame(1, WHOLE, 1, GET + b"\x41\x8c\xf1\xe3\xc2\xe5\xf2\x3a\x6b\xa0\xab\x90\xf4\x7f")),
+    "gap_in_body": (1, frame(1, 4, 1, b"\x88") + b"\0\x27\x10\0\x01\0\0\0\x01" + gap(100) + frame(1, WHOLE, 3, b"\x8d")),
+    "gap_in_block": (0, frame(1, WHOLE, 1, GET + b"\x40" * 40)[:15] + gap(6) + SPLIT + frame(8, 0, 0, b"\0\0\0\x01") + frame(1, WHOLE, 3, GET)),
+    "gap_between_frames": (0, frame(1, WHOLE, 1, GET) + gap(9) + b"lost" + gap(3) + frame(6, 1, 0, b"\0" * 8) + frame(1, WHOLE, 3, GET)),
+    "resets": (0, frame(4, 0, 0) + frame(3, 0, 5, b"\0\0\0\x08") + frame(7, 0, 0, b"\0\0\0\x03\0\0\0\0bye")),
+    "trailers": (2, frame(1, 4, 1, b"\x88") + frame(0, 0, 1, b"hello") + frame(1, WHOLE, 1, b"\x40\x0bgrpc-status\x010")),
+    "push_promise": (0, frame(5, 4, 1, b"\0\0\0\x02" + GET) + frame(1, WHOLE, 1, b"\x88")),
+    "bad_lengths": (0, frame(3, 0, 1, b"\0") + SPLIT + frame(1, WHOLE, 3, GET)),
+    "not_http2": (0, b"\x16\x03\x01\x02\0\x01\0\x01" + SPLIT + b"GET / HTTP/1.1\r\n\r\n"),
+}
+
+OUT2 = os.path.join(HERE, "corpus", "http2")
+os.makedirs(OUT2, exist_ok=True)
+for name, (flags, data) in SEEDS2.items():
+    with open(os.path.join(OUT2, name), "wb") as out:
         out.write(bytes([flags]) + data)

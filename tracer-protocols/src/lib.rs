@@ -1,16 +1,19 @@
 //! Pure protocol parsers: the bytes of one direction of one connection in, messages out.
 //!
 //! Nothing here does I/O, reads a clock, logs, or knows of kernels and configuration. Parsers keep a few words of state
-//! per direction and never own bytes: messages borrow from what the caller hands in. No input makes them panic,
+//! per direction and own no bytes of the stream: messages borrow from what the caller hands in. ([`http2`] has to keep the
+//! table that its header blocks refer to.) No input makes them panic,
 //! loop, or hold more than the limits that each protocol names.
 //!
 //! [`contract`] is the agreement between a parser and the stream layer that feeds it. Each protocol lives in its own
-//! module ([`http1`]); [`context`], [`redact`] and [`route`] are what the messages' text is turned into afterwards.
+//! module ([`http1`], [`http2`], with [`grpc`] on top); [`context`], [`redact`] and [`route`] are what the messages' text is turned into afterwards.
 #![forbid(unsafe_code)]
 
 pub mod context;
 pub mod contract;
+pub mod grpc;
 pub mod http1;
+pub mod http2;
 pub mod redact;
 pub mod route;
 
@@ -22,6 +25,8 @@ pub mod route;
 pub enum Protocol {
     /// HTTP/1.0 and HTTP/1.1 (RFC 9112).
     Http1,
+    /// HTTP/2 (RFC 9113), and gRPC over it.
+    Http2,
 }
 
 impl Protocol {
@@ -29,6 +34,7 @@ impl Protocol {
     pub fn name(self) -> &'static str {
         match self {
             Self::Http1 => "http1",
+            Self::Http2 => "http2",
         }
     }
 }

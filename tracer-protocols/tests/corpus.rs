@@ -4,7 +4,8 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::{Caller, Piece, drive, replay, shorts};
+use common::http1::{Caller, drive, replay, shorts};
+use common::{Entry, Habits, Piece, http2};
 use tracer_protocols::http1::{Detection, Method, detect};
 
 fn directory(name: &str) -> PathBuf {
@@ -22,6 +23,77 @@ struct Recording {
     requests: &'static [&'static str],
     responses: &'static [&'static str],
 }
+
+/// What connections of HTTP/2 give, by name and side.
+const HTTP2: [(&str, &str, &[&str]); 4] = [
+    (
+        "nghttp",
+        "request",
+        &["13 GET /small", "13 end", "15 GET /middle", "15 end", "17 GET /missing", "17 end", "goaway 0 0"],
+    ),
+    (
+        "nghttp",
+        "response",
+        &[
+            "13 200",
+            "15 200",
+            "17 404",
+            "13 data 20",
+            "13 end",
+            "15 data 3000",
+            "15 end",
+            "17 data 148",
+            "17 end",
+        ],
+    ),
+    (
+        "grpcio",
+        "request",
+        &[
+            "1 POST /tracer.Echo/Unary",
+            "1 data 10",
+            "1 end",
+            "3 POST /tracer.Echo/Unary",
+            "3 data 10",
+            "3 end",
+            "5 POST /tracer.Echo/Unary0",
+            "5 data 10",
+            "5 end",
+            "7 POST /tracer.Echo/Unary1",
+            "7 data 10",
+            "7 end",
+            "9 POST /tracer.Echo/Unary2",
+            "9 data 10",
+            "9 end",
+        ],
+    ),
+    (
+        "grpcio",
+        "response",
+        &[
+            "1 200",
+            "1 data 10",
+            "1 trailers grpc-status=0 grpc-message=",
+            "1 end",
+            "3 200",
+            "3 data 10",
+            "3 trailers grpc-status=0 grpc-message=",
+            "3 end",
+            "5 200",
+            "5 data 10",
+            "5 trailers grpc-status=0 grpc-message=",
+            "5 end",
+            "9 200",
+            "9 data 10",
+            "9 trailers grpc-status=0 grpc-message=",
+            "9 end",
+            "7 200",
+            "7 data 10",
+            "7 trailers grpc-status=0 grpc-message=",
+            "7 end",
+        ],
+    ),
+];
 
 const RECORDINGS: [Recording; 14] = [
     Recording {
@@ -212,13 +284,42 @@ fn recordings_captured_in_part_give_their_messages() {
 }
 
 #[test]
-fn fuzz_seeds_replay() {
+fn http2_recordings_give_their_messages() {
+    for (name, side, expected) in HTTP2 {
+        let path = directory("testdata/http2").join(format!("{name}.{side}.bin"));
+        let bytes = std::fs::read(path).unwrap();
+        let whole = http2::drive(Habits::default(), &[Piece::Bytes(bytes.clone())]);
+        let shorts: Vec<_> = whole.iter().map(|entry| entry.short.as_str()).collect();
+        assert_eq!(shorts, expected, "{name} {side}");
+        for at in 0..bytes.len() {
+            let split = [Piece::Bytes(bytes[..at].to_vec()), Piece::Bytes(bytes[at..].to_vec())];
+            assert_eq!(http2::drive(Habits::default(), &split), whole, "{name} {side} split at {at}");
+        }
+    }
+}
+
+#[test]
+fn an_indexed_context_of_a_recording_is_read() {
+    let bytes = std::fs::read(directory("testdata/http2/nghttp.request.bin")).unwrap();
+    let log = http2::drive(Habits::default(), &[Piece::Bytes(bytes)]);
+    let carried = log.iter().filter(|entry| entry.full.contains("Some(Carried { format: W3c"));
+    assert_eq!(carried.count(), 3, "{log:#?}");
+}
+
+/// Every seed of a fuzz target reaches something.
+fn replay_seeds(target: &str, replay: fn(&[u8]) -> Vec<Entry>) {
     let mut seeds = 0;
-    for entry in std::fs::read_dir(directory("fuzz/corpus/http1")).unwrap() {
+    for entry in std::fs::read_dir(directory("fuzz/corpus").join(target)).unwrap() {
         let path = entry.unwrap().path();
         let log = replay(&std::fs::read(&path).unwrap());
         assert!(!log.is_empty(), "{} reaches nothing", path.display());
         seeds += 1;
     }
-    assert!(seeds >= 20, "only {seeds} seeds");
+    assert!(seeds >= 20, "only {seeds} seeds of {target}");
+}
+
+#[test]
+fn fuzz_seeds_replay() {
+    replay_seeds("http1", replay);
+    replay_seeds("http2", http2::replay);
 }

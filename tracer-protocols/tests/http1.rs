@@ -2,7 +2,8 @@
 
 mod common;
 
-use common::{Caller, Piece, drive, shorts};
+use common::Piece;
+use common::http1::{Caller, drive, shorts};
 use tracer_protocols::http1::limits::MAX_HEAD;
 use tracer_protocols::http1::{
     Follows, Gap, Message, Method, Parser, Reason, RequestHead, ResponseHead, Side, Step, Version,

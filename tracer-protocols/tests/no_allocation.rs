@@ -1,5 +1,8 @@
 //! The hot path allocates nothing: heads, bodies, gaps and losses alike.
 
+#[path = "common/frames.rs"]
+mod frames;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
@@ -91,6 +94,43 @@ fn nothing_is_allocated() {
         let after = ALLOCATIONS.with(Cell::get);
         assert_eq!((messages, after - before), (expected, 0), "{}", bytes.escape_ascii());
     }
+}
+
+/// HTTP/2 keeps a table and a block, which grow to what a connection needs. From then on nothing is allocated.
+#[test]
+fn a_connection_of_http2_allocates_while_its_table_grows() {
+    use frames::{END_HEADERS, END_STREAM, PREFACE, frame, literal};
+    use tracer_protocols::http2;
+
+    let request = |number: u32| {
+        let path = literal(":path", &format!("/orders/{number:06}"), true);
+        frame(1, END_HEADERS | END_STREAM, 2 * number + 1, &[&[0x82, 0x86][..], &path].concat())
+    };
+    let mut parser = http2::Parser::new();
+    let mut run = |mut bytes: &[u8]| {
+        let mut heads = 0;
+        loop {
+            match parser.step(bytes, Follows::Maybe) {
+                Step::Message { message, consumed } => {
+                    heads += usize::from(matches!(message, http2::Message::Request(..)));
+                    bytes = &bytes[consumed..];
+                }
+                Step::Skip(n) => {
+                    parser.skipped(n);
+                    bytes = &bytes[n as usize..];
+                }
+                Step::NeedMore | Step::NotThis(_) => return heads,
+            }
+        }
+    };
+    run(PREFACE);
+    for number in 0..1000 {
+        run(&request(number));
+    }
+    let requests: Vec<_> = (1000..2000).map(request).collect();
+    let before = ALLOCATIONS.with(Cell::get);
+    let heads: usize = requests.iter().map(|bytes| run(bytes)).sum();
+    assert_eq!((heads, ALLOCATIONS.with(Cell::get) - before), (1000, 0));
 }
 
 /// What is read of the context of a request, in allocations and whether there was any.

@@ -2,7 +2,8 @@
 
 mod common;
 
-use common::{Caller, Piece, drive, framed, replay, shorts};
+use common::http1::{Caller, drive, replay, shorts};
+use common::{Piece, framed, lose, split};
 use proptest::prelude::*;
 use tracer_protocols::http1::Method;
 
@@ -86,24 +87,6 @@ fn caller() -> impl Strategy<Value = Caller> {
             Caller { answering, holds_skips, closes, ..caller }
         },
     )
-}
-
-/// Cuts `bytes` at these places, each taken modulo what is possible.
-fn split(bytes: &[u8], cuts: &[usize]) -> Vec<Piece> {
-    let mut cuts: Vec<_> = cuts.iter().map(|cut| cut % (bytes.len() + 1)).collect();
-    cuts.extend([0, bytes.len()]);
-    cuts.sort_unstable();
-    cuts.windows(2).map(|range| Piece::Bytes(bytes[range[0]..range[1]].to_vec())).collect()
-}
-
-/// Turns some pieces into gaps, as a capture limit or a full buffer would.
-fn lose(pieces: &mut [Piece], lost: &[usize]) {
-    for at in lost {
-        let at = at % pieces.len();
-        if let Piece::Bytes(bytes) = &pieces[at] {
-            pieces[at] = Piece::Gap(bytes.len() as u64);
-        }
-    }
 }
 
 proptest! {

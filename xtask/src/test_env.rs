@@ -9,20 +9,23 @@ use crate::setup::apt_get;
 use crate::shell::{run, say, succeeds, which};
 
 /// Programs, and the distribution packages that bring them.
-const PROGRAMS: [(&str, &str); 6] = [
+const PROGRAMS: [(&str, &str); 9] = [
     ("nginx", "nginx-light"),
     ("wrk", "wrk"),
     ("curl", "curl"),
     ("wget", "wget"),
     ("node", "nodejs"),
     ("promtool", "prometheus"),
+    ("h2load", "nghttp2-client"),
+    ("nghttpd", "nghttp2-server"),
+    ("nghttpx", "nghttp2-proxy"),
 ];
 
 /// What `python3 -m venv` needs is a package of its own on Debian.
 const VENV_PACKAGE: &str = "python3-venv";
 
 /// Python packages. `rotel` is a real OTLP receiver; `duckdb` reads the backend's files; the propagators write trace context as real applications do.
-const PYTHON: [&str; 14] = [
+const PYTHON: [&str; 15] = [
     "gunicorn==27.0.1",
     "flask==3.1.3",
     "requests==2.34.2",
@@ -31,6 +34,7 @@ const PYTHON: [&str; 14] = [
     "aiohttp==3.14.5",
     "httpx==0.28.1",
     "uvloop==0.23.0",
+    "grpcio==1.85.3",
     "rotel==0.0.1a15",
     "duckdb==2.0.1",
     "opentelemetry-api==1.45.2",

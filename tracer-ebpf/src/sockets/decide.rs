@@ -1,5 +1,6 @@
-//! What a segment means for the protocol state of its socket, and how much of it is worth copying.
+//! What a segment means for the protocol state of its socket, and how much of it is worth copying, while it may be HTTP/1.
 
+use super::frames::{ADRIFT, PREFACE};
 use crate::{
     conn::{Conn, RECEIVED, begun, mode},
     globals::config,
@@ -41,6 +42,20 @@ fn decide(conn: &mut Conn, way: usize, mut prefix: u64, mut seen: u32, len: u32)
         seen = smaller(seen + known, 8);
     }
     match classify(prefix, seen) {
+        Start::Preface => {
+            if conn.mode == mode::HTTP {
+                // An upgrade: the server's frames may have begun, and this segment is not walked.
+                conn.frame = [ADRIFT; 2];
+            } else {
+                let known = u32::from(conn.partial_len[way]) & 7;
+                conn.frame[way] = PREFACE - known;
+                conn.frame[1 - way] = 0;
+            }
+            conn.partial_len = [0; 2];
+            conn.mode = mode::HTTP2;
+            conn.serves = u8::from(way == RECEIVED);
+            return len;
+        }
         Start::Request => {
             conn.mode = mode::HTTP;
             conn.serves = u8::from(way == RECEIVED);

@@ -14,9 +14,11 @@ use tracer_common::{
 use super::{
     decide::{NO_EVENT, decide_segment, pack, smaller},
     describe::{AF_INET, AF_INET6, AF_UNIX, TCP},
+    frame::begins_with_frame,
+    frames::{ADRIFT, emit_frames},
 };
 use crate::{
-    capture,
+    capture::{self, Segment},
     conn::{self, Conn, RECEIVED, SENT, mode},
     emit,
     globals::{config, offset},
@@ -113,7 +115,8 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
         if WAY == RECEIVED && config!(propagation) != 0 {
             propagation::gone(conn);
         }
-        if WAY == RECEIVED && conn.mode == mode::HTTP && conn.excluded == 0 {
+        let spoken = conn.mode == mode::HTTP || conn.mode == mode::HTTP2;
+        if WAY == RECEIVED && spoken && conn.excluded == 0 {
             let head = data_header(conn, WAY, (tgid, tid), 0, 0, flags::EOF);
             capture::emit_nothing(&head);
         }
@@ -141,11 +144,12 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
     }
     let buffers = syscall::buffers(tid);
     let known = !sealed && conn.mode == mode::HTTP && conn.budget[WAY] >= smaller(len, conn.cap[WAY]);
-    let segment = capture::segment(if known { Buffers::UNSEEN } else { buffers }, u64::from(len));
+    let decided = known || !sealed && conn.mode == mode::HTTP2;
+    let segment = capture::segment(if decided { Buffers::UNSEEN } else { buffers }, u64::from(len));
     let mut want = 0;
-    if !known {
+    if !decided {
         let start = capture::prefix(&segment);
-        want = if sealed { NO_EVENT } else { wanted(conn, WAY, start, len) };
+        want = if sealed { NO_EVENT } else { wanted(conn, WAY, &segment, start, len) };
         if want == NO_EVENT {
             if tls::is_record(start.0, start.1) {
                 tls::record_passed(sk, conn, &segment, (WAY, len), start.0, tgid);
@@ -187,8 +191,12 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
             (behind.wrapping_sub(len + added), flags::TCP)
         }
     };
-    let head = data_header(conn, WAY, (tgid, tid), position, len, tcp | extra);
-    if known {
+    let mut head = data_header(conn, WAY, (tgid, tid), position, len, tcp | extra);
+    if !known && conn.mode == mode::HTTP2 {
+        // Frames number their pieces themselves.
+        conn.number[WAY] = head.number;
+        emit_frames(conn, &mut head, buffers);
+    } else if known {
         capture::copy_and_decide(conn, &head, buffers, smaller(len, conn.cap[WAY]));
     } else {
         capture::emit(&head, &segment, u64::from(want));
@@ -237,9 +245,25 @@ pub(crate) fn is_excluded(known: u32) -> bool {
 
 /// How many bytes of a segment are worth copying, or [`NO_EVENT`], by its first bytes. Updates the protocol state.
 #[inline(always)]
-pub(crate) fn wanted(conn: &mut Conn, way: usize, (prefix, seen): (u64, u32), len: u32) -> u32 {
+pub(crate) fn wanted(
+    conn: &mut Conn,
+    way: usize,
+    segment: &Segment,
+    (prefix, seen): (u64, u32),
+    len: u32,
+) -> u32 {
     if seen != 0 {
-        decide_segment(conn, prefix, seen, pack(len, way))
+        let want = decide_segment(conn, prefix, seen, pack(len, way));
+        if want == NO_EVENT
+            && conn.mode == mode::UNKNOWN
+            && seen == 8
+            && begins_with_frame(prefix, segment.first, segment.first_len, u64::from(len)) != 0
+        {
+            conn.mode = mode::HTTP2;
+            conn.frame[1 - way] = ADRIFT;
+            return 0;
+        }
+        want
     } else if conn.mode == mode::HTTP {
         // Unseen or unreadable: it counts only where HTTP is known to run.
         0

@@ -8,7 +8,7 @@ use crate::{
     conn::{Conn, RECEIVED, mode},
     emit,
     maps::{PROCESSES, TLS},
-    sockets::{NO_EVENT, allowed, data_header, is_excluded, smaller, wanted},
+    sockets::{NO_EVENT, allowed, data_header, emit_frames, is_excluded, smaller, wanted},
     syscall::{Buffers, Kind},
 };
 
@@ -109,7 +109,7 @@ pub(crate) extern "C" fn plaintext_passed(plaintext: *const Plaintext) -> i32 {
     let polled = way == RECEIVED && u32::from(conn.work) & TURNS != 0;
     let extra = flags::TLS | if polled { flags::POLLED } else { 0 };
     if len == 0 {
-        if layer.ended == 0 && conn.mode == mode::HTTP {
+        if layer.ended == 0 && (conn.mode == mode::HTTP || conn.mode == mode::HTTP2) {
             layer.ended = 1;
             let head = data_header(conn, way, (tgid, tid), position, 0, flags::EOF | flags::TLS);
             capture::emit_nothing(&head);
@@ -124,9 +124,17 @@ pub(crate) extern "C" fn plaintext_passed(plaintext: *const Plaintext) -> i32 {
         return 0;
     }
     let segment = capture::segment(buffers, u64::from(len));
-    let want = wanted(conn, way, capture::prefix(&segment), len);
-    if want != NO_EVENT {
-        let head = data_header(conn, way, (tgid, tid), position, len, extra);
+    let framed = conn.mode == mode::HTTP2;
+    let want = if framed { 0 } else { wanted(conn, way, &segment, capture::prefix(&segment), len) };
+    if want == NO_EVENT {
+        return 0;
+    }
+    let mut head = data_header(conn, way, (tgid, tid), position, len, extra);
+    if conn.mode == mode::HTTP2 {
+        // Frames number their pieces themselves.
+        conn.number[way] = head.number;
+        emit_frames(conn, &mut head, buffers);
+    } else {
         capture::emit(&head, &segment, u64::from(want));
     }
     0

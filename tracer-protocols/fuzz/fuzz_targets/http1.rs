@@ -6,5 +6,5 @@
 mod common;
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
-    common::replay(input);
+    common::http1::replay(input);
 });

@@ -25,13 +25,14 @@ pub(super) enum Transfer {
 
 /// The fields of one head.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Fields<'a> {
-    pub(super) host: Option<&'a str>,
-    pub(super) user_agent: Option<&'a str>,
-    pub(super) context: ContextHeaders<'a>,
+pub(crate) struct Fields<'a> {
+    pub(crate) host: Option<&'a str>,
+    pub(crate) user_agent: Option<&'a str>,
+    pub(crate) content_type: Option<&'a str>,
+    pub(crate) context: ContextHeaders<'a>,
     pub(super) length: Length,
     pub(super) transfer: Transfer,
-    pub(super) expects_continue: bool,
+    pub(crate) expects_continue: bool,
     has_upgrade: bool,
     connection_close: bool,
     connection_keep_alive: bool,
@@ -54,6 +55,8 @@ impl<'a> Fields<'a> {
                     self.note_connection(value);
                 } else if let Some(value) = value_of(line, b"content-length") {
                     self.note_length(value);
+                } else if let Some(value) = value_of(line, b"content-type") {
+                    self.content_type = self.content_type.or_else(|| text(value));
                 }
             }
             b'u' => {
@@ -142,7 +145,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The length that counts: Transfer-Encoding overrules it.
-    pub(super) fn content_length(&self) -> Option<u64> {
+    pub(crate) fn content_length(&self) -> Option<u64> {
         match (self.transfer, self.length) {
             (Transfer::Absent, Length::Bytes(n)) => Some(n),
             _ => None,

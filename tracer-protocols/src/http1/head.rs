@@ -34,7 +34,7 @@ pub(super) fn fields(window: &[u8], start: usize, from: usize) -> Option<(Fields
 }
 
 /// The fields of a head that did not come whole.
-pub(super) fn seen_fields(block: &[u8]) -> Fields<'_> {
+pub(crate) fn seen_fields(block: &[u8]) -> Fields<'_> {
     gather(&mut Lines::new(block))
 }
 
@@ -63,6 +63,7 @@ pub(super) fn request<'a>(
         version: line.version,
         host: fields.host,
         user_agent: fields.user_agent,
+        content_type: fields.content_type,
         context: fields.context,
         content_length: fields.content_length(),
         chunked: fields.transfer == Transfer::Chunked,

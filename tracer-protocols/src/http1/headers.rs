@@ -13,7 +13,7 @@ pub struct Headers<'a> {
 
 impl<'a> Headers<'a> {
     /// The fields in `block`: what stands behind a start line, up to the empty line or to where the capture ended.
-    pub(super) fn new(block: &'a [u8]) -> Self {
+    pub(crate) fn new(block: &'a [u8]) -> Self {
         Self { block }
     }
 

@@ -23,6 +23,8 @@ pub enum Version {
     Http10,
     /// HTTP/1.1
     Http11,
+    /// HTTP/2, which has no start line.
+    Http2,
 }
 
 impl Version {
@@ -31,6 +33,7 @@ impl Version {
         match self {
             Self::Http10 => "1.0",
             Self::Http11 => "1.1",
+            Self::Http2 => "2",
         }
     }
 }
@@ -84,7 +87,7 @@ impl ContextHeaders<'_> {
     }
 }
 
-/// The head of a request (RFC 9112 section 3).
+/// The head of a request (RFC 9112 section 3), or what [`crate::http2`] makes of a header block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestHead<'a> {
     /// The method, [`Method::Other`] where it is none of the known ones.
@@ -101,6 +104,8 @@ pub struct RequestHead<'a> {
     pub host: Option<&'a str>,
     /// The `User-Agent` header.
     pub user_agent: Option<&'a str>,
+    /// The `Content-Type` header.
+    pub content_type: Option<&'a str>,
     /// Trace context as sent.
     pub context: ContextHeaders<'a>,
     /// Bytes of the body as the `Content-Length` header gives them. None when absent, contradictory, or overruled by

@@ -21,6 +21,7 @@ mod target;
 
 pub use crate::contract::{Follows, Gap, Reason, Side, Step};
 pub use detect::{Detection, detect};
+pub(crate) use head::seen_fields;
 pub use headers::{HeaderIter, Headers};
 pub use message::{ContextHeader, ContextHeaders, End, Message, RequestHead, ResponseHead, Version};
 pub use method::Method;

@@ -103,11 +103,11 @@ class Recorder:
         except OSError:
             pass
 
-    def save(self, name):
+    def save(self, name, directory=HERE):
         self.listener.close()
         self.thread.join()
         for side, data in self.bytes.items():
-            with open(os.path.join(HERE, f"{name}.{side}.bin"), "wb") as out:
+            with open(os.path.join(directory, f"{name}.{side}.bin"), "wb") as out:
                 out.write(data)
             print(f"{name}.{side}.bin: {len(data)} bytes")
 
@@ -177,4 +177,5 @@ def record(nginx, node, closing):
     session("curl-large-cookie", nginx, lambda _, url: curl(*host, "-b", "session=" + "0123456789abcdef" * 100, f"{url}/", f"{url}/b.html"))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,6 @@
 //! One end of a connection.
 
-use tracer_common::event::{Close, CloseKind, DataHeader, close_flags, flags};
+use tracer_common::event::{Close, CloseKind, DataHeader, close_flags};
 use tracer_protocols::context::TraceContext;
 
 use super::{
@@ -11,8 +11,8 @@ use super::{
 use crate::{
     ingest::Segment,
     spans::{
+        Conversation, Drive,
         exchange::{ExchangeSink, Failure},
-        http1::{Drive, Http1},
     },
 };
 
@@ -37,7 +37,7 @@ impl Way {
     }
 }
 
-/// A connection that carries HTTP.
+/// A connection that carries, or seems to carry, a protocol that is read.
 #[derive(Debug)]
 pub struct Connection {
     /// The two ends.
@@ -49,18 +49,25 @@ pub struct Connection {
     /// How and when it went, CLOCK_MONOTONIC nanoseconds.
     gone: Option<(Failure, u64)>,
     streams: [Stream; 2],
-    http: Http1,
+    conversation: Conversation,
 }
 
 impl Connection {
     /// A connection of which nothing was seen yet.
     pub fn new(ends: Ends) -> Self {
-        Self { ends, own: false, tgid: 0, gone: None, streams: Default::default(), http: Http1::default() }
+        Self {
+            ends,
+            own: false,
+            tgid: 0,
+            gone: None,
+            streams: Default::default(),
+            conversation: Conversation::default(),
+        }
     }
 
     /// Whether no request waits for its response.
     pub fn is_idle(&self) -> bool {
-        self.http.is_idle()
+        self.conversation.is_idle()
     }
 
     /// Bytes went through.
@@ -68,8 +75,7 @@ impl Connection {
         if way == Way::Received {
             self.read(&segment.head, sink);
         }
-        self.http.set_secure(segment.head.header.flags & flags::TLS != 0);
-        let mut drive = Drive { http: &mut self.http, way, ends: &self.ends, sink };
+        let mut drive = Drive { conversation: &mut self.conversation, way, ends: &self.ends, sink };
         self.streams[way as usize].segment(segment, &mut drive);
     }
 
@@ -77,7 +83,7 @@ impl Connection {
     fn read<S: ExchangeSink>(&self, head: &DataHeader, sink: &mut S) {
         let by = By::of(head);
         if matches!(by.work, Work::Turn(_))
-            && let Some(exchange) = self.http.receiving()
+            && let Some(exchange) = self.conversation.receiving()
         {
             sink.read(exchange, by, head.header.time_ns);
         }
@@ -85,8 +91,7 @@ impl Connection {
 
     /// Trace context was written into the request that the next segment sent begins.
     pub(crate) fn written(&mut self, added: u32, context: TraceContext) {
-        self.streams[Way::Sent as usize].added(added);
-        self.http.written(context);
+        self.streams[Way::Sent as usize].written(added, context);
     }
 
     /// The peer sends nothing more, and all that it sent was read.
@@ -95,7 +100,7 @@ impl Connection {
         self.check(Way::Received, head.number, sink);
         // The end of stream is itself a numbered record.
         self.streams[Way::Received as usize].skip_number();
-        self.http.ended(Way::Received, head.header.time_ns, &self.ends, sink);
+        self.conversation.ended(Way::Received, head.header.time_ns, &self.ends, sink);
     }
 
     /// A step of the connection's end. Returns whether the connection is gone. What had arrived before may still be read
@@ -105,7 +110,7 @@ impl Connection {
         match kind {
             CloseKind::Sent => {
                 self.check_close(Way::Sent, close, sink);
-                self.http.ended(Way::Sent, now_ns, &self.ends, sink);
+                self.conversation.ended(Way::Sent, now_ns, &self.ends, sink);
                 false
             }
             CloseKind::Received => false,
@@ -115,9 +120,11 @@ impl Connection {
                 let failure = Failure::from_errno(close.error);
                 self.gone = Some((failure, now_ns));
                 if failure == Failure::ConnectionClosed {
-                    self.http.ended(Way::Sent, now_ns, &self.ends, sink);
+                    self.conversation.ended(Way::Sent, now_ns, &self.ends, sink);
                 }
-                if close.header.flags & close_flags::ORPHANED != 0 || self.http.is_server() == Some(true) {
+                if close.header.flags & close_flags::ORPHANED != 0
+                    || self.conversation.is_server() == Some(true)
+                {
                     // Nothing more will be read, or what is read cannot be answered.
                     self.leave(sink);
                 }
@@ -130,30 +137,30 @@ impl Connection {
     pub(crate) fn leave<S: ExchangeSink>(&mut self, sink: &mut S) {
         if let Some((failure, at_ns)) = self.gone {
             if failure == Failure::ConnectionClosed {
-                self.http.ended(Way::Received, at_ns, &self.ends, sink);
+                self.conversation.ended(Way::Received, at_ns, &self.ends, sink);
             }
-            self.http.abort(failure, at_ns, &self.ends, sink);
+            self.conversation.abort(failure, at_ns, &self.ends, sink);
         }
     }
 
     /// The table is full or the process is gone: what is open ends here.
     pub(crate) fn give_up<S: ExchangeSink>(&mut self, now_ns: u64, sink: &mut S) {
-        self.http.abort(Failure::ConnectionClosed, now_ns, &self.ends, sink);
+        self.conversation.abort(Failure::ConnectionClosed, now_ns, &self.ends, sink);
     }
 
     /// Requests that began before `before_ns` end as unanswered.
     pub(crate) fn expire<S: ExchangeSink>(&mut self, before_ns: u64, now_ns: u64, sink: &mut S) {
-        self.http.expire(before_ns, now_ns, &self.ends, sink);
+        self.conversation.expire(before_ns, now_ns, &self.ends, sink);
     }
 
     /// The other end turned out to belong to the tracer itself.
     pub(crate) fn disown<S: ExchangeSink>(&mut self, sink: &mut S) {
         self.own = true;
-        self.http.retract(&self.ends, sink);
+        self.conversation.retract(&self.ends, sink);
     }
 
     fn check<S: ExchangeSink>(&mut self, way: Way, number: u32, sink: &mut S) {
-        let mut drive = Drive { http: &mut self.http, way, ends: &self.ends, sink };
+        let mut drive = Drive { conversation: &mut self.conversation, way, ends: &self.ends, sink };
         self.streams[way as usize].check_end(number, &mut drive);
     }
 
@@ -165,7 +172,7 @@ impl Connection {
             Way::Sent => (close.sent_number, close.sent_end),
             Way::Received => (close.received_number, close.received_end),
         };
-        let mut drive = Drive { http: &mut self.http, way, ends: &self.ends, sink };
+        let mut drive = Drive { conversation: &mut self.conversation, way, ends: &self.ends, sink };
         let stream = &mut self.streams[way as usize];
         stream.check_end(number, &mut drive);
         if close.has_ends != 0 {

@@ -1,7 +1,7 @@
 //! One direction of one connection: records in, contiguous runs and gaps out.
 
 use tracer_common::{event::flags, limits::TAIL};
-use tracer_protocols::contract::Follows;
+use tracer_protocols::{context::TraceContext, contract::Follows};
 
 use super::by::By;
 use crate::ingest::Segment;
@@ -24,6 +24,10 @@ pub struct At {
     pub by: By,
     /// Bytes that the kernel side added to the stream within the run's first message: positions behind it are that much higher.
     pub added: u32,
+    /// What they say of the run's first message.
+    pub written: Option<TraceContext>,
+    /// A TLS library carries the bytes.
+    pub secure: bool,
     /// The run starts where a segment starts: the place where a lost parser may find its way again.
     pub segment_start: bool,
 }
@@ -48,6 +52,8 @@ pub struct Stream {
     started: bool,
     /// Bytes that were added to the segment to come.
     added: u32,
+    /// What they say.
+    written: Option<TraceContext>,
     /// Bytes that the consumer wants to see again.
     pending: Vec<u8>,
     pending_at: Option<At>,
@@ -63,6 +69,8 @@ impl Stream {
             position: head.position,
             by: By::of(head),
             added: std::mem::take(&mut self.added),
+            written: self.written.take(),
+            secure: head.header.flags & flags::TLS != 0,
             segment_start: true,
         };
         self.check_number(head.number, consumer);
@@ -82,6 +90,7 @@ impl Stream {
         at.segment_start = false;
         at.position = head.position.wrapping_add(captured as u32).wrapping_add(at.added);
         at.added = 0;
+        at.written = None;
         if rest > tail {
             self.give_up_pending(consumer);
             consumer.gap((rest - tail) as u64, &at);
@@ -117,6 +126,8 @@ impl Stream {
                 position: self.next_position,
                 by: By::default(),
                 added: 0,
+                written: None,
+                secure: false,
                 segment_start: false,
             };
             self.give_up_pending(consumer);
@@ -125,9 +136,10 @@ impl Stream {
         }
     }
 
-    /// The kernel side added bytes within the first message of the segment to come.
-    pub fn added(&mut self, bytes: u32) {
-        self.added = bytes;
+    /// The kernel side added bytes with trace context within the first message of the segment to come.
+    pub fn written(&mut self, added: u32, context: TraceContext) {
+        self.added = added;
+        self.written = Some(context);
     }
 
     /// A record without bytes was taken.
@@ -158,6 +170,7 @@ impl Stream {
             whole.position = first.position;
             whole.segment_start = first.segment_start;
             whole.added = first.added;
+            whole.written = first.written;
         }
         let mut pending = std::mem::take(&mut self.pending);
         let consumed = consumer.run(&pending, follows, &whole).min(pending.len());
@@ -167,6 +180,7 @@ impl Stream {
             whole.first_ns = at.first_ns;
             whole.position = whole.position.wrapping_add(consumed as u32).wrapping_add(whole.added);
             whole.added = 0;
+            whole.written = None;
             whole.segment_start = false;
         }
         self.pending = pending;
@@ -181,6 +195,7 @@ impl Stream {
         if consumed > 0 {
             at.position = at.position.wrapping_add(consumed as u32).wrapping_add(at.added);
             at.added = 0;
+            at.written = None;
             at.segment_start = false;
         }
         self.pending.extend_from_slice(bytes);

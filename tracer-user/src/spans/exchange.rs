@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tracer_protocols::{
     context::{Extractor, TraceContext},
+    grpc::Status,
     http1::{Method, Version},
 };
 
@@ -53,6 +54,17 @@ pub struct Exchange {
     pub incomplete: bool,
 }
 
+impl Exchange {
+    /// It ended without a whole response. One of which records were lost may have had its answer: that is no failure of the
+    /// service.
+    pub(super) fn fail(&mut self, failure: Failure) {
+        let may_be_ours = matches!(failure, Failure::ConnectionClosed | Failure::NoResponse);
+        if !(self.incomplete && may_be_ours) {
+            self.failure = Some(failure);
+        }
+    }
+}
+
 /// What is kept of a request head.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -76,6 +88,8 @@ pub struct Request {
     pub baggage: Box<[(usize, Box<str>)]>,
     /// It has the header that asks for its trace to be kept.
     pub forced: bool,
+    /// It is a gRPC call (or one of gRPC-Web), by its content type.
+    pub grpc: bool,
     /// Content bytes, once the request is over.
     pub body_bytes: Option<u64>,
 }
@@ -85,6 +99,8 @@ pub struct Request {
 pub struct Response {
     /// Status code.
     pub status: u16,
+    /// What a gRPC call ended with, once its trailers were seen.
+    pub grpc: Option<Status>,
     /// Content bytes, once the response is over and if no byte of unknown length was lost.
     pub body_bytes: Option<u64>,
     /// Who wrote its head, or read it.
@@ -102,16 +118,44 @@ pub enum Failure {
     NetworkTimeout,
     /// No answer within `max_request_age`.
     NoResponse,
+    /// One side gave up the exchange and not the connection, for a reason by its code (RFC 9113, section 7).
+    StreamReset(u32),
 }
 
+/// HTTP/2 error codes by number (RFC 9113, section 7).
+const STREAM_ERRORS: [&str; 14] = [
+    "NO_ERROR",
+    "PROTOCOL_ERROR",
+    "INTERNAL_ERROR",
+    "FLOW_CONTROL_ERROR",
+    "SETTINGS_TIMEOUT",
+    "STREAM_CLOSED",
+    "FRAME_SIZE_ERROR",
+    "REFUSED_STREAM",
+    "CANCEL",
+    "COMPRESSION_ERROR",
+    "CONNECT_ERROR",
+    "ENHANCE_YOUR_CALM",
+    "INADEQUATE_SECURITY",
+    "HTTP_1_1_REQUIRED",
+];
+
+/// `REFUSED_STREAM`: the server has not looked at the request.
+const REFUSED_STREAM: u32 = 7;
+
 impl Failure {
-    /// `error.type`: low-cardinality, by the wording of errno names where there is one.
-    pub const fn error_type(self) -> &'static str {
+    /// The server said that it will not look at the request.
+    pub const REFUSED: Self = Self::StreamReset(REFUSED_STREAM);
+
+    /// `error.type`: low-cardinality, by the wording of errno names where there is one. Of streams, the code's name.
+    pub fn error_type(self) -> &'static str {
         match self {
             Self::ConnectionReset => "connection_reset",
             Self::ConnectionClosed => "connection_closed",
             Self::NetworkTimeout => "network_timeout",
             Self::NoResponse => "timeout",
+            // RFC 9113, section 7: unknown codes are no more than INTERNAL_ERROR.
+            Self::StreamReset(code) => STREAM_ERRORS.get(code as usize).copied().unwrap_or("INTERNAL_ERROR"),
         }
     }
 

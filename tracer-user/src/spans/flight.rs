@@ -6,10 +6,9 @@
 
 use std::collections::VecDeque;
 
-use tracer_protocols::http1::{End, Method};
+use tracer_protocols::http1::End;
 
-use super::exchange::{Exchange, Failure, Response};
-use crate::connections::By;
+use super::exchange::{Exchange, Failure, Request, Response};
 
 /// Most requests in flight on one connection; no client pipelines more.
 const MAX_IN_FLIGHT: usize = 1024;
@@ -52,21 +51,28 @@ impl InFlight {
         None
     }
 
-    /// The method that the next answer is for.
-    pub(super) fn answering(&self) -> Option<Method> {
+    /// The request that the next answer is for.
+    pub(super) fn answering(&self) -> Option<&Request> {
         let next = self.queue.iter().find(|exchange| exchange.response.is_none())?;
-        (self.overdue == 0).then_some(next.request.method)
+        (self.overdue == 0).then_some(&next.request)
+    }
+
+    /// Takes out the request that the next answer is for: it goes on under another protocol.
+    pub(super) fn take_answering(&mut self) -> Option<Exchange> {
+        self.answering()?;
+        let at = self.queue.iter().position(|exchange| exchange.response.is_none())?;
+        self.queue.remove(at)
     }
 
     /// An answer has begun. False where its request is not in flight.
-    pub(super) fn answered(&mut self, status: u16, by: By, now_ns: u64) -> bool {
+    pub(super) fn answered(&mut self, response: Response, now_ns: u64) -> bool {
         if self.overdue > 0 {
             self.overdue -= 1;
             return false;
         }
         let mut unanswered = self.queue.iter_mut().filter(|exchange| exchange.response.is_none());
         let Some(exchange) = unanswered.next() else { return false };
-        exchange.response = Some(Response { status, body_bytes: None, by });
+        exchange.response = Some(response);
         exchange.last_ns = now_ns;
         self.pipelines |= unanswered.next().is_some();
         true
@@ -106,7 +112,7 @@ impl InFlight {
             return None;
         }
         let mut exchange = self.queue.pop_front()?;
-        fail(&mut exchange, Failure::NoResponse);
+        exchange.fail(Failure::NoResponse);
         exchange.last_ns = now_ns;
         self.overdue += 1;
         Some(exchange)
@@ -115,7 +121,7 @@ impl InFlight {
     /// The next request, which ends without a whole answer.
     pub(super) fn aborted(&mut self, failure: Failure, now_ns: u64) -> Option<Exchange> {
         let mut exchange = self.queue.pop_front()?;
-        fail(&mut exchange, failure);
+        exchange.fail(failure);
         exchange.last_ns = exchange.last_ns.max(now_ns);
         Some(exchange)
     }
@@ -163,13 +169,5 @@ impl InFlight {
             close(exchange);
         }
         Order::Kept
-    }
-}
-
-/// An exchange of which records were lost may have had its answer: that is no failure of the service.
-fn fail(exchange: &mut Exchange, failure: Failure) {
-    let may_be_ours = matches!(failure, Failure::ConnectionClosed | Failure::NoResponse);
-    if !(exchange.incomplete && may_be_ours) {
-        exchange.failure = Some(failure);
     }
 }

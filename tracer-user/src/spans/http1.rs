@@ -1,66 +1,56 @@
 //! Stages 4 and 5 for HTTP/1: runs of bytes of both directions become exchanges.
 
-use std::sync::Arc;
-
 use tracer_protocols::{
-    context::{Carried, TraceContext},
     contract::{Follows, Side, Step},
-    http1::{Detection, End, Message, Method, Parser, RequestHead, ResponseHead, detect},
+    grpc,
+    http1::{Detection, End, Message, Parser, RequestHead, ResponseHead, detect},
 };
 
 use super::{
-    exchange::{Exchange, ExchangeId, ExchangeSink, Failure, Request},
+    exchange::{Exchange, ExchangeId, ExchangeSink, Failure, Response},
     flight::{InFlight, Order},
+    request::Requests,
     span::SpanKind,
 };
 use crate::{
-    connections::{At, Consumer, Ends, Way},
+    connections::{At, Ends, Way},
     telemetry::drops::Drop,
 };
 
 /// Both directions of a connection that speaks HTTP/1.
 #[derive(Debug, Default)]
-pub struct Http1 {
+pub(crate) struct Http1 {
     /// The direction that carries requests, once known.
     requests: Option<Way>,
     /// See [`Exchange::from_start`].
     from_start: bool,
-    /// See [`Exchange::secure`].
-    secure: bool,
     parsers: [Option<Parser>; 2],
     in_flight: InFlight,
     /// Which answer belongs to which request cannot be told any more.
     abandoned: bool,
     /// The exchange whose request is being read.
     reading: Option<ExchangeId>,
-    /// What the kernel side wrote into the next request.
-    written: Option<TraceContext>,
-    /// Header values repeat on a connection.
-    host: Option<Arc<str>>,
-    user_agent: Option<Arc<str>>,
+    heads: Requests,
+    /// The request that HTTP/2 goes on with, as its stream 1, from here (RFC 7540, section 3.2).
+    upgraded: Option<Exchange>,
 }
 
 /// An [`Http1`] together with what it needs to work.
-pub(crate) struct Drive<'a, S> {
-    pub(crate) http: &'a mut Http1,
-    pub(crate) way: Way,
-    pub(crate) ends: &'a Ends,
-    pub(crate) sink: &'a mut S,
+pub(super) struct Drive<'a, S> {
+    pub(super) http: &'a mut Http1,
+    pub(super) way: Way,
+    pub(super) ends: &'a Ends,
+    pub(super) sink: &'a mut S,
 }
 
 impl Http1 {
-    /// Says whether a TLS library carries the bytes.
-    pub(crate) fn set_secure(&mut self, secure: bool) {
-        self.secure = secure;
-    }
-
-    /// The kernel side wrote trace context into the next request.
-    pub(crate) fn written(&mut self, context: TraceContext) {
-        self.written = Some(context);
+    /// The request with which HTTP/2 takes over, once the server has agreed, and which way it came.
+    pub(super) fn take_upgraded(&mut self) -> Option<(Exchange, Way)> {
+        Some((self.upgraded.take()?, self.requests?))
     }
 
     /// Whether no request waits for its response.
-    pub fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         self.in_flight.is_empty()
     }
 
@@ -77,12 +67,12 @@ impl Http1 {
     }
 
     /// Whether this end is the server.
-    pub fn is_server(&self) -> Option<bool> {
+    pub(super) fn is_server(&self) -> Option<bool> {
         Some(self.requests? == Way::Received)
     }
 
     /// Nothing more comes in `way`: ends a body that runs until then.
-    pub(crate) fn ended<S: ExchangeSink>(&mut self, way: Way, now_ns: u64, ends: &Ends, sink: &mut S) {
+    pub(super) fn ended<S: ExchangeSink>(&mut self, way: Way, now_ns: u64, ends: &Ends, sink: &mut S) {
         let side = self.side(way);
         let end = self.parsers[way as usize].as_mut().and_then(Parser::connection_end);
         if side == Some(Side::Response) {
@@ -96,7 +86,7 @@ impl Http1 {
     }
 
     /// Every request in flight ends without a whole response.
-    pub(crate) fn abort<S: ExchangeSink>(
+    pub(super) fn abort<S: ExchangeSink>(
         &mut self,
         failure: Failure,
         now_ns: u64,
@@ -109,14 +99,14 @@ impl Http1 {
     }
 
     /// Requests that began before `before_ns` end as unanswered.
-    pub(crate) fn expire<S: ExchangeSink>(&mut self, before_ns: u64, now_ns: u64, ends: &Ends, sink: &mut S) {
+    pub(super) fn expire<S: ExchangeSink>(&mut self, before_ns: u64, now_ns: u64, ends: &Ends, sink: &mut S) {
         while let Some(exchange) = self.in_flight.expired(before_ns, now_ns) {
             sink.closed(exchange, ends);
         }
     }
 
     /// Nothing of this connection is to be shown after all.
-    pub(crate) fn retract<S: ExchangeSink>(&mut self, ends: &Ends, sink: &mut S) {
+    pub(super) fn retract<S: ExchangeSink>(&mut self, ends: &Ends, sink: &mut S) {
         while let Some(exchange) = self.in_flight.given_up() {
             sink.retracted(exchange, ends);
         }
@@ -134,14 +124,9 @@ impl<S: ExchangeSink> Drive<'_, S> {
     }
 
     fn request(&mut self, head: &RequestHead<'_>, at: &At, position: u32) {
-        let extractor = self.sink.extractor();
-        let (context, trace_state) = match extractor.context(head) {
-            Some(Carried { context, trace_state, .. }) => (Some(context), trace_state),
-            None => (None, None),
-        };
-        let baggage = extractor.baggage(head);
-        let forced = self.sink.force_header().is_some_and(|name| head.headers.get_all(name).next().is_some());
-        let written = if self.way == Way::Sent { self.http.written.take() } else { None };
+        let request = self.http.heads.keep(head, self.sink);
+        // Of a segment, the first message alone.
+        let written = at.written.filter(|_| self.way == Way::Sent && position == at.position);
         let exchange = Exchange {
             id: self.sink.ids().exchange(),
             span_id: written.map_or_else(|| self.sink.ids().span(), |written| written.span_id),
@@ -152,23 +137,11 @@ impl<S: ExchangeSink> Drive<'_, S> {
             start_ns: at.first_ns,
             head_ns: at.last_ns,
             last_ns: at.last_ns,
-            request: Request {
-                method: head.method,
-                other_method: (head.method == Method::Other).then(|| head.method_text.into()),
-                target: head.target.into(),
-                version: head.version,
-                host: share(&mut self.http.host, head.host),
-                user_agent: share(&mut self.http.user_agent, head.user_agent),
-                context,
-                trace_state,
-                baggage,
-                forced,
-                body_bytes: None,
-            },
+            request,
             response: None,
             failure: None,
             from_start: self.http.from_start,
-            secure: self.http.secure,
+            secure: at.secure,
             incomplete: false,
         };
         self.http.reading = Some(exchange.id);
@@ -189,14 +162,26 @@ impl<S: ExchangeSink> Drive<'_, S> {
     }
 
     fn response(&mut self, head: &ResponseHead<'_>, at: &At) {
+        if head.status == 101 && head.headers.get("upgrade").is_some_and(|to| to.eq_ignore_ascii_case("h2c"))
+        {
+            self.http.upgraded = self.http.in_flight.take_answering();
+            return;
+        }
         if head.upgraded
             && let Some(parser) = &mut self.http.parsers[self.way.other() as usize]
         {
             parser.tunnel();
         }
-        if !self.http.in_flight.answered(head.status, at.by, at.last_ns) {
+        let response =
+            Response { status: head.status, grpc: self.grpc_status(head), body_bytes: None, by: at.by };
+        if !self.http.in_flight.answered(response, at.last_ns) {
             self.sink.drops().count(Drop::ResponseWithoutRequest);
         }
+    }
+
+    fn grpc_status(&self, head: &ResponseHead<'_>) -> Option<grpc::Status> {
+        self.http.in_flight.answering().filter(|request| request.grpc)?;
+        head.headers.get("grpc-status").and_then(grpc::Status::parse)
     }
 
     fn end(&mut self, end: End, at: &At) {
@@ -236,8 +221,8 @@ impl<S: ExchangeSink> Drive<'_, S> {
     }
 }
 
-impl<S: ExchangeSink> Consumer for Drive<'_, S> {
-    fn run(&mut self, bytes: &[u8], follows: Follows, at: &At) -> usize {
+impl<S: ExchangeSink> Drive<'_, S> {
+    pub(super) fn run(&mut self, bytes: &[u8], follows: Follows, at: &At) -> usize {
         if self.http.abandoned {
             return bytes.len();
         }
@@ -258,13 +243,16 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
             }
             let answering = match side {
                 Side::Request => None,
-                Side::Response => self.http.in_flight.answering(),
+                Side::Response => self.http.in_flight.answering().map(|request| request.method),
             };
             match &parser.step(rest, follows, answering) {
                 Step::Message { message, consumed } => {
                     let added = if used == 0 { 0 } else { at.added };
                     self.message(message, at, at.position.wrapping_add(used as u32 + added));
                     used += consumed;
+                    if self.http.upgraded.is_some() {
+                        return used;
+                    }
                 }
                 Step::NeedMore => return used,
                 Step::Skip(count) => {
@@ -288,7 +276,7 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
         }
     }
 
-    fn gap(&mut self, bytes: u64, at: &At) {
+    pub(super) fn gap(&mut self, bytes: u64, at: &At) {
         let Some(parser) = &mut self.http.parsers[self.way as usize] else { return };
         parser.gap(bytes);
         self.touch(at.last_ns);
@@ -296,8 +284,7 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
         self.run(&[], Follows::Maybe, at);
     }
 
-    fn lost(&mut self, records: u32) {
-        self.sink.drops().add(Drop::LostRecord, u64::from(records));
+    pub(super) fn lost(&mut self, records: u32) {
         let (http, sink, ends) = (&mut *self.http, &mut *self.sink, self.ends);
         let order = match http.side(self.way) {
             Some(Side::Response) => {
@@ -310,18 +297,4 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
             self.abandon(Drop::OrderLost);
         }
     }
-
-    fn overflow(&mut self) {
-        self.sink.drops().count(Drop::HeadOverflow);
-    }
-}
-
-/// The value as shared text: the same allocation as last time if it is the same text.
-fn share(last: &mut Option<Arc<str>>, value: Option<&str>) -> Option<Arc<str>> {
-    let value = value?;
-    match last {
-        Some(known) if **known == *value => {}
-        _ => *last = Some(value.into()),
-    }
-    last.clone()
 }

@@ -1,8 +1,15 @@
 //! Stage 5: messages become exchanges, exchanges become spans.
 
+mod conversation;
 pub mod exchange;
 mod flight;
-pub mod http1;
+mod grpc;
+mod http1;
+mod http2;
 pub mod render;
+mod request;
 pub mod routes;
 pub mod span;
+mod streams;
+
+pub(crate) use conversation::{Conversation, Drive};

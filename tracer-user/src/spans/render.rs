@@ -1,4 +1,4 @@
-//! An exchange becomes a span: names, attributes and status by the HTTP semantic conventions 1.44.
+//! An exchange becomes a span: names, attributes and status by the HTTP and gRPC semantic conventions 1.44.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -9,7 +9,8 @@ use tracer_protocols::{
 
 use super::{
     exchange::Exchange,
-    routes::{Named, Routes, bare},
+    grpc,
+    routes::{Routes, bare},
     span::{Resource, Span, SpanKind, Status, Value},
 };
 use crate::{clock::WallClock, config::Http, connections::Ends, sampling::FORCED_KEY};
@@ -57,36 +58,16 @@ impl Renderer {
         let server = exchange.kind == SpanKind::Server;
         let mut attributes = Attributes(Vec::with_capacity(USUAL_ATTRIBUTES[usize::from(server)]));
 
-        attributes.put("http.request.method", Value::Static(conventional(exchange)));
-        if !request.method.is_conventional() {
-            let original = request.other_method.clone().unwrap_or_else(|| request.method.as_str().into());
-            attributes.put("http.request.method_original", Value::Str(original));
-        }
-        let Named { name, route } = if server && !target.path.is_empty() && target.path != "*" {
-            self.routes.name(&resource.service_name, request.method, target.path)
-        } else {
-            Named { name: bare(request.method), route: None }
-        };
         let authority = authority(exchange, &target);
         let (host, port) = split_authority(authority);
-        if server {
-            attributes.put("url.scheme", Value::Static(scheme(exchange)));
-            attributes.put("url.path", Value::Str(target.path.into()));
-            if let Some(query) = target.query {
-                attributes.put("url.query", Value::Str(self.query(query)));
-            }
-            if let Some(route) = route {
-                attributes.put("http.route", Value::Shared(route));
-            }
-            if let Some(agent) = &request.user_agent {
-                attributes.put("user_agent.original", Value::Shared(agent.clone()));
-            }
+        let name = if request.grpc {
+            self.call(&mut attributes, &resource, target.path)
         } else {
-            attributes.put("url.full", Value::Str(self.full_url(scheme(exchange), &target, authority, ends)));
-        }
+            self.request(&mut attributes, exchange, &resource, &target, authority, ends)
+        };
         peers(&mut attributes, ends, server, host, port);
         attributes.put("network.protocol.version", Value::Static(request.version.as_str()));
-        if let Some(size) = request.body_bytes.filter(|&size| size > 0) {
+        if let Some(size) = request.body_bytes.filter(|&size| size > 0 && !request.grpc) {
             attributes.put("http.request.body.size", Value::Int(size as i64));
         }
         for (place, value) in &request.baggage {
@@ -97,7 +78,11 @@ impl Renderer {
         if request.forced {
             attributes.put(FORCED_KEY, Value::Bool(true));
         }
-        let failed = outcome(&mut attributes, exchange);
+        let failed = if request.grpc {
+            grpc::outcome(&mut attributes, exchange)
+        } else {
+            outcome(&mut attributes, exchange)
+        };
 
         let start_ns = clock.wall_ns(exchange.start_ns);
         Span {
@@ -115,6 +100,62 @@ impl Renderer {
             resource,
             incomplete: exchange.incomplete,
         }
+    }
+
+    /// What only HTTP requests have, and the span's name.
+    fn request(
+        &mut self,
+        attributes: &mut Attributes,
+        exchange: &Exchange,
+        resource: &Resource,
+        target: &Target<'_>,
+        authority: Option<&str>,
+        ends: &Ends,
+    ) -> Arc<str> {
+        let request = &exchange.request;
+        attributes.put("http.request.method", Value::Static(conventional(exchange)));
+        if !request.method.is_conventional() {
+            let original = request.other_method.clone().unwrap_or_else(|| request.method.as_str().into());
+            attributes.put("http.request.method_original", Value::Str(original));
+        }
+        let mut name = None;
+        if exchange.kind == SpanKind::Client {
+            // A target that is not known (HTTP/2, joined in the middle) makes no URL.
+            if !request.target.is_empty() {
+                attributes
+                    .put("url.full", Value::Str(self.full_url(scheme(exchange), target, authority, ends)));
+            }
+        } else {
+            attributes.put("url.scheme", Value::Static(scheme(exchange)));
+            if !request.target.is_empty() {
+                attributes.put("url.path", Value::Str(target.path.into()));
+            }
+            if let Some(query) = target.query {
+                attributes.put("url.query", Value::Str(self.query(query)));
+            }
+            if !target.path.is_empty() && target.path != "*" {
+                let named = self.routes.name(&resource.service_name, request.method, target.path);
+                if let Some(route) = named.route {
+                    attributes.put("http.route", Value::Shared(route));
+                }
+                name = Some(named.name);
+            }
+            if let Some(agent) = &request.user_agent {
+                attributes.put("user_agent.original", Value::Shared(agent.clone()));
+            }
+        }
+        name.unwrap_or_else(|| bare(request.method))
+    }
+
+    /// What gRPC calls have instead, and the span's name.
+    fn call(&mut self, attributes: &mut Attributes, resource: &Resource, path: &str) -> Arc<str> {
+        attributes.put("rpc.system.name", Value::Static("grpc"));
+        let method = tracer_protocols::grpc::method(path);
+        let Some(method) = method.and_then(|method| self.routes.call(&resource.service_name, method)) else {
+            return grpc::bare();
+        };
+        attributes.put("rpc.method", Value::Shared(method.clone()));
+        method
     }
 
     fn values(&self) -> QueryValues<'_> {
@@ -166,10 +207,10 @@ impl Renderer {
     }
 }
 
-struct Attributes(Vec<(&'static str, Value)>);
+pub(super) struct Attributes(Vec<(&'static str, Value)>);
 
 impl Attributes {
-    fn put(&mut self, key: &'static str, value: Value) {
+    pub(super) fn put(&mut self, key: &'static str, value: Value) {
         self.0.push((key, value));
     }
 }

@@ -1,6 +1,9 @@
 //! `http.route` and span names: by the user's patterns, else by a guess, bounded for each service.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use foldhash::fast::RandomState;
 use tracer_protocols::{
@@ -26,6 +29,7 @@ const MAX_SERVICES: usize = 4096;
 struct Service {
     patterns: RoutePatterns,
     known: HashMap<Box<str>, Route, RandomState>,
+    calls: HashSet<Arc<str>, RandomState>,
 }
 
 /// A route and the span names made of it.
@@ -50,19 +54,39 @@ impl Routes {
         Self { config, services: HashMap::default(), buffer: String::new() }
     }
 
-    /// Name and route of a request that `service` received.
-    pub fn name(&mut self, service: &Arc<str>, method: Method, path: &str) -> Named {
-        let known = if let Some(known) = self.services.get_mut(service) {
-            known
-        } else {
+    /// Makes sure that a service is known.
+    fn learn(&mut self, service: &Arc<str>) {
+        if !self.services.contains_key(service) {
             if self.services.len() >= MAX_SERVICES {
                 self.services.clear();
             }
             // Patterns were checked when the configuration was loaded; one that does not compile matches nothing.
             let patterns = compile(&self.config, service).unwrap_or_default();
-            self.services
-                .entry(service.clone())
-                .or_insert_with(|| Service { patterns, known: HashMap::default() })
+            let (known, calls) = Default::default();
+            self.services.insert(service.clone(), Service { patterns, known, calls });
+        }
+    }
+
+    /// The method of a gRPC call of `service` as shared text; `None` beyond as many as there may be routes.
+    pub fn call(&mut self, service: &Arc<str>, method: &str) -> Option<Arc<str>> {
+        self.learn(service);
+        let calls = &mut self.services.get_mut(service)?.calls;
+        if let Some(known) = calls.get(method) {
+            return Some(known.clone());
+        }
+        if calls.len() >= self.config.max_routes_per_service as usize {
+            return None;
+        }
+        let shared: Arc<str> = method.into();
+        calls.insert(shared.clone());
+        Some(shared)
+    }
+
+    /// Name and route of a request that `service` received.
+    pub fn name(&mut self, service: &Arc<str>, method: Method, path: &str) -> Named {
+        self.learn(service);
+        let Some(known) = self.services.get_mut(service) else {
+            return Named { name: bare(method), route: None };
         };
         let route = match known.patterns.find(path) {
             Some(pattern) => pattern,
@@ -146,6 +170,15 @@ mod tests {
         assert_eq!(routes.name(&service, Method::Get, "/c"), Named { name: "GET".into(), route: None });
         assert!(routes.name(&service, Method::Get, "/a").route.is_some(), "known ones stay");
         assert!(routes.name(&"other".into(), Method::Get, "/c").route.is_some(), "the bound is per service");
+    }
+
+    #[test]
+    fn calls_are_bounded_too() {
+        let mut routes = Routes::new(Http { max_routes_per_service: 1, ..Http::default() });
+        let service: Arc<str> = "shop".into();
+        let first = routes.call(&service, "a.B/C").unwrap();
+        assert_eq!(routes.call(&service, "a.B/D"), None);
+        assert!(Arc::ptr_eq(&first, &routes.call(&service, "a.B/C").unwrap()));
     }
 
     #[test]

@@ -187,6 +187,10 @@ impl Correlator {
         match exchange.kind {
             SpanKind::Server => {
                 self.threads.begin(exchange.by, exchange.id, exchange.start_ns);
+                if exchange.request.grpc {
+                    // Its libraries read on threads of their own, and have others handle what they read.
+                    self.threads.hands_over(exchange.by.tgid, exchange.start_ns);
+                }
                 self.turns.begin(exchange);
                 self.origins.serves(exchange.by.tgid);
                 if let Some(context) = context {

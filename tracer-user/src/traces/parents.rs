@@ -1,5 +1,7 @@
 //! Who caused an exchange: the evidence, best first.
 
+use tracer_protocols::http1::Version;
+
 use super::{
     correlate::{Correlator, Ghost, Undecided},
     groups::GroupId,
@@ -20,7 +22,9 @@ impl Correlator {
         let by_thread = self
             .threads
             .handling(call.by, call.start_ns)
-            .filter(|id| self.open.get(id).is_some_and(|open| open.by.tgid == call.by.tgid));
+            .filter(|id| self.open.get(id).is_some_and(|open| open.by.tgid == call.by.tgid))
+            // Threads share such a connection: one may send what another had it queue, which only the process rules out.
+            .filter(|_| call.request.version != Version::Http2 || self.threads.in_hand(call.by.tgid) == 1);
         if let Some(context) = call.request.context {
             // The application passed on the very header that it received: that request is the cause. A header of its own
             // making names a span of its own making, which is then the parent; by_thread only keeps the two together.

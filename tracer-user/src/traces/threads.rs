@@ -51,6 +51,11 @@ impl Threads {
         self.in_hand.contains_key(&tgid)
     }
 
+    /// How many requests `tgid` has in hand.
+    pub(super) fn in_hand(&self, tgid: u32) -> u32 {
+        self.in_hand.get(&tgid).copied().unwrap_or(0)
+    }
+
     /// A request that a thread read is answered.
     pub(super) fn end(&mut self, by: By, exchange: ExchangeId) {
         if let Some(count) = self.in_hand.get_mut(&by.tgid) {

@@ -1,7 +1,11 @@
 //! Stages 2 to 7 on records built by hand: what a host does, and the traces that come of it. No root, no kernel.
 
 mod context;
+#[path = "../../../tracer-protocols/tests/common/frames.rs"]
+mod frames;
+mod grpc;
 mod http;
+mod http2;
 mod joins;
 mod losses;
 mod origins;

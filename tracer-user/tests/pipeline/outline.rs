@@ -5,7 +5,7 @@ use std::fmt::Write;
 use tracer_user::spans::span::{Span, SpanKind, Status, Value};
 
 /// Traces as text, ordered by start: a line for each span, indented below its parent:
-/// service, `<` (server) or `>` (client), name, status code, error, evidence for the parent, `~` where it is incomplete.
+/// service, `<` (server) or `>` (client), name, status code of HTTP or gRPC, error, evidence for the parent, `~` where it is incomplete.
 /// The lines of `details` follow each span's.
 ///
 /// What holds for any trace is checked on the way.
@@ -39,6 +39,9 @@ fn write(
     let (arrow, indent) = (if span.kind == SpanKind::Server { '<' } else { '>' }, depth * 2);
     let _ = write!(text, "{:indent$}{} {arrow} {}", "", span.resource.service_name, span.name);
     if let Some(Value::Int(status)) = span.attribute("http.response.status_code") {
+        let _ = write!(text, " {status}");
+    }
+    if let Some(status) = span.attribute("rpc.status_code").and_then(Value::as_str) {
         let _ = write!(text, " {status}");
     }
     if let Some(error) = span.attribute("error.type").and_then(Value::as_str) {

@@ -1,0 +1,199 @@
+//! What a connection speaks, found out from its bytes, and what follows from that.
+
+use tracer_protocols::{
+    Protocol,
+    contract::Follows,
+    http1::{self, Detection},
+    http2,
+};
+
+use super::{
+    exchange::{ExchangeId, ExchangeSink, Failure},
+    http1::{Drive as Drive1, Http1},
+    http2::{Drive as Drive2, Http2},
+};
+use crate::{
+    connections::{At, Consumer, Ends, Way},
+    telemetry::drops::Drop,
+};
+
+/// Both directions of a connection.
+#[derive(Debug, Default)]
+pub(crate) enum Conversation {
+    /// Nothing told yet.
+    #[default]
+    Unknown,
+    Http1(Box<Http1>),
+    Http2(Box<Http2>),
+}
+
+/// A [`Conversation`] together with what it needs to work.
+pub(crate) struct Drive<'a, S> {
+    pub(crate) conversation: &'a mut Conversation,
+    pub(crate) way: Way,
+    pub(crate) ends: &'a Ends,
+    pub(crate) sink: &'a mut S,
+}
+
+impl Conversation {
+    fn new(protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::Http1 => Self::Http1(Box::default()),
+            Protocol::Http2 => Self::Http2(Box::default()),
+        }
+    }
+
+    /// Whether no request waits for its response.
+    pub(crate) fn is_idle(&self) -> bool {
+        match self {
+            Self::Unknown => true,
+            Self::Http1(http) => http.is_idle(),
+            Self::Http2(http) => http.is_idle(),
+        }
+    }
+
+    /// Whether this end is the server.
+    pub(crate) fn is_server(&self) -> Option<bool> {
+        match self {
+            Self::Unknown => None,
+            Self::Http1(http) => http.is_server(),
+            Self::Http2(http) => http.is_server(),
+        }
+    }
+
+    /// The exchange of which bytes are being received, if it has begun and it is the only one.
+    pub(crate) fn receiving(&self) -> Option<ExchangeId> {
+        match self {
+            Self::Http1(http) => http.receiving(),
+            Self::Unknown | Self::Http2(_) => None,
+        }
+    }
+
+    /// Nothing more comes in `way`.
+    pub(crate) fn ended<S: ExchangeSink>(&mut self, way: Way, now_ns: u64, ends: &Ends, sink: &mut S) {
+        match self {
+            Self::Unknown => {}
+            Self::Http1(http) => http.ended(way, now_ns, ends, sink),
+            Self::Http2(http) => http.ended(way, now_ns, ends, sink),
+        }
+    }
+
+    /// Every request in flight ends without a whole response.
+    pub(crate) fn abort<S: ExchangeSink>(
+        &mut self,
+        failure: Failure,
+        now_ns: u64,
+        ends: &Ends,
+        sink: &mut S,
+    ) {
+        match self {
+            Self::Unknown => {}
+            Self::Http1(http) => http.abort(failure, now_ns, ends, sink),
+            Self::Http2(http) => http.abort(failure, now_ns, ends, sink),
+        }
+    }
+
+    /// Requests that began before `before_ns` end as unanswered.
+    pub(crate) fn expire<S: ExchangeSink>(&mut self, before_ns: u64, now_ns: u64, ends: &Ends, sink: &mut S) {
+        match self {
+            Self::Unknown => {}
+            Self::Http1(http) => http.expire(before_ns, now_ns, ends, sink),
+            Self::Http2(http) => http.expire(before_ns, now_ns, ends, sink),
+        }
+    }
+
+    /// Nothing of this connection is to be shown after all.
+    pub(crate) fn retract<S: ExchangeSink>(&mut self, ends: &Ends, sink: &mut S) {
+        match self {
+            Self::Unknown => {}
+            Self::Http1(http) => http.retract(ends, sink),
+            Self::Http2(http) => http.retract(ends, sink),
+        }
+    }
+}
+
+/// What the front of a direction says of the protocol; `None` where it is too early to tell.
+fn detect(bytes: &[u8]) -> Option<Result<Protocol, ()>> {
+    let http1 = match http1::detect(bytes) {
+        Detection::Request | Detection::Response => return Some(Ok(Protocol::Http1)),
+        Detection::NeedMore => None,
+        Detection::No => Some(Err(())),
+    };
+    match http2::detect(bytes) {
+        http2::Detection::Preface | http2::Detection::Settings | http2::Detection::Frames => {
+            Some(Ok(Protocol::Http2))
+        }
+        http2::Detection::NeedMore => None,
+        http2::Detection::No => http1,
+    }
+}
+
+impl<S: ExchangeSink> Drive<'_, S> {
+    fn http1<'b>(&'b mut self, http: &'b mut Http1) -> Drive1<'b, S> {
+        Drive1 { http, way: self.way, ends: self.ends, sink: self.sink }
+    }
+
+    fn http2<'b>(&'b mut self, http: &'b mut Http2) -> Drive2<'b, S> {
+        Drive2 { http, way: self.way, ends: self.ends, sink: self.sink }
+    }
+}
+
+impl<S: ExchangeSink> Consumer for Drive<'_, S> {
+    fn run(&mut self, bytes: &[u8], follows: Follows, at: &At) -> usize {
+        if matches!(self.conversation, Conversation::Unknown) {
+            match detect(bytes) {
+                Some(Ok(protocol)) => *self.conversation = Conversation::new(protocol),
+                None if follows == Follows::Maybe => return 0,
+                Some(Err(())) | None => {
+                    self.sink.drops().count(Drop::NotHttp);
+                    return bytes.len();
+                }
+            }
+        }
+        match self.conversation {
+            Conversation::Unknown => bytes.len(),
+            Conversation::Http1(http) => {
+                let mut drive = Drive1 { http, way: self.way, ends: self.ends, sink: self.sink };
+                let used = drive.run(bytes, follows, at);
+                let Some((exchange, requests)) = http.take_upgraded() else { return used };
+                *self.conversation = Conversation::Http2(Box::new(Http2::upgraded(exchange, requests)));
+                let behind =
+                    At { position: at.position.wrapping_add(used as u32), segment_start: false, ..*at };
+                used + self.run(&bytes[used..], follows, &behind)
+            }
+            Conversation::Http2(http) => {
+                let mut drive = Drive2 { http, way: self.way, ends: self.ends, sink: self.sink };
+                drive.run(bytes, follows, at)
+            }
+        }
+    }
+
+    fn gap(&mut self, bytes: u64, at: &At) {
+        match std::mem::take(self.conversation) {
+            Conversation::Unknown => {}
+            Conversation::Http1(mut http) => {
+                self.http1(&mut http).gap(bytes, at);
+                *self.conversation = Conversation::Http1(http);
+            }
+            Conversation::Http2(mut http) => {
+                self.http2(&mut http).gap(bytes, at);
+                *self.conversation = Conversation::Http2(http);
+            }
+        }
+    }
+
+    fn lost(&mut self, records: u32) {
+        self.sink.drops().add(Drop::LostRecord, u64::from(records));
+        match self.conversation {
+            Conversation::Unknown => {}
+            Conversation::Http1(http) => {
+                Drive1 { http, way: self.way, ends: self.ends, sink: self.sink }.lost(records);
+            }
+            Conversation::Http2(http) => http.lost(),
+        }
+    }
+
+    fn overflow(&mut self) {
+        self.sink.drops().count(Drop::HeadOverflow);
+    }
+}
