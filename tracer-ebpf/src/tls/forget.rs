@@ -18,7 +18,7 @@ fn key(ctx: &ProbeContext) -> Key {
 #[uprobe]
 pub(crate) fn tls_forget(ctx: ProbeContext) -> i32 {
     let key = key(&ctx);
-    let _ = TLS.remove(&key);
+    let _ = TLS.remove(key);
     if let Some(call) = TLS_CALLS.current()
         && call.object == key.object
     {
@@ -31,7 +31,7 @@ pub(crate) fn tls_forget(ctx: ProbeContext) -> i32 {
 /// The object (first argument) is given another transport: perhaps the same socket anew, which its next record tells.
 #[uprobe]
 pub(crate) fn tls_loosen(ctx: ProbeContext) -> i32 {
-    let Some(layer) = TLS.get_ptr_mut(&key(&ctx)) else { return 0 };
+    let Some(layer) = TLS.get_ptr_mut(key(&ctx)) else { return 0 };
     // SAFETY: a live map value.
     unsafe { (*layer).loose = 1 };
     if let Some(generation) = TLS_GENERATION.get_ptr_mut(0) {

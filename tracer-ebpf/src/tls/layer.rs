@@ -83,7 +83,7 @@ pub(crate) extern "C" fn plaintext_passed(plaintext: *const Plaintext) -> i32 {
     // SAFETY: the verifier checks pointers that are handed to global functions; null is possible for it.
     let Some(&Plaintext { key, place, len, tid, way }) = (unsafe { plaintext.as_ref() }) else { return 0 };
     let tgid = key.tgid as u32;
-    let Some(layer) = TLS.get_ptr_mut(&key) else {
+    let Some(layer) = TLS.get_ptr_mut(key) else {
         // SAFETY: a copy is taken at once.
         if !is_excluded(unsafe { PROCESSES.get(tgid) }.copied().unwrap_or(0)) {
             emit::count(KernelDrop::TlsUntied);

@@ -34,7 +34,7 @@ pub(crate) fn tls_sealed(ctx: ProbeContext) -> i32 {
     }
     let key = Key { object: call.object, tgid: bpf_get_current_pid_tgid() >> 32 };
     // SAFETY: a live map value.
-    if TLS.get_ptr(&key).is_some_and(|layer| unsafe { (*layer).loose } == 0) {
+    if TLS.get_ptr(key).is_some_and(|layer| unsafe { (*layer).loose } == 0) {
         // Its socket is known.
         return 0;
     }

@@ -105,7 +105,7 @@ extern "C" fn tie_socket(conn: *mut Conn, passed: *const Passed) -> i32 {
     let key = Key { object, tgid: u64::from(tgid) };
     conn.tls_generation = tls_generation();
     if conn.tls_tgid == tgid
-        && let Some(layer) = TLS.get_ptr_mut(&key)
+        && let Some(layer) = TLS.get_ptr_mut(key)
         // SAFETY: a live map value.
         && unsafe { (*layer).conn.id } == conn.tls_id
     {
