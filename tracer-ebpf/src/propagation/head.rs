@@ -264,6 +264,7 @@ pub(crate) extern "C" fn context_value(head: *const Head, to: *mut Value) -> i32
         return 0;
     }
     let (mut wrong, mut trace, mut span) = (0u8, 0u8, 0u8);
+    #[expect(clippy::needless_range_loop, reason = "an iterator makes more of it than the verifier likes")]
     for at in 0..VALUE {
         let letter = text[at];
         if at == 2 || at == 35 || at == 52 {

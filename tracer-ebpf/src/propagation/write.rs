@@ -199,9 +199,11 @@ unsafe fn has_room(sk: *const u8) -> bool {
 fn compose(line: &mut Line, cause: &Cause) {
     let text = &mut line.text;
     let name = *b"traceparent: 00-";
+    #[expect(clippy::manual_memcpy, reason = "there is no memcpy in a kernel program")]
     for at in 0..name.len() {
         text[at] = name[at];
     }
+    #[expect(clippy::manual_memcpy, reason = "there is no memcpy in a kernel program")]
     for at in 0..32 {
         text[16 + at] = cause.trace[at];
     }

@@ -47,7 +47,7 @@ impl Frame {
         match self.kind {
             // An empty one looks like the number 4 with zeros behind, which other protocols begin with.
             SETTINGS if self.flags == 0 => {
-                self.stream == 0 && self.len % 6 == 0 && self.len >= 6 && self.len <= 6 * 64
+                self.stream == 0 && self.len.is_multiple_of(6) && self.len >= 6 && self.len <= 6 * 64
             }
             SETTINGS => self.flags == 1 && self.stream == 0 && self.len == 0,
             PING => self.flags <= 1 && self.stream == 0 && self.len == 8,

@@ -122,7 +122,7 @@ impl<'a> Points<'a> {
                 });
                 out.message(field::resource_metrics::SCOPE_METRICS, LENGTH, |out| {
                     out.message(field::scope_metrics::SCOPE, 1, |out| {
-                        out.string(field::SCOPE_NAME, SCOPE_NAME)
+                        out.string(field::SCOPE_NAME, SCOPE_NAME);
                     });
                     for (place, series) in of_service {
                         if let Some((name, description)) = metrics.get(*place) {
