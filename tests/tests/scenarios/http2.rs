@@ -128,6 +128,7 @@ fn a_hundred_streams_through_a_proxy() {
     assert_eq!(joined.count(), 2000, "both ends of each stream are one call");
 }
 
+/// An event loop: its turns do not tell the streams of a connection apart, so its calls stand alone.
 #[test]
 fn one_request_through_a_proxy() {
     let scenario = Scenario::start("http2-proxied");
@@ -142,8 +143,8 @@ fn one_request_through_a_proxy() {
         r#"
         3 x CLIENT curl "GET" 200
           SERVER nghttpx "GET /through/hello" 200 by socket
-            CLIENT nghttpx "GET" 200 by thread
-              SERVER nginx "GET /through/hello" 200 by socket
+        3 x CLIENT nghttpx "GET" 200
+          SERVER nginx "GET /through/hello" 200 by socket
         "#,
     );
 }
@@ -162,8 +163,8 @@ fn a_connection_that_is_upgraded() {
             r#"
         CLIENT curl "GET" 200
           SERVER nghttpx "GET /upgrade/{path}" 200 by socket
-            CLIENT nghttpx "GET" 200 by thread
-              SERVER nginx "GET /upgrade/{path}" 200 by socket"#
+        CLIENT nghttpx "GET" 200
+          SERVER nginx "GET /upgrade/{path}" 200 by socket"#
         )
     };
     assert_trees(&spans, &(tree("a") + &tree("b")));

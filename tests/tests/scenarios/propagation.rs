@@ -180,11 +180,11 @@ fn nginx_to_its_upstream() {
         r#"
         CLIENT curl "GET" 200
           SERVER nginx "GET /wire-nginx/hello" 200 by socket
-            CLIENT nginx "GET" 200 by thread
+            CLIENT nginx "GET" 200 by turn
               SERVER head_echo "GET /wire-nginx/hello" 200 by socket
         CLIENT curl "GET" 200
           SERVER nginx "GET /wire-nginx/large" 200 by socket
-            CLIENT nginx "GET" 200 by thread
+            CLIENT nginx "GET" 200 by turn
               SERVER head_echo "GET /wire-nginx/large" 200 by socket
         "#,
     );

@@ -41,7 +41,7 @@ fn a_proxy_that_ends_tls() {
         r#"
         3 x CLIENT curl "GET" 200
           SERVER nginx "GET /tls/hello" 200 by socket
-            CLIENT nginx "GET" 200 by thread
+            CLIENT nginx "GET" 200 by turn
               SERVER threaded_backend "GET /tls/hello" 200 by socket
         "#,
     );
@@ -129,7 +129,7 @@ fn a_library_within_an_executable() {
         r#"
         3 x CLIENT curl "GET" 200
           SERVER node_front "GET /within" 200 by socket
-            CLIENT node_front "GET" 200 by thread
+            CLIENT node_front "GET" 200 by turn
         3 x SERVER threaded_backend "GET /within" 200
         "#,
     );

@@ -221,6 +221,7 @@ pub(super) extern "C" fn find_cause(cause: *mut Cause, tgid: u32, tid: u32, task
     // SAFETY: a copy is taken at once.
     if let Some(origin) = unsafe { ORIGINS.get(tgid) }.copied()
         && origin.own_program != 0
+        && SERVERS.get_ptr(origin.tgid).is_some()
     {
         let task_and_tid = (u64::from(origin.task) << 32) | u64::from(origin.tid);
         return in_hand(cause, origin.tgid, task_and_tid, origin.time_ns, 0);
