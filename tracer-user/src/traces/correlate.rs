@@ -189,7 +189,8 @@ impl Correlator {
                 self.threads.begin(exchange.by, exchange.id, exchange.start_ns);
                 if exchange.request.grpc {
                     // Its libraries read on threads of their own, and have others handle what they read.
-                    self.threads.hands_over(exchange.by.tgid, exchange.start_ns);
+                    let read = By { polled: false, ..exchange.by };
+                    self.threads.hands_over(read, exchange.start_ns);
                 }
                 self.turns.begin(exchange);
                 self.origins.serves(exchange.by.tgid);
@@ -217,7 +218,7 @@ impl Correlator {
             SpanKind::Server => {
                 self.threads.end(open.by, exchange.id);
                 if exchange.response.is_some_and(|response| response.by.tid != open.by.tid) {
-                    self.threads.hands_over(open.by.tgid, exchange.last_ns);
+                    self.threads.hands_over(open.by, exchange.last_ns);
                 }
                 if let Some(context) = open.context {
                     let key = (open.by.tgid, context.trace_id, context.span_id);

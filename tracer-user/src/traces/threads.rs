@@ -24,8 +24,9 @@ pub(super) struct Threads {
     by_tid: HashMap<u32, Thread, RandomState>,
     /// How many, by process.
     in_hand: HashMap<u32, u32, RandomState>,
-    /// Processes whose threads hand requests over, with the time until which that counts.
-    handing_over: HashMap<u32, u64, RandomState>,
+    /// Processes whose threads hand requests over, with the time until which that counts: of any kind, and those that threads
+    /// read which serve one connection at a time.
+    handing_over: HashMap<u32, [u64; 2], RandomState>,
 }
 
 #[derive(Debug, Default)]
@@ -70,9 +71,16 @@ impl Threads {
         }
     }
 
-    /// A thread of `tgid` answered a request that another one had read.
-    pub(super) fn hands_over(&mut self, tgid: u32, now_ns: u64) {
-        self.handing_over.insert(tgid, now_ns + HANDOVER_NS);
+    /// Another thread answered a request than the one that read it, which is in `by`.
+    ///
+    /// Where that one polls many connections for others, it says nothing of those that serve one at a time.
+    pub(super) fn hands_over(&mut self, by: By, now_ns: u64) {
+        let until_ns = now_ns + HANDOVER_NS;
+        let known = self.handing_over.entry(by.tgid).or_default();
+        known[0] = until_ns;
+        if !by.polled {
+            known[1] = until_ns;
+        }
     }
 
     /// The one request that the thread of `by` is handling, if it is handling one and nothing else.
@@ -80,7 +88,7 @@ impl Threads {
     /// A thread whose connections are in an epoll set may be an event loop: what it does now may be for a timer, or for a request
     /// that was answered before, unless it is still running the task that read the request.
     pub(super) fn handling(&self, by: By, now_ns: u64) -> Option<ExchangeId> {
-        if self.hands_over_at(by.tgid, now_ns) {
+        if self.handing_over.get(&by.tgid).is_some_and(|until_ns| now_ns < until_ns[1]) {
             return None;
         }
         let thread = self.by_tid.get(&by.tid)?;
@@ -97,12 +105,12 @@ impl Threads {
 
     /// Whether threads of `tgid` are known to hand requests over.
     pub(super) fn hands_over_at(&self, tgid: u32, now_ns: u64) -> bool {
-        self.handing_over.get(&tgid).is_some_and(|&until_ns| now_ns < until_ns)
+        self.handing_over.get(&tgid).is_some_and(|until_ns| now_ns < until_ns[0])
     }
 
     /// Forgets threads that have nothing in hand and are believed again.
     pub(super) fn sweep(&mut self, now_ns: u64) {
-        self.handing_over.retain(|_, until_ns| *until_ns > now_ns);
+        self.handing_over.retain(|_, until_ns| until_ns[0] > now_ns);
         self.by_tid.retain(|_, thread| !thread.in_hand.is_empty() || thread.distrusted_until_ns > now_ns);
     }
 }
@@ -131,7 +139,14 @@ mod tests {
     fn a_process_that_hands_requests_over_is_not_believed() {
         let mut threads = Threads::default();
         threads.begin(by(1, 7), 1, 0);
-        threads.hands_over(1, 5);
+        threads.hands_over(By { polled: true, ..by(1, 9) }, 5);
+        assert!(threads.hands_over_at(1, 6));
+        assert_eq!(
+            threads.handling(by(1, 7), 6),
+            Some(1),
+            "a thread that polls for others says nothing of this one"
+        );
+        threads.hands_over(by(1, 9), 5);
         assert_eq!(threads.handling(by(1, 7), 6), None);
         assert_eq!(threads.handling(by(2, 7), 6), Some(1), "another process is");
         assert_eq!(threads.handling(by(1, 7), 5 + HANDOVER_NS), Some(1));
