@@ -257,6 +257,17 @@ pub fn nghttpd(scenario: &Scenario, folder: &Path) -> Service {
     Service::start(scenario, &format!("nghttpd-{port}"), command, Listens::port(port))
 }
 
+/// As [`nghttpd`], speaking TLS.
+#[track_caller]
+pub fn nghttpd_tls(scenario: &Scenario, folder: &Path) -> Service {
+    let port = free_port();
+    let certificate = certificate(scenario);
+    let mut command = Command::new("nghttpd");
+    command.args(["--address=127.0.0.1", "--htdocs"]).arg(folder).arg(port.to_string());
+    command.arg(&certificate).arg(&certificate);
+    Service::start(scenario, &format!("nghttpd-{port}"), command, Listens::port(port))
+}
+
 /// `nghttpx` with one worker in front of a service that speaks HTTP/2 in clear text.
 #[track_caller]
 pub fn nghttpx(scenario: &Scenario, backend: &Service) -> Service {

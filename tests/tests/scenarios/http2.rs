@@ -1,9 +1,9 @@
-//! HTTP/2 in clear text: prior knowledge and upgrade, many streams at a time, proxies, files.
+//! HTTP/2 in clear text and within TLS: prior knowledge and upgrade, many streams at a time, proxies, files.
 
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::PathBuf, process::Command};
 
 use tracer_tests::{
-    apps::{Upstream, curl, nghttpd, nghttpx, nginx_http2},
+    apps::{Upstream, curl, nghttpd, nghttpd_tls, nghttpx, nginx_http2},
     command::run,
     scenario::Scenario,
     service::Service,
@@ -193,4 +193,33 @@ fn assert_each_path_is_seen(spans: &[ReceivedSpan], paths: usize, times: usize) 
     }
     assert_eq!(seen.len(), paths);
     assert!(seen.values().all(|&count| count == times), "{seen:?}");
+}
+
+/// A hundred streams at a time over one TLS connection, read in the library at both ends.
+#[test]
+fn within_tls() {
+    let scenario = Scenario::start("http2-tls");
+    let root = files(&scenario, "sealed");
+    for number in 0..100 {
+        fs::write(root.join(format!("sealed/{number}")), "x".repeat(3000)).unwrap();
+    }
+    let server = nghttpd_tls(&scenario, &root);
+    let daemon = scenario.daemon();
+    let url = |file: &str| format!("https://{}/sealed/{file}", server.address());
+    curl(["--http2", "--insecure", &url("small")]);
+    nghttp(&[], std::array::from_fn::<_, 100, _>(|number| url(&number.to_string())));
+    let spans = scenario.finish(daemon, "/sealed", 202);
+    assert_trees(
+        &spans,
+        r#"
+        CLIENT curl "GET" 200
+          SERVER nghttpd "GET /sealed/small" 200 by socket
+        100 x CLIENT nghttp "GET" 200
+          SERVER nghttpd "GET /sealed/{id}" 200 by socket
+        "#,
+    );
+    assert_edges_keep_path(&spans);
+    for span in spans.iter().filter(|span| span.kind == "SERVER") {
+        assert_eq!(span.attribute("url.scheme"), "https");
+    }
 }
