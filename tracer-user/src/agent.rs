@@ -199,7 +199,7 @@ impl Agent {
                 tracing::info!("no OTLP endpoint is set (OTEL_EXPORTER_OTLP_ENDPOINT): traces are printed");
             }
         }
-        let pipeline = live_pipeline(config);
+        let mut pipeline = live_pipeline(config);
         for (pid, mark) in pipeline.running() {
             tell(&mut kernel, pid, &mark);
         }

@@ -182,7 +182,7 @@ impl Pipeline {
     }
 
     /// What the kernel side is to be told of the processes that run already.
-    pub fn running(&self) -> Vec<(u32, Mark)> {
+    pub fn running(&mut self) -> Vec<(u32, Mark)> {
         self.stage.processes.running()
     }
 

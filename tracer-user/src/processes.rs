@@ -13,7 +13,7 @@ use crate::{
     config::{Config, EventLoops, Select, Verdict},
     identity::{Block, Directory, Host, KernelProcess, ProcessFacts},
     ingest::ProcessRecord,
-    runtimes::{self, Runtime},
+    runtimes::{Runtime, Runtimes},
     spans::span::Resource,
 };
 
@@ -46,6 +46,7 @@ pub struct Processes {
     ended: HashMap<u32, u64, RandomState>,
     select: Select,
     event_loops: EventLoops,
+    runtimes: Runtimes,
     /// Where to read more about a process, `None` when events are replayed.
     proc: Option<PathBuf>,
 }
@@ -60,6 +61,7 @@ impl Processes {
             ended: HashMap::default(),
             select: config.select.clone(),
             event_loops: config.traces.event_loops.clone(),
+            runtimes: Runtimes::default(),
             proc,
         }
     }
@@ -83,26 +85,26 @@ impl Processes {
         if prompt {
             return Some(Mark::PromptLoop);
         }
-        runtimes::find(self.proc.as_deref()?, pid).map(Mark::Runs)
+        self.runtimes.find(self.proc.as_deref()?, pid).map(Mark::Runs)
     }
 
     /// What the kernel side has to know of the processes that run now (by process id), before they are heard of. Those that are
     /// left out among them are not known yet.
-    pub fn running(&self) -> Vec<(u32, Mark)> {
-        let Some(proc) = self.proc.as_deref() else { return Vec::new() };
-        let entries = std::fs::read_dir(proc).into_iter().flatten().flatten();
+    pub fn running(&mut self) -> Vec<(u32, Mark)> {
+        let Some(proc) = self.proc.clone() else { return Vec::new() };
+        let entries = std::fs::read_dir(&proc).into_iter().flatten().flatten();
         let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
         pids.filter(|&pid| pid != std::process::id())
-            .filter_map(|pid| Some((pid, self.mark(proc, pid)?)))
+            .filter_map(|pid| Some((pid, self.mark(&proc, pid)?)))
             .collect()
     }
 
-    fn mark(&self, proc: &Path, pid: u32) -> Option<Mark> {
+    fn mark(&mut self, proc: &Path, pid: u32) -> Option<Mark> {
         let exe = std::fs::read_link(proc.join(pid.to_string()).join("exe")).ok()?;
         if self.event_loops.matches(exe.file_name()?.to_str()?) {
             return Some(Mark::PromptLoop);
         }
-        runtimes::find(proc, pid).map(Mark::Runs)
+        self.runtimes.find(proc, pid).map(Mark::Runs)
     }
 
     /// Returns whether the process is left out.

@@ -6,12 +6,12 @@ use std::{collections::HashSet, path::Path};
 use aya::{
     Ebpf,
     programs::{
-        ProgramError, UProbe,
+        ProgramError,
         uprobe::{UProbeAttachLocation, UProbeScope},
     },
 };
 
-use super::{loader::ProgramState, programs::ProgramSpec};
+use super::{loader::ProgramState, programs::ProgramSpec, uprobes};
 use crate::runtimes::FileId;
 
 /// Files with probes at a time: each holds descriptors until the daemon ends.
@@ -52,7 +52,7 @@ impl Probes {
 }
 
 fn attach(ebpf: &mut Ebpf, spec: &ProgramSpec, offset: u64, path: &Path) -> Result<(), ProgramError> {
-    let program: &mut UProbe = ebpf.program_mut(spec.name).ok_or(ProgramError::NotLoaded)?.try_into()?;
+    let program = uprobes::program(ebpf, spec.name)?;
     match program.load() {
         Ok(()) | Err(ProgramError::AlreadyLoaded) => {}
         Err(error) => return Err(error),

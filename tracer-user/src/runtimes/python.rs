@@ -13,7 +13,7 @@ use std::{
 use object::{Object, ObjectSegment, ObjectSymbol, ReadCache, ReadRef};
 use tracer_common::runtime::Python;
 
-use super::FileId;
+use super::{FileId, code_at};
 
 /// Offsets of one minor version, bytes.
 struct Layout {
@@ -55,8 +55,12 @@ pub struct PythonProgram {
     pub new_context: Option<u64>,
 }
 
-/// The CPython in process `pid`; `None` if it runs none, or one that is not known.
-pub(super) fn find(proc: &Path, pid: u32) -> Option<PythonProgram> {
+/// The CPython in process `pid`; `None` if it runs none, or one that is not known. `read` is [`read`], or remembers it.
+pub(super) fn find(
+    proc: &Path,
+    pid: u32,
+    mut read: impl FnMut(FileId, File) -> Option<Symbols>,
+) -> Option<PythonProgram> {
     let process = proc.join(pid.to_string());
     let program = fs::read_link(process.join("exe")).ok()?;
     if !program.file_name()?.to_str()?.contains("python") {
@@ -70,8 +74,7 @@ pub(super) fn find(proc: &Path, pid: u32) -> Option<PythonProgram> {
         let path = process.join("root").join(path.strip_prefix("/").ok()?);
         let file = File::open(&path).ok()?;
         let id = FileId::of(&file).ok()?;
-        // Megabytes, of which the symbol table is all that is read.
-        let symbols = symbols(&ReadCache::new(file))?;
+        let symbols = read(id, file)?;
         let layout = Python {
             main: start.checked_add(symbols.runtime)? + layout.main,
             threads: layout.threads,
@@ -99,8 +102,14 @@ fn interpreter(line: &str) -> Option<(u64, PathBuf, u32)> {
     Some((start, path.into(), minor))
 }
 
+/// What a file tells: megabytes, of which the symbol table is all that is read.
+pub(super) fn read(file: File) -> Option<Symbols> {
+    symbols(&ReadCache::new(file))
+}
+
 /// Where symbols are in a file.
-struct Symbols {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Symbols {
     /// Distance of `_PyRuntime` from where the file's first byte is mapped.
     runtime: u64,
     /// See [`PythonProgram::new_context`].
@@ -124,15 +133,13 @@ fn symbols<'a>(file: impl ReadRef<'a>) -> Option<Symbols> {
 /// The file offset of a function, if its first instruction is one that the kernel emulates: a push of a register
 /// (`push_setup_xol_ops` in arch/x86/kernel/uprobes.c). Any other would cost ten times as much.
 fn cheap_site<'a, R: ReadRef<'a>>(file: &object::File<'a, R>, address: u64) -> Option<u64> {
-    let segment = file.segments().find(|segment| {
-        address.checked_sub(segment.address()).is_some_and(|within| within < segment.file_range().1)
-    })?;
-    let push = match *segment.data_range(address, 2).ok()?? {
+    let (code, offset) = code_at(file, address, address.checked_add(2)?)?;
+    let push = match *code {
         // push r8 .. r15; push rax .. rdi
         [0x41, 0x50..=0x57] | [0x50..=0x57, _] => true,
         _ => false,
     };
-    push.then_some(segment.file_range().0 + (address - segment.address()))
+    push.then_some(offset)
 }
 
 #[cfg(test)]

@@ -89,26 +89,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 fn rounds(args: &Args, daemon: &Path, directory: &Path) -> Result<Report> {
     let host = Host::here()?;
     let nginx = Nginx::start(directory, Scheme::Http)?;
-    let receiver = Receiver::start(None)?;
-    let saturate = |path| saturating(&nginx, path, args.seconds, directory);
-    // The first requests of a process are never like the others.
-    wrk::run(&nginx, PAGES[0].0, 1, directory)?;
-
-    let mut saturated = Vec::new();
-    for (path, name) in PAGES {
-        let mut rounds = Vec::new();
-        for number in 1..=args.rounds {
-            say(format!("{name}: round {number} of {}.", args.rounds));
-            rounds.push(round(number, daemon, &nginx, directory, Some(&receiver), || saturate(path))?);
-        }
-        saturated.push(Page { name, rounds });
-    }
-
-    say("one round in which the kernel times its programs.");
-    let timed = {
-        let _timed = TimedPrograms::switch_on()?;
-        measure(Tracer::On(daemon), &nginx, directory, || saturate(PAGES[0].0))?
-    };
+    let (saturated, timed) = saturation(&nginx, daemon, directory, (args.seconds, args.rounds))?;
 
     let mut fixed = Vec::new();
     for number in 1..=args.rounds {
@@ -119,6 +100,36 @@ fn rounds(args: &Args, daemon: &Path, directory: &Path) -> Result<Report> {
     let Args { seconds, rounds, rate, .. } = args;
     let command = format!("cargo xtask bench overhead --seconds {seconds} --rounds {rounds} --rate {rate}");
     Ok(Report { host, command, saturated, timed, rate: args.rate, fixed })
+}
+
+/// Every page under as much load as it takes, with and without the tracer; and a round in which the kernel times its programs.
+pub(super) fn saturation(
+    nginx: &Nginx,
+    daemon: &Path,
+    directory: &Path,
+    (seconds, count): (u64, u64),
+) -> Result<(Vec<Page>, Sample)> {
+    let receiver = Receiver::start(None)?;
+    let saturate = |path| saturating(nginx, path, seconds, directory);
+    // The first requests of a process are never like the others.
+    wrk::run(nginx, PAGES[0].0, 1, directory)?;
+
+    let mut saturated = Vec::new();
+    for (path, name) in PAGES {
+        let mut rounds = Vec::new();
+        for number in 1..=count {
+            say(format!("{name}: round {number} of {count}."));
+            rounds.push(round(number, daemon, nginx, directory, Some(&receiver), || saturate(path))?);
+        }
+        saturated.push(Page { name, rounds });
+    }
+
+    say("one round in which the kernel times its programs.");
+    let timed = {
+        let _timed = TimedPrograms::switch_on()?;
+        measure(Tracer::On(daemon), nginx, directory, || saturate(PAGES[0].0))?
+    };
+    Ok((saturated, timed))
 }
 
 /// Each variant once; every other round in the opposite order, so that a drift of the machine favours none.

@@ -5,13 +5,11 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use super::host::{Host, TimedPrograms};
-use super::measure::{Sample, Tracer, measure};
+use super::host::Host;
+use super::measure::Sample;
 use super::nginx::{Nginx, Scheme};
-use super::overhead::{PAGES, Page, round, saturating};
-use super::receiver::Receiver;
-use super::{Common, page, prepare, report, wrk};
-use crate::shell::say;
+use super::overhead::{Page, saturation};
+use super::{Common, page, prepare, report};
 use crate::workspace::Workspace;
 
 /// Options of `cargo xtask bench tls`.
@@ -57,24 +55,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 fn measured(args: &Args, daemon: &Path, directory: &Path) -> Result<Report> {
     let host = Host::here()?;
     let nginx = Nginx::start(directory, Scheme::Https)?;
-    let receiver = Receiver::start(None)?;
-    let saturate = |path| saturating(&nginx, path, args.seconds, directory);
-    // The first requests of a process are never like the others.
-    wrk::run(&nginx, PAGES[0].0, 1, directory)?;
-    let mut saturated = Vec::new();
-    for (path, name) in PAGES {
-        let mut rounds = Vec::new();
-        for number in 1..=args.rounds {
-            say(format!("{name}: round {number} of {}.", args.rounds));
-            rounds.push(round(number, daemon, &nginx, directory, Some(&receiver), || saturate(path))?);
-        }
-        saturated.push(Page { name, rounds });
-    }
-    say("one round in which the kernel times its programs.");
-    let timed = {
-        let _timed = TimedPrograms::switch_on()?;
-        measure(Tracer::On(daemon), &nginx, directory, || saturate(PAGES[0].0))?
-    };
+    let (saturated, timed) = saturation(&nginx, daemon, directory, (args.seconds, args.rounds))?;
     let command = format!("cargo xtask bench tls --seconds {} --rounds {}", args.seconds, args.rounds);
     Ok(Report { host, command, saturated, timed })
 }

@@ -41,17 +41,21 @@ fn layout(minor: u32) -> Option<Go> {
     Some(Go { goid, current })
 }
 
-/// The Go program that process `pid` runs; `None` if it runs none, or one that is not known.
-pub(super) fn find(proc: &Path, pid: u32) -> Option<GoProgram> {
+/// The Go program that process `pid` runs; `None` if it runs none, or one that is not known. `read` is [`read`], or remembers it.
+pub(super) fn find(
+    proc: &Path,
+    pid: u32,
+    read: impl FnOnce(FileId, File) -> Option<GoProgram>,
+) -> Option<GoProgram> {
     if !cfg!(target_arch = "x86_64") {
         return None;
     }
     let file = File::open(proc.join(pid.to_string()).join("exe")).ok()?;
-    read(file)
+    read(FileId::of(&file).ok()?, file)
 }
 
-fn read(file: File) -> Option<GoProgram> {
-    let id = FileId::of(&file).ok()?;
+/// What a file tells.
+pub(super) fn read(file: File, id: FileId) -> Option<GoProgram> {
     analyse(&ReadCache::new(file), id)
 }
 
@@ -75,9 +79,10 @@ mod tests {
 
     #[test]
     fn files_that_are_no_go_program() {
-        assert_eq!(analyse(&b""[..], FileId(0, 0)), None);
-        assert_eq!(analyse(&b"\x7fELF\x02\x01\x01"[..], FileId(0, 0)), None);
         let own = File::open("/proc/self/exe").unwrap();
-        assert_eq!(read(own), None);
+        let id = FileId::of(&own).unwrap();
+        assert_eq!(analyse(&b""[..], id), None);
+        assert_eq!(analyse(&b"\x7fELF\x02\x01\x01"[..], id), None);
+        assert_eq!(read(own, id), None);
     }
 }

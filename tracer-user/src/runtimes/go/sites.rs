@@ -1,9 +1,9 @@
 //! Which instructions are probed. One that the kernel emulates (a call, a conditional jump) costs a tenth of one that it has to
 //! step over (kernel/events/uprobes.c, `branch_setup_xol_ops` in arch/x86/kernel/uprobes.c).
 
-use object::{File as Elf, Object, ObjectSegment, ReadRef};
+use object::{File as Elf, ReadRef};
 
-use super::functions::Functions;
+use super::{super::code_at, functions::Functions};
 
 /// File offsets of instructions.
 #[derive(Debug)]
@@ -35,16 +35,6 @@ pub(super) fn find<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>, functions: &Functions) 
     let (runqput, _) = functions.range("runtime.runqput")?;
     let new_goroutine = offset + call_of(bytes, start, runqput)? as u64;
     Some(Sites { round_trip, new_goroutine })
-}
-
-/// The bytes in `[start, end)` and their place in the file.
-fn code_at<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>, start: u64, end: u64) -> Option<(&'a [u8], u64)> {
-    let segment = elf.segments().find(|segment| {
-        let within = start.checked_sub(segment.address());
-        within.is_some_and(|within| within < segment.file_range().1)
-    })?;
-    let bytes = segment.data_range(start, end.checked_sub(start)?).ok()??;
-    Some((bytes, segment.file_range().0 + (start - segment.address())))
 }
 
 /// The conditional jump behind the comparison of the stack pointer with `g.stackguard0`, which a Go function begins with: the
