@@ -259,7 +259,7 @@ impl ExchangeSink for Stage {
         &mut self.drops
     }
 
-    fn read(&mut self, exchange: ExchangeId, by: By, now_ns: u64) {
+    fn read(&mut self, exchange: Option<ExchangeId>, by: By, now_ns: u64) {
         self.correlator.read(exchange, by, now_ns);
     }
 

@@ -180,8 +180,8 @@ pub trait ExchangeSink {
     fn force_header(&self) -> Option<&str>;
     /// Where losses are counted.
     fn drops(&mut self) -> &mut Drops;
-    /// Bytes of an exchange, a request or an answer, were read at `now_ns`.
-    fn read(&mut self, exchange: ExchangeId, by: By, now_ns: u64);
+    /// Bytes of an exchange, a request or an answer, were read at `now_ns`; `None` for one that is not known.
+    fn read(&mut self, exchange: Option<ExchangeId>, by: By, now_ns: u64);
     /// A request was seen. Its parent may be decided now or later.
     fn opened(&mut self, exchange: &Exchange, ends: &Ends);
     /// The exchange is over.

@@ -144,8 +144,8 @@ impl Correlator {
         self.origins.ended(tgid);
     }
 
-    /// Bytes of an exchange were read.
-    pub fn read(&mut self, exchange: ExchangeId, by: By, now_ns: u64) {
+    /// Bytes of an exchange were read; `None` for one that is not known.
+    pub fn read(&mut self, exchange: Option<ExchangeId>, by: By, now_ns: u64) {
         if let Work::Turn(turn) = by.work {
             self.turns.read(by.tid, turn, exchange, now_ns);
         }
