@@ -47,7 +47,7 @@ pub use self::{
     sections::{Capture, Export, Http, Level, Log, Print, Propagation, ResourceSection, Routes, Tls},
     select::{PortFilter, Rule, Select, SkipReason, Verdict},
     tail::{Policy, PolicyKind, Tail},
-    traces::{EventLoops, Traces},
+    traces::{EventLoops, OfInstrumented, Traces},
 };
 use self::{file::Document, overlay::Settings};
 

@@ -6,6 +6,7 @@ mod frames;
 mod grpc;
 mod http;
 mod http2;
+mod instrumented;
 mod joins;
 mod losses;
 mod origins;

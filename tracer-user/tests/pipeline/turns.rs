@@ -203,7 +203,8 @@ impl Streams {
     }
 }
 
-const BOTH_LINKED: &str = "app < GET /a 200\n  app > GET 200 [turn]\napp < GET /b 200\n  app > GET 200 [turn]\n";
+const BOTH_LINKED: &str =
+    "app < GET /a 200\n  app > GET 200 [turn]\napp < GET /b 200\n  app > GET 200 [turn]\n";
 
 #[test]
 fn two_streams_at_once_each_with_its_call() {
