@@ -284,11 +284,11 @@ impl ExchangeSink for Stage {
             self.drops.count(if instrumented { Drop::Instrumented } else { Drop::Excluded });
             None
         };
-        self.correlator.finished(&exchange, closed, span, &mut self.ids);
+        self.correlator.finished(&exchange, ends, closed, span, &mut self.ids);
     }
 
     fn retracted(&mut self, mut exchange: Exchange, ends: &Ends) {
         let Some(closed) = self.correlator.closed(&mut exchange, ends) else { return };
-        self.correlator.finished(&exchange, closed, None, &mut self.ids);
+        self.correlator.finished(&exchange, ends, closed, None, &mut self.ids);
     }
 }

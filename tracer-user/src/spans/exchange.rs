@@ -10,9 +10,9 @@ use tracer_protocols::{
 
 use super::span::{SpanId, SpanKind};
 use crate::{
-    connections::{By, Ends},
+    connections::{At, By, Ends},
     telemetry::drops::Drops,
-    traces::ids::Ids,
+    traces::{far, ids::Ids},
 };
 
 /// Identity of an exchange within the daemon.
@@ -63,6 +63,18 @@ impl Exchange {
             self.failure = Some(failure);
         }
     }
+}
+
+/// The id of the span of a request: one that its caller can tell too, where there may be one on another host.
+pub(super) fn span_id<S: ExchangeSink>(
+    kind: SpanKind,
+    ends: &Ends,
+    position: u32,
+    at: &At,
+    sink: &mut S,
+) -> SpanId {
+    let own = if kind == SpanKind::Server { far::server_of(kind, ends, position, at.secure) } else { None };
+    own.map_or_else(|| sink.ids().span(), |own| own.span_id)
 }
 
 /// What is kept of a request head.

@@ -8,7 +8,7 @@ use tracer_protocols::{
 };
 
 use super::{
-    exchange::{Exchange, ExchangeId, ExchangeSink, Failure, Response},
+    exchange::{Exchange, ExchangeId, ExchangeSink, Failure, Response, span_id},
     request::Requests,
     span::SpanKind,
     streams::{Stream, Streams},
@@ -206,10 +206,11 @@ impl<S: ExchangeSink> Drive<'_, S> {
             self.sink.drops().count(Drop::NotHttp);
             return;
         }
+        let kind = if self.way == Way::Received { SpanKind::Server } else { SpanKind::Client };
         let exchange = Exchange {
             id: self.sink.ids().exchange(),
-            span_id: self.sink.ids().span(),
-            kind: if self.way == Way::Received { SpanKind::Server } else { SpanKind::Client },
+            span_id: span_id(kind, self.ends, position, at, self.sink),
+            kind,
             written: None,
             by: at.by,
             position,

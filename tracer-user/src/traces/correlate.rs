@@ -10,6 +10,7 @@ use tracer_common::event::{Lineage, Process};
 use tracer_protocols::context::TraceContext;
 
 use super::{
+    far,
     groups::{GroupId, Groups},
     ids::Ids,
     joins::{Joins, Key},
@@ -162,9 +163,16 @@ impl Correlator {
         let group = self.groups.create(exchange.id);
         let context = exchange.request.context;
         // What is on the wire binds, whoever wrote it.
-        if let (Some(context), Some(group)) = (exchange.written.or(context), self.groups.get_mut(group)) {
-            group.trace_id = Some(context.trace_id);
-            group.flags = Some(context.flags);
+        match (exchange.written.or(context), self.groups.get_mut(group)) {
+            (Some(context), Some(group)) => {
+                group.trace_id = Some(context.trace_id);
+                group.flags = Some(context.flags);
+            }
+            (None, Some(group)) if shown && exchange.kind == SpanKind::Server => {
+                group.far = far::server_of(exchange.kind, ends, exchange.position, exchange.secure)
+                    .map(|own| own.trace_id);
+            }
+            _ => {}
         }
         let open = Open {
             group,
@@ -254,7 +262,14 @@ impl Correlator {
     }
 
     /// Takes the span of an exchange that [`Self::closed`] let go; `None` if it is not to be shown.
-    pub fn finished(&mut self, exchange: &Exchange, closed: Closed, span: Option<Span>, ids: &mut Ids) {
+    pub fn finished(
+        &mut self,
+        exchange: &Exchange,
+        ends: &Ends,
+        closed: Closed,
+        span: Option<Span>,
+        ids: &mut Ids,
+    ) {
         let Closed { open, waits_under } = closed;
         let shown = span.is_some();
         if !open.shown {
@@ -265,6 +280,14 @@ impl Correlator {
         }
         let span = span.map(|mut span| {
             span.parent = open.parent;
+            // Where there was no answer, the other end may still turn up on this host.
+            if open.kind == SpanKind::Client
+                && open.joined.is_none()
+                && open.context.or(exchange.written).is_none()
+                && !may_be_read_later(exchange)
+            {
+                span.far = far::elsewhere(ends, exchange.position, exchange.secure).map(Box::new);
+            }
             span
         });
         let undecided = open.undecided && shown;

@@ -26,6 +26,8 @@ pub(super) type Open = SmallVec<[ExchangeId; 4]>;
 pub(super) struct Group {
     /// The trace id, once something fixed it: a header, or an early hand-out.
     pub(super) trace_id: Option<TraceId>,
+    /// The trace id that a caller on another host can tell, while its root is a request from there.
+    pub(super) far: Option<TraceId>,
     /// Flags of the header that fixed it.
     pub(super) flags: Option<u8>,
     /// Exchanges that are not over.
@@ -82,6 +84,7 @@ impl Groups {
         let Some(gone) = self.by_id.remove(&goes) else { return (stays, Open::new()) };
         if let Some(group) = self.by_id.get_mut(&stays) {
             group.trace_id = group.trace_id.or(gone.trace_id);
+            group.far = group.far.or(gone.far);
             group.flags = group.flags.or(gone.flags);
             group.open.extend_from_slice(&gone.open);
             group.finished.extend(gone.finished);
@@ -120,7 +123,7 @@ impl Groups {
         let Some(group) = self.by_id.get_mut(&id) else { return Vec::new() };
         let mut spans = std::mem::take(&mut group.finished);
         group.waiting_since_ns = None;
-        let trace_id = *group.trace_id.get_or_insert_with(|| ids.trace());
+        let trace_id = *group.trace_id.get_or_insert_with(|| group.far.unwrap_or_else(|| ids.trace()));
         let flags = group.flags.unwrap_or(SAMPLED | RANDOM);
         if group.open.is_empty() {
             self.by_id.remove(&id);

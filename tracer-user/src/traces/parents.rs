@@ -177,6 +177,7 @@ impl Correlator {
         if !self.groups.compatible(group, of_parent) {
             return;
         }
+        self.has_parent(group);
         let stays = self.merge(group, of_parent);
         if let Some(group) = self.groups.get_mut(stays)
             && let Some(span) = group.finished.iter_mut().find(|span| span.span_id == child)
@@ -185,8 +186,18 @@ impl Correlator {
         }
     }
 
+    /// The root of a group gets a parent: it is no request from another host.
+    fn has_parent(&mut self, group: GroupId) {
+        if let Some(group) = self.groups.get_mut(group) {
+            group.far = None;
+        }
+    }
+
     /// Makes `parent` the parent of `child`, unless headers say that they belong to different traces.
     fn set_parent(&mut self, child: ExchangeId, parent: ExchangeId, evidence: Evidence) {
+        if let Some(group) = self.open.get(&child).map(|open| open.group) {
+            self.has_parent(group);
+        }
         if !self.unite(child, parent) {
             return;
         }
