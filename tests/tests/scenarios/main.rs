@@ -9,6 +9,7 @@ mod failures;
 mod framing;
 mod grpc;
 mod harness;
+mod hosts;
 mod http2;
 mod instrumented;
 mod many;

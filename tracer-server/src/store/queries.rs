@@ -85,8 +85,12 @@ impl Store {
         let mut partial = self.collect(&ids, &mut found, deadline);
         let (mut fetched, mut followed) = (ids.clone(), HashSet::new());
         for _ in 0..MOST_HOSTS {
-            let ends: Vec<_> =
-                found.far_ends(&ids).into_iter().filter(|end| followed.insert(*end)).take(MOST_LINKS).collect();
+            let ends: Vec<_> = found
+                .far_ends(&ids)
+                .into_iter()
+                .filter(|end| followed.insert(*end))
+                .take(MOST_LINKS)
+                .collect();
             let new: HashSet<_> =
                 ends.iter().map(|end| end.far_trace).filter(|trace| fetched.insert(*trace)).collect();
             partial |= self.collect(&new, &mut found, deadline);

@@ -130,7 +130,8 @@ impl<S: ExchangeSink> Drive<'_, S> {
         let kind = if self.way == Way::Received { SpanKind::Server } else { SpanKind::Client };
         let exchange = Exchange {
             id: self.sink.ids().exchange(),
-            span_id: written.map_or_else(|| span_id(kind, self.ends, position, at, self.sink), |written| written.span_id),
+            span_id: written
+                .map_or_else(|| span_id(kind, self.ends, position, at, self.sink), |written| written.span_id),
             written,
             kind,
             by: at.by,

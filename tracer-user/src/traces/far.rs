@@ -41,9 +41,7 @@ pub(crate) fn server_of(kind: SpanKind, ends: &Ends, position: u32, secure: bool
 /// As [`server_of`], for a CLIENT span whose other end is on another host.
 pub(crate) fn elsewhere(ends: &Ends, position: u32, secure: bool) -> Option<Link> {
     match ends {
-        Ends::Inet { local, peer, .. }
-            if !peer.address.is_loopback() && peer.address != local.address =>
-        {
+        Ends::Inet { local, peer, .. } if !peer.address.is_loopback() && peer.address != local.address => {
             server_of(SpanKind::Client, ends, position, secure)
         }
         _ => None,
@@ -98,7 +96,10 @@ mod tests {
     fn the_ids_stay_as_they_are() {
         let link = elsewhere(&one_way(), 7, false).unwrap();
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        assert_eq!((&*hex(&link.trace_id), &*hex(&link.span_id)), ("4e8bf890de4ea3c8dc5dad3ee4ca952f", "125c12b51d0da9af"));
+        assert_eq!(
+            (&*hex(&link.trace_id), &*hex(&link.span_id)),
+            ("4e8bf890de4ea3c8dc5dad3ee4ca952f", "125c12b51d0da9af")
+        );
     }
 
     #[test]
