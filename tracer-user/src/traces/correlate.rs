@@ -68,6 +68,8 @@ pub(super) struct Open {
     pub(super) undecided: bool,
     /// The other end of the same socket.
     pub(super) joined: Option<ExchangeId>,
+    /// Of a client end: its server end is a span, too.
+    pub(super) joins_shown: bool,
     pub(super) start_ns: u64,
     /// It began no later than this: the other end saw it then.
     pub(super) start_bound_ns: u64,
@@ -169,8 +171,8 @@ impl Correlator {
                 group.flags = Some(context.flags);
             }
             (None, Some(group)) if shown && exchange.kind == SpanKind::Server => {
-                group.far = far::server_of(exchange.kind, ends, exchange.position, exchange.secure)
-                    .map(|own| own.trace_id);
+                let own = far::server_of(exchange.kind, ends, exchange.position, exchange.secure);
+                group.far.extend(own.map(|own| (exchange.span_id, own.trace_id)));
             }
             _ => {}
         }
@@ -184,6 +186,7 @@ impl Correlator {
             parent: context.map(|context| Parent { span_id: context.span_id, evidence: Evidence::Header }),
             undecided: false,
             joined: None,
+            joins_shown: false,
             start_ns: exchange.start_ns,
             start_bound_ns: u64::MAX,
             end_bound_ns: u64::MAX,
@@ -282,7 +285,7 @@ impl Correlator {
             span.parent = open.parent;
             // Where there was no answer, the other end may still turn up on this host.
             if open.kind == SpanKind::Client
-                && open.joined.is_none()
+                && !open.joins_shown
                 && open.context.or(exchange.written).is_none()
                 && !may_be_read_later(exchange)
             {

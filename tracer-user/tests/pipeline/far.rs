@@ -1,6 +1,9 @@
 //! Two hosts, each with a tracer of its own: what both can tell of a request without a header.
 
-use tracer_user::spans::span::{Link, SpanKind};
+use tracer_user::{
+    config::{Environment, Flags, combine},
+    spans::span::{Link, SpanKind},
+};
 
 use crate::scene::{OK, Scene, get};
 
@@ -63,6 +66,29 @@ fn on_one_host_there_is_nothing_to_link_to() {
     scene.exchange(link, curl, web, "/a");
     assert_eq!(scene.outline(), "curl > GET 200\n  web < GET /a 200 [tcp-seq]\n");
     assert!(scene.span("curl", SpanKind::Client).far.is_none());
+}
+
+/// Both tracers see both services, and each reports one of them: as on two hosts.
+#[test]
+fn what_is_left_out_here_is_reported_elsewhere() {
+    let config = |exclude: &str| {
+        let flags = Flags { exclude: vec![exclude.into()], ..Flags::default() };
+        combine(None, &flags, &Environment::default()).unwrap()
+    };
+    let [mut here, mut there] = ["service=back", "service=front"].map(|exclude| {
+        let mut scene = Scene::with(&config(exclude));
+        let (front, back) = (scene.process(100, "front"), scene.process(200, "back"));
+        let (asked, call) = (scene.called_from_elsewhere(80), scene.bridged(8000));
+        scene.receive(asked, front, get("/a").as_bytes());
+        scene.exchange(call, front, back, "/b");
+        scene.send(asked, front, OK.as_bytes());
+        scene
+    });
+    assert_eq!(here.outline(), "front < GET /a 200\n  front > GET 200 [thread]\n");
+    assert_eq!(there.outline(), "back < GET /b 200\n");
+    let link = here.span("front", SpanKind::Client).far.as_deref().copied();
+    let server = there.span("back", SpanKind::Server);
+    assert_eq!(link, Some(Link { trace_id: server.trace_id, span_id: server.span_id }));
 }
 
 /// Without an answer, the other end may turn up on this host.
