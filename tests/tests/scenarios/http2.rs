@@ -128,6 +128,12 @@ fn a_hundred_streams_through_a_proxy() {
     assert_eq!(joined.count(), 2000, "both ends of each stream are one call");
 }
 
+/// Has the proxy open its connection to the service behind it. The call that does has no parent where the settings of
+/// the other side are read in between.
+fn connect(proxy: &Service) {
+    curl(["--http2-prior-knowledge".to_owned(), proxy.url("/first")]);
+}
+
 /// An event loop: which stream a turn belongs to, the frames tell.
 #[test]
 fn one_request_through_a_proxy() {
@@ -135,6 +141,7 @@ fn one_request_through_a_proxy() {
     let back = nginx_http2(&scenario, &Upstream::None);
     let front = nghttpx(&scenario, &back);
     let daemon = scenario.daemon();
+    connect(&front);
     for _ in 0..3 {
         curl(["--http2-prior-knowledge".to_owned(), front.url("/through/hello")]);
     }
@@ -185,6 +192,7 @@ fn a_connection_that_is_upgraded() {
     let back = nginx_http2(&scenario, &Upstream::None);
     let front = nghttpx(&scenario, &back);
     let daemon = scenario.daemon();
+    connect(&front);
     let (first, second) = (front.url("/upgrade/a"), front.url("/upgrade/b"));
     curl(["--http2", &first, &second]);
     let spans = scenario.finish(daemon, "/upgrade", 8);
