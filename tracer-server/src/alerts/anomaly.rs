@@ -76,7 +76,8 @@ pub(super) fn judge(anomaly: &Anomaly, course: &Course, at: Moment) -> Option<Br
     }
     let (past, now) = steps.split_at(steps.len() - IN_A_ROW);
     let expected = Expected::of(past, anomaly);
-    let offs: Vec<f64> = (0..).zip(now).map(|(ahead, counts)| expected.off(ahead, counts)).collect::<Option<_>>()?;
+    let offs: Vec<f64> =
+        (0..).zip(now).map(|(ahead, counts)| expected.off(ahead, counts)).collect::<Option<_>>()?;
     let all = |sign: f64| offs.iter().all(|off| off * sign >= anomaly.sensitivity);
     // A service that fails less, or is faster than usual, wakes nobody.
     if !(all(1.0) || anomaly.of == Measure::Rate && all(-1.0)) {
@@ -87,10 +88,20 @@ pub(super) fn judge(anomaly: &Anomaly, course: &Course, at: Moment) -> Option<Br
     let summary = match anomaly.of {
         Measure::Rate => format!("{value:.0} calls in {}, where {usual:.0} are usual", anomaly.step),
         Measure::ErrorRatio => {
-            format!("{:.2} % of calls failed in {}, where {:.2} % are usual", value * 100.0, anomaly.step, usual.max(0.0) * 100.0)
+            format!(
+                "{:.2} % of calls failed in {}, where {:.2} % are usual",
+                value * 100.0,
+                anomaly.step,
+                usual.max(0.0) * 100.0
+            )
         }
         Measure::Latency => {
-            format!("calls took {:.2} ms in {}, where {:.2} ms are usual", value.exp() / 1e6, anomaly.step, usual.exp() / 1e6)
+            format!(
+                "calls took {:.2} ms in {}, where {:.2} ms are usual",
+                value.exp() / 1e6,
+                anomaly.step,
+                usual.exp() / 1e6
+            )
         }
     };
     let value = if anomaly.of == Measure::Latency { value.exp() / 1e9 } else { value };
@@ -120,7 +131,12 @@ impl Expected {
             .collect();
         let period = (anomaly.season.ns() / anomaly.step.ns().max(1)) as usize;
         let (level, season, rest) = decompose(&values, period);
-        Self { of: anomaly.of, level, season, sigma: MAD_TO_SIGMA * median(rest.iter().map(|off| off.abs()).collect()) }
+        Self {
+            of: anomaly.of,
+            level,
+            season,
+            sigma: MAD_TO_SIGMA * median(rest.iter().map(|off| off.abs()).collect()),
+        }
     }
 
     /// What is expected so many steps behind the past.

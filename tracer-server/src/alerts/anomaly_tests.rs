@@ -106,7 +106,12 @@ fn too_short_a_past_says_nothing() {
 #[test]
 fn settings_that_make_no_sense_are_refused() {
     let check = |season: u64, sensitivity| {
-        Anomaly { season: Time(std::time::Duration::from_secs(season)), sensitivity, ..anomaly(Measure::Rate) }.check()
+        Anomaly {
+            season: Time(std::time::Duration::from_secs(season)),
+            sensitivity,
+            ..anomaly(Measure::Rate)
+        }
+        .check()
     };
     assert!(check(86_400, 6.0).is_ok());
     assert!(check(600, 6.0).unwrap_err().contains("between 4 and 2016"));

@@ -128,7 +128,10 @@ impl Condition {
     pub(crate) fn check(&self, rule: &Rule) -> Result<(), String> {
         for window in self.windows() {
             if !(SHORTEST_NS..=LONGEST_NS).contains(&window.ns()) {
-                return Err(format!("A window of {:?} is not possible; it must be between 10s and 31d.", window.0));
+                return Err(format!(
+                    "A window of {:?} is not possible; it must be between 10s and 31d.",
+                    window.0
+                ));
             }
         }
         let share = |name: &str, value: f64| {
@@ -217,7 +220,12 @@ impl Condition {
             Self::ErrorRatio(ratio) => {
                 let (counts, _) = window(ratio.over);
                 let value = share(counts.bad, counts.calls, ratio.min_calls)?;
-                let summary = format!("{} of calls failed over {}, above {}", percent(value), ratio.over, percent(ratio.above));
+                let summary = format!(
+                    "{} of calls failed over {}, above {}",
+                    percent(value),
+                    ratio.over,
+                    percent(ratio.above)
+                );
                 (value > ratio.above).then_some(Breach { value, summary })
             }
             Self::Latency(latency) => {
@@ -226,7 +234,11 @@ impl Condition {
                 let allowed = 1.0 - latency.quantile;
                 let summary = format!(
                     "{} of calls took longer than {} over {}, more than the {} that quantile {} allows",
-                    percent(value), latency.above, latency.over, percent(allowed), latency.quantile
+                    percent(value),
+                    latency.above,
+                    latency.over,
+                    percent(allowed),
+                    latency.quantile
                 );
                 (value > allowed).then_some(Breach { value, summary })
             }

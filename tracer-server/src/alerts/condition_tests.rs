@@ -41,7 +41,8 @@ fn calls(count: u64, seconds: u64, failing: u64) -> Vec<(u64, u64, bool)> {
 
 #[test]
 fn rates() {
-    let is = |limit: &str, since| judge(&format!("{{rate: {{{limit}, over: 100s}}}}"), since, &calls(200, 100, 0));
+    let is =
+        |limit: &str, since| judge(&format!("{{rate: {{{limit}, over: 100s}}}}"), since, &calls(200, 100, 0));
     assert!((is("above: 1.5", 500).unwrap().value - 2.0).abs() < 0.2);
     assert_eq!(is("above: 2.5", 500), None);
     assert!(is("below: 2.5", 500).unwrap().summary.contains("below 2.5"));
@@ -52,7 +53,9 @@ fn rates() {
 
 #[test]
 fn error_ratios() {
-    let is = |limit: &str, count| judge(&format!("{{error_ratio: {{{limit}, over: 5m}}}}"), 900, &calls(count, 200, 10));
+    let is = |limit: &str, count| {
+        judge(&format!("{{error_ratio: {{{limit}, over: 5m}}}}"), 900, &calls(count, 200, 10))
+    };
     let breach = is("above: 0.05", 100).unwrap();
     assert_eq!((breach.value, breach.summary.as_str()), (0.1, "10 % of calls failed over 5m, above 5 %"));
     assert_eq!(is("above: 0.1", 100), None);
@@ -81,7 +84,8 @@ fn budgets_burn_in_both_windows_or_not_at_all() {
     // One in five fails, all the time: 20 times what is allowed.
     assert!(judge(slo, 30_000, &calls(36_000, 21_600, 5)).unwrap().summary.contains("20.0 times"));
     // It has ended: the short window is good.
-    let ended: Vec<_> = calls(36_000, 21_600, 5).into_iter().map(|(ago, ms, bad)| (ago, ms, bad && ago > 1000)).collect();
+    let ended: Vec<_> =
+        calls(36_000, 21_600, 5).into_iter().map(|(ago, ms, bad)| (ago, ms, bad && ago > 1000)).collect();
     assert_eq!(judge(slo, 30_000, &ended), None);
     // One in ten: too slow for the first pair, fast enough for the second.
     assert!(judge(slo, 30_000, &calls(36_000, 21_600, 10)).unwrap().summary.contains("over 6h"));

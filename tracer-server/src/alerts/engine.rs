@@ -130,8 +130,9 @@ impl Engine {
             let at = Moment { now_ns: judged_ns, since_ns, step_ns: series.step_ns() };
             for (subject, course) in series.iter() {
                 let breach = rule.condition.judge(course, at);
-                let breach =
-                    breach.map(|breach| (breach, course.examples(judged_ns.saturating_sub(rule.condition.keep_ns()))));
+                let breach = breach.map(|breach| {
+                    (breach, course.examples(judged_ns.saturating_sub(rule.condition.keep_ns())))
+                });
                 news.extend(alerts.observe(rule, subject, now_ns, breach).filter(|alert| alert.told));
             }
             series.forget(now_ns.saturating_sub(rule.condition.forget_ns()));
@@ -179,7 +180,9 @@ impl Engine {
             let now = now_ns();
             let news = self.judge(now);
             let repeated = if round.is_multiple_of(REPEAT) { self.repeated(now) } else { Vec::new() };
-            for notice in [Notice { alerts: news, repeated: false }, Notice { alerts: repeated, repeated: true }] {
+            for notice in
+                [Notice { alerts: news, repeated: false }, Notice { alerts: repeated, repeated: true }]
+            {
                 let count = notice.alerts.len() as u64;
                 if count > 0 && notices.try_send(notice).is_err() {
                     counters.lose(Loss::Unnotified, count);

@@ -59,9 +59,15 @@ mod tests {
         ] {
             assert!(matches(pattern, name), "{pattern} {name}");
         }
-        for (pattern, name) in
-            [("a", "b"), ("a", "ab"), ("a*", "ba"), ("*c", "cb"), ("ab*bc", "abc"), ("a*b*c", "acb"), ("", "a")]
-        {
+        for (pattern, name) in [
+            ("a", "b"),
+            ("a", "ab"),
+            ("a*", "ba"),
+            ("*c", "cb"),
+            ("ab*bc", "abc"),
+            ("a*b*c", "acb"),
+            ("", "a"),
+        ] {
             assert!(!matches(pattern, name), "{pattern} {name}");
         }
     }

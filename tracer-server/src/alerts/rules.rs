@@ -189,7 +189,8 @@ impl Rules {
             .map_err(|error| RuleError::Syntax { path: path.to_owned(), reason: error.to_string() })?;
         let mut names = HashSet::new();
         for rule in &rules.rules {
-            let wrong = |reason: String| RuleError::Rule { path: path.to_owned(), rule: rule.name.clone(), reason };
+            let wrong =
+                |reason: String| RuleError::Rule { path: path.to_owned(), rule: rule.name.clone(), reason };
             if rule.name.is_empty() {
                 return Err(wrong("It needs a name.".to_owned()));
             }
@@ -230,8 +231,17 @@ impl Time {
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ns = self.ns();
-        let units = [(86_400_000_000_000, "d"), (3_600_000_000_000, "h"), (60_000_000_000, "m"), (1_000_000_000, "s"), (1_000_000, "ms"), (1000, "us"), (1, "ns")];
-        let (unit, name) = units.into_iter().find(|(unit, _)| ns >= *unit && ns.is_multiple_of(*unit)).unwrap_or((1, "ns"));
+        let units = [
+            (86_400_000_000_000, "d"),
+            (3_600_000_000_000, "h"),
+            (60_000_000_000, "m"),
+            (1_000_000_000, "s"),
+            (1_000_000, "ms"),
+            (1000, "us"),
+            (1, "ns"),
+        ];
+        let (unit, name) =
+            units.into_iter().find(|(unit, _)| ns >= *unit && ns.is_multiple_of(*unit)).unwrap_or((1, "ns"));
         write!(f, "{}{name}", ns / unit)
     }
 }

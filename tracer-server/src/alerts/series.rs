@@ -200,7 +200,13 @@ mod tests {
     const S: u64 = 1_000_000_000;
 
     fn call(end_s: u64, is_bad: bool) -> Call {
-        Call { end_ns: end_s * S, duration_ns: 100, is_bad, weight: 2.0, trace_id: TraceId([end_s as u8 | 1; 16]) }
+        Call {
+            end_ns: end_s * S,
+            duration_ns: 100,
+            is_bad,
+            weight: 2.0,
+            trace_id: TraceId([end_s as u8 | 1; 16]),
+        }
     }
 
     fn subject(name: &str) -> Subject {
@@ -218,7 +224,8 @@ mod tests {
         assert_eq!((counts.calls, counts.bad, seconds), (4.0, 2.0, 18.0));
         let (counts, seconds) = course.window(1000 * S, 20 * S, series.step_ns());
         assert_eq!((counts, seconds), (Counts::default(), 20.0));
-        let whole: Vec<f64> = course.whole_steps(135 * S, series.step_ns(), 9).iter().map(|c| c.calls).collect();
+        let whole: Vec<f64> =
+            course.whole_steps(135 * S, series.step_ns(), 9).iter().map(|c| c.calls).collect();
         assert_eq!(whole, [4.0, 2.0, 2.0]);
         assert_eq!(course.whole_steps(135 * S, series.step_ns(), 1).len(), 1);
     }

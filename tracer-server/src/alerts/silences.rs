@@ -95,7 +95,12 @@ impl Silences {
             return Err(SilenceError::TooMany);
         }
         let id = self.list.iter().map(|silence| silence.id).max().unwrap_or(0) + 1;
-        self.list.push(Silence { id, matchers: new.matchers, until_ns: now_ns + lasts_ns, comment: new.comment });
+        self.list.push(Silence {
+            id,
+            matchers: new.matchers,
+            until_ns: now_ns + lasts_ns,
+            comment: new.comment,
+        });
         self.write()?;
         Ok(id)
     }
@@ -162,7 +167,10 @@ mod tests {
         let mut silences = Silences::open(directory.path());
         assert!(matches!(silences.add(new(&[], "1m"), 0), Err(SilenceError::Everything)));
         for lasts in ["", "x", "0", "9999d"] {
-            assert!(matches!(silences.add(new(&[("a", "b")], lasts), 0), Err(SilenceError::Duration(_))), "{lasts}");
+            assert!(
+                matches!(silences.add(new(&[("a", "b")], lasts), 0), Err(SilenceError::Duration(_))),
+                "{lasts}"
+            );
         }
     }
 }

@@ -90,7 +90,12 @@ impl Alerts {
     }
 
     /// Ends alerts of a rule whose subject is gone.
-    pub(crate) fn retain(&mut self, rule: &Rule, now_ns: u64, is_there: impl Fn(&Subject) -> bool) -> Vec<Alert> {
+    pub(crate) fn retain(
+        &mut self,
+        rule: &Rule,
+        now_ns: u64,
+        is_there: impl Fn(&Subject) -> bool,
+    ) -> Vec<Alert> {
         let gone: Vec<Subject> = self
             .active
             .keys()
@@ -173,8 +178,13 @@ mod tests {
         assert_eq!(phase(&alerts), Some(Phase::Firing));
         let alert = alerts.iter().next().unwrap();
         let labels: Vec<(&str, &str)> = alert.labels.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-        let expected =
-            [("alertname", "r"), ("operation", "GET /"), ("service", "shop"), ("severity", "page"), ("team", "a")];
+        let expected = [
+            ("alertname", "r"),
+            ("operation", "GET /"),
+            ("service", "shop"),
+            ("severity", "page"),
+            ("team", "a"),
+        ];
         assert_eq!(labels, expected);
         assert_eq!(alert.summary(), "shop, GET /: too much.");
         let resolved = alerts.observe(&rule, &subject, 200 * S, None).unwrap();

@@ -69,15 +69,18 @@ impl Client {
         body: &serde_json::Value,
     ) -> Result<(), PostError> {
         let base = receiver.url.to_string();
-        let uri: Uri =
-            format!("{}{path}", base.trim_end_matches('/')).parse().map_err(|e| PostError::Request(hyper::http::Error::from(e)))?;
+        let uri: Uri = format!("{}{path}", base.trim_end_matches('/'))
+            .parse()
+            .map_err(|e| PostError::Request(hyper::http::Error::from(e)))?;
         let mut request = Request::post(uri).header(header::CONTENT_TYPE, "application/json");
         if let Some(file) = &receiver.token_file {
-            let token = tokio::task::block_in_place(|| std::fs::read_to_string(file)).map_err(PostError::Token)?;
+            let token =
+                tokio::task::block_in_place(|| std::fs::read_to_string(file)).map_err(PostError::Token)?;
             request = request.header(header::AUTHORIZATION, format!("Bearer {}", token.trim()));
         }
         let request = request.body(Full::from(body.to_string())).map_err(PostError::Request)?;
-        let answer = tokio::time::timeout(PATIENCE, self.0.request(request)).await.map_err(|_| PostError::Slow)?;
+        let answer =
+            tokio::time::timeout(PATIENCE, self.0.request(request)).await.map_err(|_| PostError::Slow)?;
         let status = answer.map_err(PostError::Connection)?.status();
         if status.is_success() { Ok(()) } else { Err(PostError::Refused(status)) }
     }

@@ -23,7 +23,11 @@ pub(super) fn alertmanager(alerts: &[Alert], page: &str) -> Value {
             .filter(|(name, value)| is_label(name) && !value.is_empty())
             .map(|(name, value)| (name.clone(), json!(value)))
             .collect();
-        let end_ns = if alert.phase == Phase::Resolved { alert.resolved_ns } else { crate::api::now_ns() + BELIEVED_NS };
+        let end_ns = if alert.phase == Phase::Resolved {
+            alert.resolved_ns
+        } else {
+            crate::api::now_ns() + BELIEVED_NS
+        };
         json!({
             "labels": labels,
             "annotations": annotations,
@@ -47,8 +51,17 @@ pub(super) fn webhook(alerts: &[Alert], page: &str) -> Value {
 
 /// An incoming webhook of Slack (api.slack.com/messaging/webhooks): text in mrkdwn, in which `&`, `<` and `>` are written as entities.
 pub(super) fn slack(alert: &Alert, page: &str) -> Value {
-    let (sign, word) = if alert.phase == Phase::Resolved { (":white_check_mark:", "Resolved") } else { (":rotating_light:", "Firing") };
-    let mut text = format!("{sign} *{word}: {}* ({})\n{}", escape(&alert.rule), escape(&alert.labels["severity"]), escape(&alert.summary()));
+    let (sign, word) = if alert.phase == Phase::Resolved {
+        (":white_check_mark:", "Resolved")
+    } else {
+        (":rotating_light:", "Firing")
+    };
+    let mut text = format!(
+        "{sign} *{word}: {}* ({})\n{}",
+        escape(&alert.rule),
+        escape(&alert.labels["severity"]),
+        escape(&alert.summary())
+    );
     let link = link(alert, page);
     if !link.is_empty() {
         text += &format!("\n<{link}|An example trace>");
@@ -67,7 +80,8 @@ fn link(alert: &Alert, page: &str) -> String {
 /// `[a-zA-Z_][a-zA-Z0-9_]*` (Prometheus, "Data model").
 fn is_label(name: &str) -> bool {
     let mut letters = name.chars();
-    letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_') && letters.all(|c| c.is_ascii_alphanumeric() || c == '_')
+    letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && letters.all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 fn escape(text: &str) -> String {

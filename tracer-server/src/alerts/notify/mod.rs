@@ -53,7 +53,9 @@ impl Notifier {
 
     async fn tell(&self, target: &Target, notice: &Notice, counters: &Counters) {
         let (receiver, bodies): (&Receiver, Vec<serde_json::Value>) = match target {
-            Target::Alertmanager(receiver) => (receiver, vec![messages::alertmanager(&notice.alerts, &self.page)]),
+            Target::Alertmanager(receiver) => {
+                (receiver, vec![messages::alertmanager(&notice.alerts, &self.page)])
+            }
             _ if notice.repeated => return,
             Target::Webhook(receiver) => (receiver, vec![messages::webhook(&notice.alerts, &self.page)]),
             Target::Slack(receiver) => {

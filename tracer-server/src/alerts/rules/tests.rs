@@ -10,7 +10,8 @@ fn a_file_with_every_kind_of_rule() {
     let (names, targets) = rules.summary();
     assert!(names.len() >= 6, "{names:?}");
     assert_eq!(targets, 3);
-    let conditions: HashSet<_> = rules.rules.iter().map(|rule| std::mem::discriminant(&rule.condition)).collect();
+    let conditions: HashSet<_> =
+        rules.rules.iter().map(|rule| std::mem::discriminant(&rule.condition)).collect();
     assert_eq!(conditions.len(), 6, "every kind of condition is shown");
 }
 
@@ -33,7 +34,10 @@ fn what_is_wrong_is_said_with_its_place() {
         (&rule("{anomaly: {of: rate, season: 10m}}"), "season"),
         (&rule("{unheard: {}}"), "unheard"),
         ("notify: [{webhook: {url: ftp://x}}]", "http://"),
-        ("rules: [{name: a, if: {rate: {above: 1, over: 1m}}}, {name: a, if: {rate: {above: 1, over: 1m}}}]", "same name"),
+        (
+            "rules: [{name: a, if: {rate: {above: 1, over: 1m}}}, {name: a, if: {rate: {above: 1, over: 1m}}}]",
+            "same name",
+        ),
         ("rules: [{name: '', if: {rate: {above: 1, over: 1m}}}]", "needs a name"),
     ] {
         let error = parse(text).expect_err(text);
@@ -51,7 +55,9 @@ fn secrets_are_not_printed() {
 #[test]
 fn durations_are_written_as_they_are_read() {
     for text in ["250ms", "5m", "36h", "90s", "7d"] {
-        let rules = parse(&format!("rules: [{{name: r, for: {text}, if: {{rate: {{above: 1, over: 1m}}}}}}]")).unwrap();
+        let rules =
+            parse(&format!("rules: [{{name: r, for: {text}, if: {{rate: {{above: 1, over: 1m}}}}}}]"))
+                .unwrap();
         assert_eq!(rules.rules[0].hold.to_string(), text);
     }
 }

@@ -36,7 +36,10 @@ pub(super) async fn silence(
     Ok((StatusCode::CREATED, Json(json!({ "id": id }))))
 }
 
-pub(super) async fn unsilence(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
+pub(super) async fn unsilence(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, ApiError> {
     let known = match id.parse() {
         Ok(number) => app.alerts.unsilence(number).map_err(refuse)?,
         Err(_) => false,
