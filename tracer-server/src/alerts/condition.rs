@@ -104,6 +104,7 @@ pub(crate) struct Breach {
 }
 
 /// The moment of a judgement.
+#[expect(clippy::struct_field_names, reason = "the unit of each")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moment {
     /// Nanoseconds since 1970; what is younger may still be on its way.
@@ -142,7 +143,6 @@ impl Condition {
             Self::Rate(rate) if rate.above.is_some() == rate.below.is_some() => {
                 Err("A rate needs either `above` or `below`, in calls a second.".to_owned())
             }
-            Self::Rate(_) => Ok(()),
             Self::ErrorRatio(ratio) => share("above", ratio.above),
             Self::Latency(latency) => share("quantile", latency.quantile),
             Self::Slo(slo) => {
@@ -154,7 +154,7 @@ impl Condition {
             Self::Absent(_) if rule.calls.service.exact().is_none() => {
                 Err("Absence can be told of a service that is named; write its name without `*`.".to_owned())
             }
-            Self::Absent(_) => Ok(()),
+            Self::Rate(_) | Self::Absent(_) => Ok(()),
             Self::Anomaly(anomaly) => anomaly.check(),
         }
     }

@@ -236,7 +236,8 @@ mod tests {
         series.add(&subject("a"), &call(1000, false));
         series.add(&subject("a"), &call(100, true));
         let (_, course) = series.iter().next().unwrap();
-        assert_eq!(course.window(1000 * S, 1000 * S, 10 * S).0.calls, 2.0);
+        assert_eq!(course.window(1000 * S, 1000 * S, 10 * S).0.bad as u64, 0);
+        assert_eq!(course.window(1000 * S, 1000 * S, 10 * S).0.calls as u64, 2);
         for index in 0..SUBJECTS {
             series.add(&subject(&format!("s{index}")), &call(2000, false));
         }

@@ -159,8 +159,8 @@ mod tests {
         Rules::parse(text, Path::new("rules.yaml")).unwrap().rules.remove(0)
     }
 
-    fn breach() -> Option<(Breach, Vec<TraceId>)> {
-        Some((Breach { value: 2.0, summary: "too much".to_owned() }, vec![TraceId([1; 16])]))
+    fn breach() -> (Breach, Vec<TraceId>) {
+        (Breach { value: 2.0, summary: "too much".to_owned() }, vec![TraceId([1; 16])])
     }
 
     const S: u64 = 1_000_000_000;
@@ -170,11 +170,11 @@ mod tests {
         let (rule, mut alerts) = (rule(), Alerts::default());
         let subject = Subject { service: "shop".to_owned(), operation: Some("GET /".to_owned()) };
         let phase = |alerts: &Alerts| alerts.iter().next().map(|alert| alert.phase);
-        assert!(alerts.observe(&rule, &subject, 100 * S, breach()).is_none());
+        assert!(alerts.observe(&rule, &subject, 100 * S, Some(breach())).is_none());
         assert_eq!(phase(&alerts), Some(Phase::Pending));
-        alerts.observe(&rule, &subject, 159 * S, breach());
+        alerts.observe(&rule, &subject, 159 * S, Some(breach()));
         assert_eq!(phase(&alerts), Some(Phase::Pending));
-        alerts.observe(&rule, &subject, 160 * S, breach());
+        alerts.observe(&rule, &subject, 160 * S, Some(breach()));
         assert_eq!(phase(&alerts), Some(Phase::Firing));
         let alert = alerts.iter().next().unwrap();
         let labels: Vec<(&str, &str)> = alert.labels.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
@@ -196,12 +196,12 @@ mod tests {
     fn what_never_fired_is_forgotten_and_what_is_gone_is_resolved() {
         let (rule, mut alerts) = (rule(), Alerts::default());
         let subject = |name: &str| Subject { service: name.to_owned(), operation: None };
-        alerts.observe(&rule, &subject("a"), 100 * S, breach());
+        alerts.observe(&rule, &subject("a"), 100 * S, Some(breach()));
         assert!(alerts.observe(&rule, &subject("a"), 110 * S, None).is_none());
         assert_eq!(alerts.iter().count(), 0);
         for now in [100, 200] {
-            alerts.observe(&rule, &subject("a"), now * S, breach());
-            alerts.observe(&rule, &subject("b"), now * S, breach());
+            alerts.observe(&rule, &subject("a"), now * S, Some(breach()));
+            alerts.observe(&rule, &subject("b"), now * S, Some(breach()));
         }
         let gone = alerts.retain(&rule, 300 * S, |subject| subject.service == "a");
         assert_eq!(gone.iter().map(|alert| alert.subject.service.as_str()).collect::<Vec<_>>(), ["b"]);

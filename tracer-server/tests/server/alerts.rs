@@ -62,7 +62,7 @@ fn send_failures(server: &Running, service: &str, trace: u8) {
     server.send(request(vec![of_service(service, spans)]));
 }
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 #[test]
 fn who_is_to_be_told_is_told_with_an_example() {

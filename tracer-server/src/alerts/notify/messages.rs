@@ -64,7 +64,7 @@ pub(super) fn slack(alert: &Alert, page: &str) -> Value {
     );
     let link = link(alert, page);
     if !link.is_empty() {
-        text += &format!("\n<{link}|An example trace>");
+        text.extend(["\n<", &link, "|An example trace>"]);
     }
     json!({ "text": text })
 }
