@@ -83,7 +83,10 @@ fn a_trace_goes_on_on_other_hosts() {
     }
     let of = |service: &str, has_parent| (service.to_owned(), has_parent);
     let (b, c) = ([of("b", true), of("b", true)], of("c", true));
-    assert_eq!(shape(&server, 1), [[of("a", false), of("a", true)].as_slice(), &b, &[c.clone()]].concat());
+    assert_eq!(
+        shape(&server, 1),
+        [[of("a", false), of("a", true)].as_slice(), &b, std::slice::from_ref(&c)].concat()
+    );
     assert_eq!(shape(&server, 2), [of("b", false), of("b", true), c]);
     assert_eq!(shape(&server, 3), [of("c", false)]);
     let all = server.json("/api/v1/traces");

@@ -95,11 +95,8 @@ mod tests {
     #[test]
     fn the_ids_stay_as_they_are() {
         let link = elsewhere(&one_way(), 7, false).unwrap();
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        assert_eq!(
-            (&*hex(&link.trace_id), &*hex(&link.span_id)),
-            ("4e8bf890de4ea3c8dc5dad3ee4ca952f", "125c12b51d0da9af")
-        );
+        assert_eq!(u128::from_be_bytes(link.trace_id), 0x4e8b_f890_de4e_a3c8_dc5d_ad3e_e4ca_952f);
+        assert_eq!(u64::from_be_bytes(link.span_id), 0x125c_12b5_1d0d_a9af);
     }
 
     #[test]
