@@ -162,8 +162,18 @@ function Picture({ edges, service, lookback }: { edges: Edge[]; service: string;
     );
 }
 
+/** A curve that bends at the points' middles. */
 function path(points: { x: number; y: number }[]): string {
-    return points.map((point, index) => `${index === 0 ? "M" : "L"}${point.x.toFixed(1)} ${point.y.toFixed(1)}`).join("");
+    const text = (point: { x: number; y: number }) => `${point.x.toFixed(1)} ${point.y.toFixed(1)}`;
+    const [first, ...rest] = points;
+    const last = rest.pop();
+    if (!first || !last) return "";
+    const curves = rest.map((point, index) => {
+        const next = rest[index + 1];
+        const to = next ? { x: (point.x + next.x) / 2, y: (point.y + next.y) / 2 } : last;
+        return `Q${text(point)} ${text(to)}`;
+    });
+    return `M${text(first)}${curves.join("") || `L${text(last)}`}`;
 }
 
 function shorten(text: string): string {

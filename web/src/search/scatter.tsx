@@ -128,7 +128,7 @@ export function Scatter({ traces, zoom, onZoom }: Props) {
                 })}
                 {seen.map((trace) => (
                     // Out of the order of tabs: the list below has the same links, in words.
-                    <a key={trace.trace_id} href={`/trace/${trace.trace_id}`} tabIndex={-1} aria-hidden="true">
+                    <a key={trace.trace_id} href={`/trace/${trace.trace_id}`} tabindex={-1} aria-hidden="true">
                         <title>{`${trace.root_service}: ${trace.root_name}, ${duration(trace.duration_ns)}`}</title>
                         <Mark trace={trace} x={x(toMs(trace.start_unix_ns))} y={y(trace.duration_ns)} />
                     </a>

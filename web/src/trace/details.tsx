@@ -138,7 +138,7 @@ function Table({ title, attributes, linkTags, prefix = "" }: TableProps) {
                                         aria-label={`Traces with this value of ${key}`}
                                         title="Traces with this value"
                                     >
-                                        🔍︎
+                                        find
                                     </a>
                                 )}
                             </td>
