@@ -113,22 +113,22 @@ function Picture({ edges, service, lookback }: { edges: Edge[]; service: string;
                     const middle = points[Math.floor(points.length / 2)] ?? { x: 0, y: 0 };
                     const rate = perSecond(edge.calls.calls / seconds);
                     const isBeside = service !== "" && edge.parent !== service && edge.child !== service;
-                    const facts = `${edge.parent} calls ${edge.child}: ${rate}, ${percent(edge.calls.error_rate)} failed, p99 ${duration(edge.calls.p99_ns)}`;
+                    const often = edge.calls.errors > 0 ? `${rate}, ${percent(edge.calls.error_rate)} failed` : rate;
+                    const long = `p99 ${duration(edge.calls.p99_ns)}`;
+                    const facts = `${edge.parent} calls ${edge.child}: ${often} ${long}`;
                     return (
                         <a
                             key={`${edge.parent}\n${edge.child}`}
                             class={`map-edge ${edge.calls.errors > 0 ? "failed" : ""} ${isBeside ? "beside" : ""}`}
                             href={`/trace/${edge.example_trace_id}`}
-                            aria-label={`${facts}; the slowest trace`}
                         >
                             <title>{`${facts}; opens the slowest trace`}</title>
                             <path d={path(points)} marker-end="url(#tip)" stroke-width={1.5 + (edge.calls.calls / most) * 3} />
                             <text x={middle.x} y={middle.y - 6}>
-                                {rate}
-                                {edge.calls.errors > 0 && `, ${percent(edge.calls.error_rate)} failed`}
+                                {often}
                             </text>
                             <text x={middle.x} y={middle.y + 14}>
-                                p99 {duration(edge.calls.p99_ns)}
+                                {long}
                             </text>
                         </a>
                     );
@@ -144,7 +144,6 @@ function Picture({ edges, service, lookback }: { edges: Edge[]; service: string;
                             class={`map-node ${errors > 0 ? "failed" : ""} ${node.service === service ? "chosen" : ""}`}
                             style={`--hue:${hue(node.service)}`}
                             href={link("/map", { service: node.service, lookback })}
-                            aria-label={`${node.service}: ${facts}`}
                         >
                             <title>{`${node.service}: ${facts}`}</title>
                             <rect x={node.x - NODE.width / 2} y={node.y - NODE.height / 2} width={NODE.width} height={NODE.height} rx={8} />
@@ -208,11 +207,11 @@ function Table({ edges, lookback }: { edges: Edge[]; lookback: string }) {
                             <td>{duration(edge.calls.average_ns)}</td>
                             <td>{duration(edge.calls.p99_ns)}</td>
                             <td class="links">
-                                <a href={`/trace/${edge.example_trace_id}`} aria-label={`The slowest trace from ${edge.parent} to ${edge.child}`}>
+                                <a href={`/trace/${edge.example_trace_id}`} aria-label={`slowest trace from ${edge.parent} to ${edge.child}`}>
                                     slowest
                                 </a>{" "}
                                 {edge.calls.errors > 0 && (
-                                    <a href={searchLink({ service: edge.child, error: "true", lookback })} aria-label={`Traces in which ${edge.child} failed`}>
+                                    <a href={searchLink({ service: edge.child, error: "true", lookback })} aria-label={`failed traces of ${edge.child}`}>
                                         failed
                                     </a>
                                 )}

@@ -126,19 +126,19 @@ function Row({ row, lookback }: { row: Operation; lookback: string }) {
                 <Course row={row} lookback={lookback} />
             </td>
             <td class="links">
-                <a href={searchLink({ service: row.service, operation: row.name, kind: row.kind, lookback })} aria-label={`Traces with ${row.name}`}>
+                <a href={searchLink({ service: row.service, operation: row.name, kind: row.kind, lookback })} aria-label={`all traces with ${row.name}`}>
                     all
                 </a>{" "}
                 {row.calls.errors > 0 && (
                     <a
                         href={searchLink({ service: row.service, operation: row.name, kind: row.kind, error: "true", lookback })}
-                        aria-label={`Traces in which ${row.name} failed`}
+                        aria-label={`failed traces of ${row.name}`}
                     >
                         failed
                     </a>
                 )}{" "}
                 {row.example_trace_id !== null && (
-                    <a href={`/trace/${row.example_trace_id}`} aria-label={`The slowest trace of ${row.name}`}>
+                    <a href={`/trace/${row.example_trace_id}`} aria-label={`slowest trace of ${row.name}`}>
                         slowest
                     </a>
                 )}

@@ -48,7 +48,7 @@ async function visit(path: string, look: (visit: Visit) => Promise<void>, option
     const context = await browser.newContext({ colorScheme: options.theme ?? "light", viewport: { width: 1280, height: 900 } });
     const complaints: string[] = [];
     const page = await context.newPage();
-    page.setDefaultTimeout(60_000);
+    page.setDefaultTimeout(30_000);
     page.on("console", (message) => {
         if (["error", "warning"].includes(message.type())) complaints.push(message.text());
     });
@@ -100,12 +100,12 @@ test("a trace is found through the form, opened and read", () =>
 
         const spans = page.getByRole("treeitem");
         await spans.nth(3).waitFor();
-        const labels = await spans.evaluateAll((rows) => rows.map((row) => row.getAttribute("aria-label")));
+        const labels = await spans.evaluateAll((rows) => rows.map((row) => row.textContent.replace(/[▾▸⚠]/g, "").replace(/\s+/g, " ").trim()));
         assert.deepEqual(labels, [
-            "web: GET /cart, 1.20 s, on the critical path",
-            "shop: GET /items, 960 ms, on the critical path, parent by tcp-seq",
-            "stock: GET /first, 240 ms, on the critical path, parent by thread",
-            "stock: GET /second, 720 ms, failed, on the critical path, parent by header",
+            "web GET /cart on the critical path1.20 s",
+            "shop GET /items on the critical path960 ms parent by tcp-seq",
+            "stock GET /first on the critical path240 ms parent by thread",
+            "stock GET /second failed on the critical path720 ms parent by header",
         ]);
         await spans.nth(3).click();
         const details = page.getByRole("complementary", { name: "Span" });
@@ -137,7 +137,7 @@ test("every view opens from its address, and answers with what was stored", asyn
         assert.deepEqual((await row.locator("td").allInnerTexts()).slice(0, 3), ["stock", "GET /second", "server"]);
         assert.equal(await row.locator("td").nth(4).innerText(), "100 %");
         await shot(page, "operations");
-        await row.getByRole("link", { name: "The slowest trace of GET /second" }).click();
+        await row.getByRole("link", { name: "slowest trace of GET /second" }).click();
         await page.waitForURL(`**/trace/${hex(12, 32)}`);
     });
     await visit(`/compare?a=${hex(1, 32)}&b=${hex(2, 32)}`, async ({ page }) => {
@@ -247,11 +247,11 @@ test("the trace view is used by keys alone", () =>
             assert.ok(tabs < 60, "the Tab key does not lead to the spans");
             await page.keyboard.press("Tab");
         }
-        const active = () => tree.evaluate((element) => document.getElementById(element.getAttribute("aria-activedescendant") ?? "")?.getAttribute("aria-label"));
+        const active = () => tree.evaluate((element) => document.getElementById(element.getAttribute("aria-activedescendant") ?? "")?.textContent);
         await page.keyboard.press("Home");
         await page.keyboard.press("ArrowDown");
         await page.waitForURL(`**span=${hex(3 * 16 + 2, 16)}`);
-        assert.match((await active()) ?? "", /^shop: GET \/items/);
+        assert.match((await active()) ?? "", /shop GET \/items/);
         await page.keyboard.press("ArrowLeft");
         await page.waitForFunction(() => document.querySelectorAll("[role=treeitem]").length === 2);
         await page.keyboard.press("ArrowRight");
@@ -292,7 +292,7 @@ test("every view can be read by everyone, in both themes", async () => {
             await visit(
                 path,
                 async ({ page }) => {
-                    await page.locator("main :is(table, .empty, .results, .rows, .frame)").first().waitFor();
+                    await page.locator("main :is(table, dl, .empty, .results, .rows, .frame)").first().waitFor();
                     await accessible(page, `${path} (${theme})`);
                     if (theme === "dark" && (path.startsWith("/trace") || path === "/map")) await shot(page, `dark${path.replace(/\W+/g, "-").slice(0, 8)}-${paths.indexOf(path)}`);
                 },

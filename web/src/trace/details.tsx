@@ -135,7 +135,7 @@ function Table({ title, attributes, linkTags, prefix = "" }: TableProps) {
                                     <a
                                         class="more"
                                         href={searchLink({ tags: [`${prefix}${key}=${show(value)}`], lookback: "24h" })}
-                                        aria-label={`Traces with this value of ${key}`}
+                                        aria-label={`find traces with this ${key}`}
                                         title="Traces with this value"
                                     >
                                         find

@@ -1,7 +1,7 @@
 // The spans as a tree over time. The whole of it is one stop of the Tab key; arrows move within.
 
 import { useEffect, useRef } from "preact/hooks";
-import { duration, hue } from "../format";
+import { counted, duration, hue } from "../format";
 import { ROW, Rows, reveal } from "../parts/rows";
 import { EVIDENCE_KEY } from "./evidence";
 import { coarsen, type Model, type Node, type Part, show } from "./model";
@@ -107,13 +107,6 @@ function Row({ index, node, matches, collapsed, range, chosen, choose, fold }: P
     const left = share(node.start);
     const width = share(node.end) - left;
     const isSeen = node.end >= range.start && node.start <= range.end;
-    const label = [
-        `${span.service}: ${span.name}, ${duration(span.duration_ns)}`,
-        failed ? "failed" : "",
-        isFolded ? `${node.below} spans below` : "",
-        node.critical.length > 0 ? "on the critical path" : "",
-        evidence === undefined ? "" : `parent by ${show(evidence)}`,
-    ];
     return (
         <div
             id={rowId(index)}
@@ -121,7 +114,6 @@ function Row({ index, node, matches, collapsed, range, chosen, choose, fold }: P
             aria-level={node.depth + 1}
             aria-expanded={node.children > 0 ? !isFolded : undefined}
             aria-selected={index === chosen}
-            aria-label={label.filter((part) => part !== "").join(", ")}
             class={`row ${index === chosen ? "chosen" : ""} ${matches?.[index] === 0 ? "beside" : ""}`}
             style={`--hue:${hue(span.service)}`}
             onClick={() => choose(index)}
@@ -130,6 +122,7 @@ function Row({ index, node, matches, collapsed, range, chosen, choose, fold }: P
                 {node.children > 0 ? (
                     <span
                         class="fold"
+                        aria-hidden="true"
                         onClick={(event) => {
                             event.stopPropagation();
                             fold(index, !isFolded);
@@ -142,7 +135,10 @@ function Row({ index, node, matches, collapsed, range, chosen, choose, fold }: P
                 )}
                 {node.depth > DEEPEST && <span class="depth">{node.depth}</span>}
                 <span class="row-service">{span.service}</span> <span class="row-operation">{span.name}</span>
-                {(failed || (isFolded && node.errorsBelow > 0)) && <span class="error"> ⚠</span>}
+                {failed && <Sign text="failed" />}
+                {!failed && isFolded && node.errorsBelow > 0 && <Sign text={`${counted(node.errorsBelow, "error")} below`} />}
+                {isFolded && <span class="unseen"> {counted(node.below, "span")} below</span>}
+                {node.critical.length > 0 && <span class="unseen"> on the critical path</span>}
             </span>
             <span class="row-time">
                 {isSeen && <span class={`span-bar ${failed ? "failed" : ""}`} style={`left:${left}%;width:max(${width}%, 2px)`} />}
@@ -152,10 +148,24 @@ function Row({ index, node, matches, collapsed, range, chosen, choose, fold }: P
                 {isSeen && (
                     <span class="row-duration" style={left > 60 ? `right:${100 - left}%` : `left:${Math.min(left + width, 88)}%`}>
                         {duration(span.duration_ns)}
-                        {evidence !== undefined && <span class="row-evidence"> {show(evidence)}</span>}
+                        {evidence !== undefined && (
+                            <span class="row-evidence">
+                                <span class="unseen"> parent by</span> {show(evidence)}
+                            </span>
+                        )}
                     </span>
                 )}
             </span>
         </div>
+    );
+}
+
+/** A warning sign, with what it warns of for those who listen. */
+function Sign({ text }: { text: string }) {
+    return (
+        <span class="error" title={text}>
+            <span aria-hidden="true"> ⚠</span>
+            <span class="unseen"> {text}</span>
+        </span>
     );
 }
