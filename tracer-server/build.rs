@@ -1,7 +1,8 @@
 //! Embeds the page that `cargo xtask web` built. Without one, a message in its place that says how to get it.
 
 use std::{
-    env, fs, io,
+    env, fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -24,12 +25,13 @@ fn main() -> io::Result<()> {
     } else {
         vec![("index.html", PathBuf::from(PLAIN))]
     };
-    let mut table = String::from("&[\n");
+    let mut table = Vec::new();
+    writeln!(table, "&[")?;
     for (name, from) in files {
         let to = out.join(name);
         fs::copy(from, &to)?;
-        table += &format!("    ({name:?}, include_bytes!({:?}).as_slice()),\n", to.display().to_string());
+        writeln!(table, "    ({name:?}, include_bytes!({:?}).as_slice()),", to.display().to_string())?;
     }
-    table += "]\n";
+    writeln!(table, "]")?;
     fs::write(out.join("page.rs"), table)
 }

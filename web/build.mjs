@@ -1,9 +1,9 @@
 // Bundles the page into dist/, or its tests into build/: `node build.mjs page|tests`.
 
-import { copyFileSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 
-const common = { bundle: true, logLevel: "info", target: "es2022", jsx: "automatic", jsxImportSource: "preact" };
+const common = { bundle: true, logLevel: "warning", target: "es2022", jsx: "automatic", jsxImportSource: "preact" };
 
 if (process.argv[2] === "tests") {
     rmSync("build", { recursive: true, force: true });
@@ -17,16 +17,22 @@ if (process.argv[2] === "tests") {
         packages: "external",
     });
 } else {
-    mkdirSync("dist", { recursive: true });
-    await build({
+    const bundle = await build({
         ...common,
         entryPoints: { page: "src/main.tsx" },
         outdir: "dist",
         format: "esm",
         minify: true,
         legalComments: "eof",
+        write: false,
     });
-    for (const name of ["index.html", "icon.svg"]) {
-        copyFileSync(`src/${name}`, `dist/${name}`);
-    }
+    for (const file of bundle.outputFiles) put(file.path, file.contents);
+    for (const name of ["index.html", "icon.svg"]) put(`dist/${name}`, readFileSync(`src/${name}`));
+}
+
+/** Writes what is new: cargo compiles the server again for every file that was written. */
+function put(path, contents) {
+    if (existsSync(path) && readFileSync(path).equals(contents)) return;
+    writeFileSync(path, contents);
+    console.log(`${path}: ${contents.length} bytes`);
 }
