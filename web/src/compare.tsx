@@ -26,11 +26,11 @@ export function Compare({ query }: { query: URLSearchParams }) {
             >
                 <label>
                     Trace A
-                    <input name="a" size={34} value={a} spellcheck={false} autocomplete="off" required />
+                    <input name="a" size={36} value={a} spellcheck={false} autocomplete="off" required />
                 </label>
                 <label>
                     Trace B
-                    <input name="b" size={34} value={b} spellcheck={false} autocomplete="off" required />
+                    <input name="b" size={36} value={b} spellcheck={false} autocomplete="off" required />
                 </label>
                 <button type="submit" class="main">
                     Compare

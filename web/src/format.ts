@@ -77,5 +77,17 @@ export function hue(name: string): number {
     for (let i = 0; i < name.length; i++) {
         hash = Math.imul(hash ^ name.charCodeAt(i), 16777619);
     }
-    return ((hash >>> 0) * 137.508) % 360;
+    // The last characters, by which names like a-1 and a-2 differ, have to reach every bit.
+    hash = Math.imul(hash ^ (hash >>> 16), 2246822507);
+    return ((hash ^ (hash >>> 13)) >>> 0) % 360;
+}
+
+/** Round numbers within a range, about `wanted` of them. */
+export function ticks(from: number, to: number, wanted: number): number[] {
+    const raw = (to - from) / wanted;
+    if (!(raw > 0) || !Number.isFinite(raw)) return [from];
+    const power = 10 ** Math.floor(Math.log10(raw));
+    const step = power * ([1, 2, 5].find((factor) => factor * power >= raw) ?? 10);
+    const first = Math.ceil(from / step);
+    return Array.from({ length: Math.max(0, Math.floor(to / step) - first + 1) }, (_, index) => (first + index) * step);
 }

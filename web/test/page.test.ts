@@ -154,8 +154,17 @@ test("every view opens from its address, and answers with what was stored", asyn
     });
 });
 
+test("the same search again finds what came since", () =>
+    visit("/search?service=web&tag=user.turn%3Dlate", async ({ page }) => {
+        await page.getByText("No such traces in the last 1 hour").waitFor();
+        const spans = shopTrace(0x81, ago(100)).slice(0, 1);
+        await server.send(spans.map((span) => ({ ...span, attributes: { "user.turn": "late" } })));
+        await page.getByRole("button", { name: "Search", exact: true }).click();
+        await page.getByText("1 trace", { exact: true }).waitFor();
+    }));
+
 test("two results can be chosen and compared", () =>
-    visit("/search?service=web", async ({ page }) => {
+    visit("/search?service=shop", async ({ page }) => {
         const compare = page.getByRole("button", { name: /^Compare two traces/ });
         assert.ok(await compare.isDisabled());
         const boxes = page.getByRole("checkbox", { name: /^Choose web: GET \/cart/ });
@@ -167,7 +176,7 @@ test("two results can be chosen and compared", () =>
     }));
 
 test("dragging in the plot zooms, and the list follows", () =>
-    visit("/search?service=web", async ({ page }) => {
+    visit("/search?service=shop", async ({ page }) => {
         await page.getByText("12 traces").waitFor();
         const plot = await page.locator(".scatter svg").boundingBox();
         assert.ok(plot);

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bytes, counted, duration, percent, perSecond, toMs } from "../src/format";
+import { bytes, counted, duration, percent, perSecond, ticks, toMs } from "../src/format";
 import { fromField, readQuery, searchLink, searchPath, toField } from "../src/search/query";
 import { readZoom, writeZoom } from "../src/search/scatter";
 import { joinTags, splitTags } from "../src/search/tags";
@@ -25,6 +25,8 @@ test("durations have three digits and a unit", () => {
     assert.deepEqual([percent(0), percent(0.0001), percent(0.051), percent(0.5), percent(1)], ["0 %", "< 0.1 %", "5.1 %", "50 %", "100 %"]);
     assert.deepEqual([bytes(512), bytes(1536), bytes(3 * 1024 ** 3)], ["512 B", "1.50 KiB", "3 GiB"]);
     assert.deepEqual([perSecond(2), perSecond(0.5), counted(1, "span"), counted(1234, "span")], ["2/s", "30/min", "1 span", "1,234 spans"]);
+    assert.deepEqual(ticks(0, 1.3e9, 4), [0, 5e8, 1e9]);
+    assert.deepEqual([ticks(130, 290, 4), ticks(5, 5, 4)], [[150, 200, 250], [5]]);
     assert.equal(toMs("1700000000123456789"), 1700000000123.456);
 });
 

@@ -19,7 +19,14 @@ function fields(query: URLSearchParams): Fields {
     return { ...search, tags: joinTags(search.tags), lookback: custom ? "custom" : search.lookback };
 }
 
-export function SearchForm({ query, services }: { query: URLSearchParams; services: Services["services"] }) {
+interface Props {
+    query: URLSearchParams;
+    services: Services["services"];
+    /** The same search again finds what came since. */
+    again: () => void;
+}
+
+export function SearchForm({ query, services, again }: Props) {
     const [form, setForm] = useState(() => fields(query));
     const address = query.toString();
     useEffect(() => setForm(fields(query)), [address]);
@@ -28,6 +35,7 @@ export function SearchForm({ query, services }: { query: URLSearchParams; servic
     const operations = [...new Set((services[form.service] ?? []).map((operation) => operation.name))].sort();
     const submit = (event: Event) => {
         event.preventDefault();
+        again();
         const custom = form.lookback === "custom";
         go(
             searchLink({

@@ -1,7 +1,7 @@
 // Duration over time, one mark for each trace. Dragging zooms into a part.
 
 import { useRef, useState } from "preact/hooks";
-import { clock, duration, hue, toMs } from "../format";
+import { clock, duration, hue, ticks, toMs } from "../format";
 import type { Summary } from "../types";
 
 /** A part of the plot: milliseconds since 1970, and nanoseconds of duration. */
@@ -33,6 +33,9 @@ const LEFT = 70;
 const BOTTOM = 24;
 const TOP = 10;
 const RIGHT = 14;
+
+/** Of the time, where it is told. */
+const SHARES = [0, 0.25, 0.5, 0.75, 1];
 
 /** All traces, with some room around them. */
 function extent(traces: Summary[]): Zoom {
@@ -84,7 +87,6 @@ export function Scatter({ traces, zoom, onZoom }: Props) {
             longest: flat ? view.longest : length(top),
         });
     };
-    const ticks = [0, 0.25, 0.5, 0.75, 1];
     const seen = traces.filter((trace) => isWithin(trace, view));
     return (
         <figure class="scatter">
@@ -107,18 +109,15 @@ export function Scatter({ traces, zoom, onZoom }: Props) {
                 onPointerUp={end}
                 onPointerCancel={() => setDrag(undefined)}
             >
-                {ticks.map((share) => {
-                    const at = view.shortest + share * (view.longest - view.shortest);
-                    return (
-                        <g key={`y${share}`}>
-                            <line class="grid" x1={LEFT} x2={WIDTH - RIGHT} y1={y(at)} y2={y(at)} />
-                            <text x={LEFT - 8} y={y(at) + 4} text-anchor="end">
-                                {duration(at)}
-                            </text>
-                        </g>
-                    );
-                })}
-                {ticks.map((share) => {
+                {ticks(view.shortest, view.longest, 4).map((at) => (
+                    <g key={`y${at}`}>
+                        <line class="grid" x1={LEFT} x2={WIDTH - RIGHT} y1={y(at)} y2={y(at)} />
+                        <text x={LEFT - 8} y={y(at) + 4} text-anchor="end">
+                            {duration(at)}
+                        </text>
+                    </g>
+                ))}
+                {SHARES.map((share) => {
                     const at = view.from + share * (view.to - view.from);
                     return (
                         <text key={`x${share}`} x={x(at)} y={HEIGHT - 6} text-anchor={share === 1 ? "end" : share === 0 ? "start" : "middle"}>

@@ -16,7 +16,7 @@ export function Search({ query }: { query: URLSearchParams }) {
     const found = useAnswer<Found>(searchPath(search));
     return (
         <>
-            <SearchForm query={query} services={services.data?.services ?? {}} />
+            <SearchForm query={query} services={services.data?.services ?? {}} again={found.again} />
             <Answered answer={found}>{(found) => <Findings found={found} query={query} />}</Answered>
         </>
     );

@@ -77,6 +77,12 @@ export function Timeline(props: Props) {
     );
 }
 
+/** Right of the bar if there is room, or left of it, or else at the end of it. */
+function beside(left: number, right: number): string {
+    if (right < 80) return `left:${right}%`;
+    return left > 20 ? `right:${100 - left}%` : "right:0";
+}
+
 function rowId(index: number): string {
     return `span-${index}`;
 }
@@ -146,7 +152,7 @@ function Row({ index, node, matches, collapsed, range, chosen, choose, fold }: P
                     <span key={part.start} class="critical" style={`left:${share(part.start)}%;width:max(${share(part.end) - share(part.start)}%, 1px)`} />
                 ))}
                 {isSeen && (
-                    <span class="row-duration" style={left > 60 ? `right:${100 - left}%` : `left:${Math.min(left + width, 88)}%`}>
+                    <span class="row-duration" style={beside(left, left + width)}>
                         {duration(span.duration_ns)}
                         {evidence !== undefined && (
                             <span class="row-evidence">
