@@ -1,7 +1,7 @@
 // The page in a real browser, against a real server.
 
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -359,5 +359,6 @@ test("a server with a token is asked with it", async () => {
         );
     } finally {
         await guarded.stop();
+        rmSync(directory, { recursive: true, force: true });
     }
 });
