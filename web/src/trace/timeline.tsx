@@ -77,12 +77,6 @@ export function Timeline(props: Props) {
     );
 }
 
-/** Right of the bar if there is room, or left of it, or else at the end of it. */
-function beside(left: number, right: number): string {
-    if (right < 80) return `left:${right}%`;
-    return left > 20 ? `right:${100 - left}%` : "right:0";
-}
-
 function rowId(index: number): string {
     return `span-${index}`;
 }
@@ -99,6 +93,7 @@ function Ruler({ range }: { range: Part }) {
                     </span>
                 ))}
             </span>
+            <span>Duration, evidence</span>
         </div>
     );
 }
@@ -151,14 +146,12 @@ function Row({ index, node, matches, collapsed, range, chosen, choose, fold }: P
                 {coarsen(node.critical, range.start, range.end, 200).map((part) => (
                     <span key={part.start} class="critical" style={`left:${share(part.start)}%;width:max(${share(part.end) - share(part.start)}%, 1px)`} />
                 ))}
-                {isSeen && (
-                    <span class="row-duration" style={beside(left, left + width)}>
-                        {duration(span.duration_ns)}
-                        {evidence !== undefined && (
-                            <span class="row-evidence">
-                                <span class="unseen"> parent by</span> {show(evidence)}
-                            </span>
-                        )}
+            </span>
+            <span class="row-figures">
+                {duration(span.duration_ns)}
+                {evidence !== undefined && (
+                    <span class="row-evidence">
+                        <span class="unseen"> parent by</span> {show(evidence)}
                     </span>
                 )}
             </span>
