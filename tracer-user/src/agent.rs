@@ -24,6 +24,7 @@ use crate::{
     kernel::{
         loader::{self, LoadError},
         preflight::explain_start_failure,
+        privileges::{self, CapabilitySet, PrivilegeError},
         uprobes::Probed,
     },
     metrics::{Exposition, Format, ListenError, Listener, Push, write_own},
@@ -91,6 +92,9 @@ pub struct Options {
     pub socket: Option<PathBuf>,
     /// Whether to export by OTLP where an endpoint is configured.
     pub export: bool,
+    /// Whether the process is the daemon alone, so that it can give up privileges: all but what a daemon needs and these.
+    /// `None` where it has more to do: what it starts is to be started as by anybody else.
+    pub keep: Option<CapabilitySet>,
 }
 
 /// A running daemon.
@@ -180,11 +184,26 @@ impl Agent {
             if options.export { otlp_settings(Signal::Traces, config, &options.environment)? } else { None };
         let exporting = settings.is_some();
         let control = options.socket.as_deref().map(Control::listen).transpose()?;
-        let push = if options.export { push(config, &options.environment)? } else { None };
         let scrapes = config.metrics.listen.map(Listener::listen).transpose()?;
+        let keep = options.keep.filter(|_| config.security.drop_capabilities);
+        if let Some(more) = keep {
+            kept("capabilities", privileges::before_loading(config, more));
+        }
         let mut kernel = load_kernel(config, options.only_selected)?;
         // Before anything is seen: the self-test is none of the traced traffic.
         let propagation = Writing::start(&mut kernel, config);
+        let mut pipeline = live_pipeline(config);
+        for (pid, mark) in pipeline.running() {
+            tell(&mut kernel, pid, &mark);
+        }
+        let capture = Capture::start(kernel)?;
+        if let Some(more) = keep
+            && let Some(left) = kept("capabilities", privileges::after_attaching(config, more))
+        {
+            tracing::info!(capabilities = privileges::names(left), "everything else was given up");
+        }
+        // Their threads have what is left.
+        let push = if options.export { push(config, &options.environment)? } else { None };
         if let Some(settings) = settings {
             tracing::info!(endpoint = ?settings.endpoint, protocol = ?settings.protocol, "traces are exported by OTLP");
             let stats = Arc::new(Stats::default());
@@ -199,11 +218,6 @@ impl Agent {
                 tracing::info!("no OTLP endpoint is set (OTEL_EXPORTER_OTLP_ENDPOINT): traces are printed");
             }
         }
-        let mut pipeline = live_pipeline(config);
-        for (pid, mark) in pipeline.running() {
-            tell(&mut kernel, pid, &mark);
-        }
-        let capture = Capture::start(kernel)?;
         for state in &capture.kernel.programs {
             if let Some(reason) = &state.reason {
                 tracing::debug!(program = state.spec.name, %reason, "a kernel program is not attached");
@@ -211,6 +225,9 @@ impl Agent {
         }
         if let Some(listener) = &scrapes {
             tracing::info!(address = %listener.address(), "Prometheus can pull metrics at /metrics");
+        }
+        if options.keep.is_some() && config.security.seccomp {
+            kept("system calls", privileges::filter_system_calls());
         }
         Ok(Self {
             capture,
@@ -404,6 +421,13 @@ impl Agent {
         }
         status
     }
+}
+
+/// A daemon that has more privileges than it needs still traces: it says so and goes on.
+fn kept<T>(what: &str, result: Result<T, PrivilegeError>) -> Option<T> {
+    result
+        .inspect_err(|error| tracing::warn!("The tracer runs with more {what} than it needs: {error}."))
+        .ok()
 }
 
 /// Brings the losses of an exporter up to date.

@@ -21,6 +21,7 @@ mod sampling;
 #[cfg(test)]
 mod sampling_tests;
 mod sections;
+mod security;
 mod select;
 #[cfg(test)]
 mod select_tests;
@@ -45,6 +46,7 @@ pub use self::{
     policies::{Code, Composite, LearnedLatency, Rare},
     sampling::{Choice, ForceAttribute, Root, Sampling, SamplingRule},
     sections::{Capture, Export, Http, Level, Log, Print, Propagation, ResourceSection, Routes, Tls},
+    security::Security,
     select::{PortFilter, Rule, Select, SkipReason, Verdict},
     tail::{Policy, PolicyKind, Tail},
     traces::{EventLoops, Traces},
@@ -83,6 +85,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// What is known of every process.
     pub resource: ResourceSection,
+    /// What the daemon gives up.
+    pub security: Security,
     /// What the daemon says of itself.
     pub log: Log,
 }
