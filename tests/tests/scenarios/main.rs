@@ -15,6 +15,7 @@ mod metrics;
 mod node;
 mod open_before;
 mod own_backend;
+mod privileges;
 mod propagation;
 mod proxied;
 mod python_clients;
