@@ -10,9 +10,9 @@ use crate::setup::apt_get;
 use crate::shell::{is_root, run, say, which};
 use crate::workspace::Workspace;
 
-/// What a clean root is made of. systemd judges the unit.
+/// What a clean root is made of: what the package depends on, and systemd, which judges the unit.
 const RELEASE: &str = "bookworm";
-const PACKAGES: &str = "systemd";
+const PACKAGES: &str = "systemd,procps";
 
 /// Highest exposure that `systemd-analyze security` may find in the unit, in tenths: what CAP_SYS_ADMIN, CAP_SYS_PTRACE, the
 /// host's network and root cost. It only ever goes down.
@@ -97,14 +97,16 @@ fn bounding_set(unit: &str) -> Option<String> {
     Some(names.fold("-all".to_owned(), |all, name| all + ",+" + &name))
 }
 
-/// A program within the root that sees the host's processes and kernel. Everything of it ends with it.
+/// A program within the root that sees the host's processes and kernel. As in the unit, /sys and /proc/sys are read-only.
+/// Everything of it ends with it.
 fn inside(root: &Path) -> Command {
     let mut command = Command::new("unshare");
     // Mounts of its own, so that none is left behind.
-    command.args(["--mount", "--propagation=private", "sh", "-c"]);
+    command.args(["--mount", "--propagation=private", "sh", "-ec"]);
     command.arg(
-        "for name in proc sys dev; do mount --rbind /$name \"$1/$name\" || exit 1; done; \
-         root=$1; shift; exec chroot \"$root\" \"$@\"",
+        "root=$1; shift; for name in proc sys dev; do mount --rbind /$name $root/$name; done; \
+         mount --bind /proc/sys $root/proc/sys; \
+         for name in sys proc/sys; do mount -o remount,bind,ro $root/$name; done; exec chroot $root \"$@\"",
     );
     command.arg("sh").arg(root);
     command
