@@ -99,8 +99,9 @@ fn archive(workspace: &Workspace, daemon: &Path, folder: &Path, name: &str) -> R
     let mut tar = Command::new("tar");
     tar.arg("-C").arg(folder).args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner"]);
     tar.arg("--mode=u+w,go-w").arg(format!("--mtime=@{}", committed(workspace.root())));
-    tar.arg("-czf").arg(folder.join("dist").join(format!("{name}.tar.gz"))).arg(name);
-    run_command(tar.env("GZIP", "-n"))?;
+    // Without the time of compression.
+    tar.args(["-I", "gzip -n", "-cf"]).arg(folder.join("dist").join(format!("{name}.tar.gz"))).arg(name);
+    run_command(&mut tar)?;
     fs::remove_dir_all(stage)?;
     Ok(())
 }
