@@ -63,6 +63,13 @@ impl Pods {
         self.len() == 0
     }
 
+    /// Takes a container that is known by other means than [`crate::Watcher`], until the next list.
+    pub fn insert(&self, id: &str, container: Container) {
+        self.change(|known| {
+            known.containers.insert(id.to_owned(), Arc::new(container));
+        });
+    }
+
     /// A pod is there, or has changed.
     pub(crate) fn put(&self, pod: &Pod, labels: &[String]) {
         self.change(|known| {

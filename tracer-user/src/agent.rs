@@ -9,6 +9,7 @@ use std::{
 
 use aya::maps::MapError;
 use tracer_common::{config::KernelConfig, process};
+use tracer_k8s::{Pods, Watcher};
 use tracer_otlp::{DropReason, Exporter, Settings, SettingsError, Signal, Stats};
 
 use crate::{
@@ -61,6 +62,12 @@ pub enum StartError {
     /// The endpoint for metrics cannot be opened.
     #[error(transparent)]
     Metrics(#[from] ListenError),
+    /// The settings of Kubernetes make no sense.
+    #[error(transparent)]
+    Kubernetes(#[from] tracer_k8s::SettingsError),
+    /// Kubernetes cannot be watched.
+    #[error("the thread that watches Kubernetes cannot be started: {0}")]
+    Watcher(#[source] io::Error),
     /// The kernel side cannot be brought up.
     #[error("{}", explain_start_failure(.0))]
     Kernel(LoadError),
@@ -76,7 +83,7 @@ impl From<LoadError> for StartError {
 impl StartError {
     /// Whether the configuration, and not the host, is the reason.
     pub fn is_configuration(&self) -> bool {
-        matches!(self, Self::Settings(_) | Self::Exporter(_))
+        matches!(self, Self::Settings(_) | Self::Exporter(_) | Self::Kubernetes(_))
     }
 }
 
@@ -105,6 +112,7 @@ pub struct Agent {
     output: Output,
     control: Option<Control>,
     scrapes: Option<Listener>,
+    kubernetes: Option<Watcher>,
     push: Option<Push>,
     started: Instant,
     records: u64,
@@ -130,8 +138,11 @@ pub fn load_kernel(config: &Config, only_selected: bool) -> Result<loader::Kerne
 }
 
 /// A pipeline that looks processes up in this host's /proc.
-pub fn live_pipeline(config: &Config) -> Pipeline {
-    let processes = Processes::new(config, Host::read(Path::new("/")), Some(PathBuf::from("/proc")));
+pub fn live_pipeline(config: &Config, pods: Option<Arc<Pods>>) -> Pipeline {
+    let mut processes = Processes::new(config, Host::read(Path::new("/")), Some(PathBuf::from("/proc")));
+    if let Some(pods) = pods {
+        processes.know(pods);
+    }
     Pipeline::new(config, processes, Ids::random(), WallClock::now())
 }
 
@@ -192,7 +203,8 @@ impl Agent {
         let mut kernel = load_kernel(config, options.only_selected)?;
         // Before anything is seen: the self-test is none of the traced traffic.
         let propagation = Writing::start(&mut kernel, config);
-        let mut pipeline = live_pipeline(config);
+        let kubernetes = kubernetes(config, &options.environment)?;
+        let mut pipeline = live_pipeline(config, kubernetes.as_ref().map(|watcher| watcher.pods().clone()));
         for (pid, mark) in pipeline.running() {
             tell(&mut kernel, pid, &mark);
         }
@@ -236,6 +248,7 @@ impl Agent {
             output,
             control,
             scrapes,
+            kubernetes,
             push,
             started: Instant::now(),
             records: 0,
@@ -346,6 +359,9 @@ impl Agent {
             ));
         }
         drops.push(drop_count("watchers", "slow_watcher", self.output.watcher_drops(), true));
+        if let Some(kubernetes) = &self.kubernetes {
+            drops.push(drop_count("kubernetes", "pod_limit", kubernetes.pods().left_out(), false));
+        }
         let pushed = self.push.as_ref().map(Push::stats);
         for (stage, stats) in [(EXPORT, &otlp), (PUSH, &pushed)] {
             let Some(stats) = stats else { continue };
@@ -457,6 +473,14 @@ fn push(config: &Config, environment: &Environment) -> Result<Option<Push>, Star
     tracing::info!(endpoint = ?settings.endpoint, "metrics are pushed by OTLP");
     let now_ns = monotonic_ns();
     Ok(Some(Push::start(settings, interval, now_ns, WallClock::now().wall_ns(now_ns))?))
+}
+
+/// The watch of this node's pods, where it is wanted.
+fn kubernetes(config: &Config, environment: &Environment) -> Result<Option<Watcher>, StartError> {
+    let config::Kubernetes { enabled: true, node, labels } = &config.kubernetes else { return Ok(None) };
+    let variable = |name: &str| environment.get(name).map(str::to_owned);
+    let settings = tracer_k8s::Settings::of_this_pod(node, labels.clone(), variable)?;
+    Watcher::start(settings, privileges::renounce).map(Some).map_err(StartError::Watcher)
 }
 
 fn library(probed: &Probed) -> Library {

@@ -12,6 +12,7 @@ mod error;
 mod file;
 mod flags;
 pub mod keys;
+mod kubernetes;
 mod metrics;
 mod otlp;
 mod overlay;
@@ -40,6 +41,7 @@ pub use self::{
     environment::Environment,
     error::{ConfigError, Place},
     flags::Flags,
+    kubernetes::Kubernetes,
     metrics::{Family, Metrics},
     otlp::Otlp,
     pattern::{PathPattern, PatternError, PortRange, TextPattern},
@@ -85,6 +87,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// What is known of every process.
     pub resource: ResourceSection,
+    /// What Kubernetes knows of processes.
+    pub kubernetes: Kubernetes,
     /// What the daemon gives up.
     pub security: Security,
     /// What the daemon says of itself.
