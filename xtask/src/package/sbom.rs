@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context as _, Result};
-use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
+use crate::shell::cargo;
 use crate::workspace::Workspace;
 
 /// The packages that end up in the binary.
@@ -16,39 +16,61 @@ const ROOTS: [&str; 2] = ["tracer-user", ebpf_build::EBPF_PACKAGE];
 
 /// The bill of materials of the daemon on the machine's own architecture.
 pub(crate) fn of_the_daemon(workspace: &Workspace) -> Result<Value> {
-    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-    let metadata = MetadataCommand::new()
-        .current_dir(workspace.root())
-        .other_options(["--locked".to_owned(), "--filter-platform".to_owned(), target])
-        .exec()
-        .context("cargo metadata failed, so what the binary is made of is unknown.")?;
-    bill(&metadata)
+    // Not from `cargo metadata`, which names what any feature of any package of the workspace would bring.
+    let mut tree = cargo(workspace.root());
+    tree.args(["tree", "--locked", "--prefix", "depth", "--format", "|{p}|{l}"]);
+    // What only runs at build time or in tests is not in the binary.
+    tree.args(["--edges", "normal,no-proc-macro"]);
+    tree.args(["--target", &format!("{}-unknown-linux-gnu", std::env::consts::ARCH)]);
+    tree.args(ROOTS.iter().flat_map(|package| ["--package", package]));
+    let output = tree.output().context("cargo could not be started.")?;
+    ensure!(output.status.success(), "cargo tree failed: {}", String::from_utf8_lossy(&output.stderr));
+    bill(&String::from_utf8(output.stdout)?)
 }
 
-fn bill(metadata: &Metadata) -> Result<Value> {
-    let uses = dependencies(metadata)?;
-    let roots = metadata.packages.iter().filter(|package| ROOTS.contains(&package.name.as_str()));
-    let mut reached: BTreeSet<&PackageId> = BTreeSet::new();
-    let mut todo: Vec<&PackageId> = roots.map(|package| &package.id).collect();
-    while let Some(id) = todo.pop() {
-        if reached.insert(id) {
-            todo.extend(uses.get(id).into_iter().flatten());
+#[derive(Default)]
+struct Package<'a> {
+    name: &'a str,
+    version: &'a str,
+    license: &'a str,
+    uses: BTreeSet<String>,
+}
+
+impl Package<'_> {
+    /// Package URL: <https://github.com/package-url/purl-spec>.
+    fn purl(&self) -> String {
+        format!("pkg:cargo/{}@{}", self.name, self.version)
+    }
+}
+
+/// From lines such as `2|serde v1.0.0|MIT OR Apache-2.0`, with the depth in front. What was shown before is not shown in full
+/// again.
+fn bill(tree: &str) -> Result<Value> {
+    let mut packages: BTreeMap<String, Package<'_>> = BTreeMap::new();
+    let mut above: Vec<String> = Vec::new();
+    for line in tree.lines().filter(|line| !line.is_empty()) {
+        let package = read(line).with_context(|| format!("cargo tree says {line:?}, which is not known."))?;
+        let (depth, package) = package;
+        let purl = package.purl();
+        above.truncate(depth);
+        if let Some(user) = above.last().and_then(|user| packages.get_mut(user)) {
+            user.uses.insert(purl.clone());
         }
+        packages.entry(purl.clone()).or_insert(package);
+        above.push(purl);
     }
     let (mut components, mut graph, mut main) = (Vec::new(), Vec::new(), Value::Null);
-    for &id in &reached {
-        let package = &metadata[id];
-        let purl = |id: &PackageId| format!("pkg:cargo/{}@{}", metadata[id].name, metadata[id].version);
+    for (purl, package) in &packages {
         let mut component = json!({
             "type": "library",
-            "bom-ref": purl(id),
-            "name": package.name.as_str(),
-            "version": package.version.to_string(),
-            "purl": purl(id),
+            "bom-ref": purl,
+            "name": package.name,
+            "version": package.version,
+            "purl": purl,
         });
-        if let Some(license) = &package.license {
+        if !package.license.is_empty() {
             // Before there were SPDX expressions, cargo took a slash for "or".
-            component["licenses"] = json!([{ "expression": license.replace('/', " OR ") }]);
+            component["licenses"] = json!([{ "expression": package.license.replace('/', " OR ") }]);
         }
         if package.name == ROOTS[0] {
             component["type"] = json!("application");
@@ -56,8 +78,7 @@ fn bill(metadata: &Metadata) -> Result<Value> {
         } else {
             components.push(component);
         }
-        let used: BTreeSet<String> = uses.get(id).into_iter().flatten().map(|id| purl(id)).collect();
-        graph.push(json!({ "ref": purl(id), "dependsOn": used }));
+        graph.push(json!({ "ref": purl, "dependsOn": package.uses }));
     }
     Ok(json!({
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
@@ -70,21 +91,13 @@ fn bill(metadata: &Metadata) -> Result<Value> {
     }))
 }
 
-/// What each package links in. What only runs at build time or in tests is not in the binary.
-fn dependencies(metadata: &Metadata) -> Result<BTreeMap<&PackageId, Vec<&PackageId>>> {
-    let resolve = metadata.resolve.as_ref().context("cargo metadata resolved nothing.")?;
-    let is_macro = |id: &PackageId| metadata[id].targets.iter().any(cargo_metadata::Target::is_proc_macro);
-    Ok(resolve
-        .nodes
-        .iter()
-        .map(|node| {
-            let linked = node.deps.iter().filter(|dependency| {
-                let mut kinds = dependency.dep_kinds.iter();
-                kinds.any(|kind| kind.kind == DependencyKind::Normal) && !is_macro(&dependency.pkg)
-            });
-            (&node.id, linked.map(|dependency| &dependency.pkg).collect())
-        })
-        .collect())
+fn read(line: &str) -> Option<(usize, Package<'_>)> {
+    let mut fields = line.trim_end_matches(" (*)").split('|');
+    let depth = fields.next()?.parse().ok()?;
+    // "name v1.2.3", with the path of a package of the workspace behind.
+    let mut package = fields.next()?.split(' ');
+    let (name, version) = (package.next()?, package.next()?.strip_prefix('v')?);
+    Some((depth, Package { name, version, license: fields.next()?, uses: BTreeSet::new() }))
 }
 
 #[cfg(test)]
@@ -110,5 +123,17 @@ mod tests {
         for used in used.flat_map(|entry| entry["dependsOn"].as_array().expect("a list")) {
             assert!(refs.contains(&used.as_str()), "{used} is listed");
         }
+    }
+
+    #[test]
+    fn edges_are_read_from_depths() {
+        let tree =
+            "0|tracer-user v0.1.0 (/x)|MIT\n1|a v1.0.0|MIT/Apache-2.0\n2|b v2.0.0|ISC\n1|b v2.0.0|ISC (*)\n";
+        let bill = bill(tree).expect("a bill");
+        assert_eq!(bill["components"][0]["licenses"][0]["expression"], "MIT OR Apache-2.0");
+        let uses: Vec<_> = bill["dependencies"].as_array().expect("a list").iter().collect();
+        assert_eq!(uses[0]["dependsOn"], json!(["pkg:cargo/b@2.0.0"]));
+        assert_eq!(uses[2]["dependsOn"], json!(["pkg:cargo/a@1.0.0", "pkg:cargo/b@2.0.0"]));
+        assert!(super::bill("nonsense").is_err());
     }
 }
