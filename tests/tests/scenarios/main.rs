@@ -10,6 +10,7 @@ mod framing;
 mod grpc;
 mod harness;
 mod http2;
+mod kubernetes;
 mod many;
 mod metrics;
 mod node;
