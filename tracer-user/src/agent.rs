@@ -9,6 +9,7 @@ use std::{
 
 use aya::maps::MapError;
 use tracer_common::{config::KernelConfig, process};
+use tracer_k8s::{Pods, Watcher};
 use tracer_otlp::{DropReason, Exporter, Settings, SettingsError, Signal, Stats};
 
 use crate::{
@@ -24,6 +25,7 @@ use crate::{
     kernel::{
         loader::{self, LoadError},
         preflight::explain_start_failure,
+        privileges::{self, CapabilitySet, PrivilegeError},
         uprobes::Probed,
     },
     metrics::{Exposition, Format, ListenError, Listener, Push, write_own},
@@ -60,6 +62,12 @@ pub enum StartError {
     /// The endpoint for metrics cannot be opened.
     #[error(transparent)]
     Metrics(#[from] ListenError),
+    /// The settings of Kubernetes make no sense.
+    #[error(transparent)]
+    Kubernetes(#[from] tracer_k8s::SettingsError),
+    /// Kubernetes cannot be watched.
+    #[error("the thread that watches Kubernetes cannot be started: {0}")]
+    Watcher(#[source] io::Error),
     /// The kernel side cannot be brought up.
     #[error("{}", explain_start_failure(.0))]
     Kernel(LoadError),
@@ -75,7 +83,7 @@ impl From<LoadError> for StartError {
 impl StartError {
     /// Whether the configuration, and not the host, is the reason.
     pub fn is_configuration(&self) -> bool {
-        matches!(self, Self::Settings(_) | Self::Exporter(_))
+        matches!(self, Self::Settings(_) | Self::Exporter(_) | Self::Kubernetes(_))
     }
 }
 
@@ -91,6 +99,9 @@ pub struct Options {
     pub socket: Option<PathBuf>,
     /// Whether to export by OTLP where an endpoint is configured.
     pub export: bool,
+    /// Whether the process is the daemon alone, so that it can give up privileges: all but what a daemon needs and these.
+    /// `None` where it has more to do: what it starts is to be started as by anybody else.
+    pub keep: Option<CapabilitySet>,
 }
 
 /// A running daemon.
@@ -101,6 +112,7 @@ pub struct Agent {
     output: Output,
     control: Option<Control>,
     scrapes: Option<Listener>,
+    kubernetes: Option<Watcher>,
     push: Option<Push>,
     started: Instant,
     records: u64,
@@ -126,8 +138,11 @@ pub fn load_kernel(config: &Config, only_selected: bool) -> Result<loader::Kerne
 }
 
 /// A pipeline that looks processes up in this host's /proc.
-pub fn live_pipeline(config: &Config) -> Pipeline {
-    let processes = Processes::new(config, Host::read(Path::new("/")), Some(PathBuf::from("/proc")));
+pub fn live_pipeline(config: &Config, pods: Option<Arc<Pods>>) -> Pipeline {
+    let mut processes = Processes::new(config, Host::read(Path::new("/")), Some(PathBuf::from("/proc")));
+    if let Some(pods) = pods {
+        processes.know(pods);
+    }
     Pipeline::new(config, processes, Ids::random(), WallClock::now())
 }
 
@@ -180,11 +195,27 @@ impl Agent {
             if options.export { otlp_settings(Signal::Traces, config, &options.environment)? } else { None };
         let exporting = settings.is_some();
         let control = options.socket.as_deref().map(Control::listen).transpose()?;
-        let push = if options.export { push(config, &options.environment)? } else { None };
         let scrapes = config.metrics.listen.map(Listener::listen).transpose()?;
+        let keep = options.keep.filter(|_| config.security.drop_capabilities);
+        if let Some(more) = keep {
+            kept("capabilities", privileges::before_loading(config, more));
+        }
         let mut kernel = load_kernel(config, options.only_selected)?;
         // Before anything is seen: the self-test is none of the traced traffic.
         let propagation = Writing::start(&mut kernel, config);
+        let kubernetes = kubernetes(config, &options.environment)?;
+        let mut pipeline = live_pipeline(config, kubernetes.as_ref().map(|watcher| watcher.pods().clone()));
+        for (pid, mark) in pipeline.running() {
+            tell(&mut kernel, pid, &mark);
+        }
+        let capture = Capture::start(kernel)?;
+        if let Some(more) = keep
+            && let Some(left) = kept("capabilities", privileges::after_attaching(config, more))
+        {
+            tracing::info!(capabilities = privileges::names(left), "everything else was given up");
+        }
+        // Their threads have what is left.
+        let push = if options.export { push(config, &options.environment)? } else { None };
         if let Some(settings) = settings {
             tracing::info!(endpoint = ?settings.endpoint, protocol = ?settings.protocol, "traces are exported by OTLP");
             let stats = Arc::new(Stats::default());
@@ -199,11 +230,6 @@ impl Agent {
                 tracing::info!("no OTLP endpoint is set (OTEL_EXPORTER_OTLP_ENDPOINT): traces are printed");
             }
         }
-        let mut pipeline = live_pipeline(config);
-        for (pid, mark) in pipeline.running() {
-            tell(&mut kernel, pid, &mark);
-        }
-        let capture = Capture::start(kernel)?;
         for state in &capture.kernel.programs {
             if let Some(reason) = &state.reason {
                 tracing::debug!(program = state.spec.name, %reason, "a kernel program is not attached");
@@ -212,6 +238,9 @@ impl Agent {
         if let Some(listener) = &scrapes {
             tracing::info!(address = %listener.address(), "Prometheus can pull metrics at /metrics");
         }
+        if options.keep.is_some() && config.security.seccomp {
+            kept("system calls", privileges::filter_system_calls());
+        }
         Ok(Self {
             capture,
             propagation,
@@ -219,6 +248,7 @@ impl Agent {
             output,
             control,
             scrapes,
+            kubernetes,
             push,
             started: Instant::now(),
             records: 0,
@@ -329,6 +359,9 @@ impl Agent {
             ));
         }
         drops.push(drop_count("watchers", "slow_watcher", self.output.watcher_drops(), true));
+        if let Some(kubernetes) = &self.kubernetes {
+            drops.push(drop_count("kubernetes", "pod_limit", kubernetes.pods().left_out(), false));
+        }
         let pushed = self.push.as_ref().map(Push::stats);
         for (stage, stats) in [(EXPORT, &otlp), (PUSH, &pushed)] {
             let Some(stats) = stats else { continue };
@@ -406,6 +439,13 @@ impl Agent {
     }
 }
 
+/// A daemon that has more privileges than it needs still traces: it says so and goes on.
+fn kept<T>(what: &str, result: Result<T, PrivilegeError>) -> Option<T> {
+    result
+        .inspect_err(|error| tracing::warn!("The tracer runs with more {what} than it needs: {error}."))
+        .ok()
+}
+
 /// Brings the losses of an exporter up to date.
 fn count_again(status: &mut Snapshot, stage: &str, stats: &tracer_otlp::Snapshot) {
     for reason in DropReason::ALL {
@@ -433,6 +473,14 @@ fn push(config: &Config, environment: &Environment) -> Result<Option<Push>, Star
     tracing::info!(endpoint = ?settings.endpoint, "metrics are pushed by OTLP");
     let now_ns = monotonic_ns();
     Ok(Some(Push::start(settings, interval, now_ns, WallClock::now().wall_ns(now_ns))?))
+}
+
+/// The watch of this node's pods, where it is wanted.
+fn kubernetes(config: &Config, environment: &Environment) -> Result<Option<Watcher>, StartError> {
+    let config::Kubernetes { enabled: true, node, labels } = &config.kubernetes else { return Ok(None) };
+    let variable = |name: &str| environment.get(name).map(str::to_owned);
+    let settings = tracer_k8s::Settings::of_this_pod(node, labels.clone(), variable)?;
+    Watcher::start(settings, privileges::renounce).map(Some).map_err(StartError::Watcher)
 }
 
 fn library(probed: &Probed) -> Library {

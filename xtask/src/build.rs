@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 
 use crate::shell::{cargo, run as run_command, say};
 use crate::workspace::{Profile, Workspace};
-use crate::{programs, setup};
+use crate::{programs, setup, web};
 
 /// Options of `cargo xtask build`.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
@@ -33,6 +33,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
 /// Sets up, builds, and returns where the daemon is.
 pub(crate) fn build(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
     setup::ensure(workspace.root())?;
+    web::build_if_possible(workspace.root())?;
     say("building the daemon and its kernel programs; the first time takes some minutes.");
     let mut command = cargo(workspace.root());
     command.args(["build", "--package", "tracer-user", "--bin", "tracer"]);

@@ -4,6 +4,7 @@
 mod bench;
 mod build;
 mod check;
+mod package;
 mod programs;
 mod run;
 mod setup;
@@ -12,6 +13,7 @@ mod test;
 mod test_env;
 mod tidy;
 mod tools;
+mod web;
 mod workspace;
 
 use std::process::ExitCode;
@@ -32,10 +34,14 @@ enum Command {
     Setup,
     /// Build the daemon with its kernel programs; leaves target/release/tracer.
     Build(build::Args),
+    /// Build the page of the backend with npm; leaves web/dist, which `build` puts into the daemon.
+    Web,
     /// Set up, build, check this host, and trace every service on it until Ctrl-C.
     Run(run::Args),
     /// Run every test that this machine can run, and say which were left out and why.
     Test(test::Args),
+    /// Make a Debian package, an archive, checksums and a list of what is inside, in target/package/dist.
+    Package(package::Args),
     /// Measure what tracing costs on this machine.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -49,8 +55,10 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Setup => setup::run(),
         Command::Build(args) => build::run(args),
+        Command::Web => web::run(),
         Command::Run(args) => run::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Package(args) => package::run(args),
         Command::Bench(bench) => bench::run(&bench),
         Command::Tidy => tidy::run(),
         Command::Check => check::run(),

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | unit | unit, integration and doc tests of the workspace | nothing: no root, no eBPF toolchain |
 //! | replay | recorded events -> expected spans: the test targets whose names begin with `replay` | nothing |
+//! | web | the page in headless Chromium, against the real server; its screenshots stay in `target/web` | Node.js 20, Chromium |
 //! | scenarios | package tracer-tests: real services against the real daemon | root, a kernel that can be traced |
 //! | accuracy | services of many runtimes, 64 requests at a time: is each call in its trace? | as before; what is not installed is skipped |
 //!
@@ -18,6 +19,7 @@ use crate::bench::accuracy;
 use crate::build;
 use crate::shell::{cargo, is_ci, is_root, run as run_command, say, sentences, succeeds};
 use crate::test_env;
+use crate::web;
 use crate::workspace::{Profile, Workspace};
 
 /// Packages without unit tests that run anywhere: kernel programs, and scenarios.
@@ -40,6 +42,7 @@ pub(crate) struct Args {
 enum Suite {
     Unit,
     Replay,
+    Web,
     Scenarios,
     Accuracy,
 }
@@ -64,6 +67,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let outcome = match suite {
             Suite::Unit => unit(&workspace, runner, filter),
             Suite::Replay => replay(&workspace, runner, filter),
+            Suite::Web => web(&workspace, filter),
             Suite::Scenarios => scenarios(&workspace, runner, filter),
             Suite::Accuracy => accuracy(&workspace, filter),
         };
@@ -131,6 +135,21 @@ fn replay(workspace: &Workspace, runner: Runner, filter: Option<&str>) -> Result
         Runner::CargoTest => command.args(filter),
     };
     run_command(stubbed(&mut command))?;
+    Ok(Outcome::Ran)
+}
+
+fn web(workspace: &Workspace, filter: Option<&str>) -> Result<Outcome> {
+    let root = workspace.root();
+    let chromium = match web::check_tools().and_then(|()| test_env::chromium()) {
+        Ok(chromium) => chromium,
+        Err(error) => return Ok(Outcome::LeftOut(sentences(&error))),
+    };
+    let daemon = build::build(workspace, Profile::Release)?;
+    let mut command = web::npm(root);
+    command.args(["run", "--silent", "test"]).env("TRACER_BIN", daemon).env("CHROMIUM", chromium);
+    command.env("TRACER_WEB_SHOTS", workspace.target_dir().join("web"));
+    command.envs(filter.map(|filter| ("TRACER_WEB_FILTER", filter)));
+    run_command(&mut command)?;
     Ok(Outcome::Ran)
 }
 

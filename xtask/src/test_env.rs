@@ -1,12 +1,12 @@
-//! Real services and clients that the scenarios use: this table is the only place that names them.
+//! Real services and clients that the scenarios use, and the browser of the page's tests: this table is the only place that names them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use crate::setup::apt_get;
-use crate::shell::{run, say, succeeds, which};
+use crate::shell::{is_root, run, say, succeeds, which};
 
 /// Programs, and the distribution packages that bring them.
 const PROGRAMS: [(&str, &str); 10] = [
@@ -21,6 +21,9 @@ const PROGRAMS: [(&str, &str); 10] = [
     ("nghttpd", "nghttp2-server"),
     ("nghttpx", "nghttp2-proxy"),
 ];
+
+/// The browser of the page's tests; only they need it.
+const BROWSER: (&str, &str) = ("chromium", "chromium");
 
 /// What `python3 -m venv` needs is a package of its own on Debian.
 const VENV_PACKAGE: &str = "python3-venv";
@@ -61,15 +64,29 @@ pub(crate) fn prepare(root: &Path) -> Result<PathBuf> {
 fn install_programs() -> Result<()> {
     let has_venv = succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"]));
     let packages = missing(|program| which(program).is_some(), has_venv);
-    if packages.is_empty() {
-        return Ok(());
+    if packages.is_empty() { Ok(()) } else { install(&packages) }
+}
+
+/// Where the browser is; installs it if it is missing and this process may.
+pub(crate) fn chromium() -> Result<PathBuf> {
+    let (program, package) = BROWSER;
+    if let Some(path) = which(program) {
+        return Ok(path);
     }
+    if !is_root() {
+        bail!("the tests of the page need {package} (Debian's name), and installing it needs root");
+    }
+    install(&[package])?;
+    which(program).context("chromium was installed, but PATH does not lead to it.")
+}
+
+fn install(packages: &[&str]) -> Result<()> {
     let list = packages.join(", ");
     if which("apt-get").is_none() {
-        bail!("the scenarios need {list} (Debian's names), and there is no apt-get to install them with");
+        bail!("the tests need {list} (Debian's names), and there is no apt-get to install them with");
     }
-    say(format!("installing distribution packages for the scenarios: {list}."));
-    let install = || run(apt_get(&["install", "--yes", "--no-install-recommends"]).args(&packages));
+    say(format!("installing distribution packages for the tests: {list}."));
+    let install = || run(apt_get(&["install", "--yes", "--no-install-recommends"]).args(packages));
     if install().is_err() {
         say("that failed; the package lists may be old, so new ones are fetched and it is tried once more.");
         run(&mut apt_get(&["update"]))?;

@@ -61,14 +61,15 @@ pub(crate) fn now_ns() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos() as u64)
 }
 
-/// Every route of the query API.
+/// Every route of the query API, and the page.
 pub(crate) fn router(app: Arc<App>) -> Router {
     Router::new()
         .merge(own::routes())
         .merge(jaeger::routes())
         .merge(tempo::routes())
-        .merge(page::routes())
         .layer(middleware::from_fn_with_state(Arc::clone(&app), authorize))
+        // Behind the layer, so without the token: see there.
+        .merge(page::routes())
         .with_state(app)
 }
 

@@ -1,29 +1,70 @@
-//! The page at `/`.
+//! The page. Whether it was built or a message is in its place, these hold for both; the page itself is tested in a browser (`web/test`).
 
-use crate::support::{Running, now_ns, of_service, request, span, trace_hex};
+use crate::support::{Response, Running};
 
-#[test]
-fn spans_cannot_put_anything_into_the_page() {
-    let server = Running::start(|_| {});
-    let hostile = "<script>alert('x')</script>\"onmouseover=\"x&";
-    server.send(request(vec![of_service(hostile, vec![span(1, 1, 0, hostile, now_ns(), 0, 1)])]));
-    let response = server.get("/", &[]);
-    let page = response.text();
-    assert!(page.contains(&trace_hex(1)), "{page}");
-    assert!(!page.contains("<script") && !page.contains("\"onmouseover"), "{page}");
-    assert!(page.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;onmouseover"), "{page}");
-    let policy = response.header("content-security-policy").expect("a policy");
-    assert!(policy.starts_with("default-src 'none'"), "{policy}");
+/// Every address of the page.
+const VIEWS: [&str; 8] = [
+    "/",
+    "/search?service=shop",
+    "/trace/01010101010101010101010101010101",
+    "/compare",
+    "/map",
+    "/operations",
+    "/live",
+    "/status",
+];
+
+fn policy(response: &Response) -> &str {
+    response.header("content-security-policy").expect("a policy")
 }
 
 #[test]
-fn without_traces_the_page_says_what_to_do() {
+fn each_view_is_the_same_page_and_may_load_nothing_from_elsewhere() {
+    let server = Running::start(|_| {});
+    let first = server.get("/", &[]).text();
+    assert!(first.contains("<title>tracer</title>"), "{first}");
+    for view in VIEWS {
+        let response = server.get(view, &[]);
+        assert_eq!(response.status, 200, "{view}");
+        assert_eq!(response.header("content-type"), Some("text/html; charset=utf-8"));
+        assert_eq!(response.text(), first, "{view}");
+        let policy = policy(&response);
+        assert!(policy.starts_with("default-src 'none'; script-src 'self';"), "{policy}");
+        assert!(!policy.contains("unsafe") && !policy.contains("http"), "{policy}");
+    }
+}
+
+#[test]
+fn whatever_the_page_names_is_there() {
     let server = Running::start(|_| {});
     let page = server.get("/", &[]).text();
-    assert!(page.contains("There are none. Send OTLP to port 4317"), "{page}");
-    // Every path that it names is there.
-    for link in page.split("href=\"").skip(1) {
-        let path = link.split('"').next().unwrap();
-        assert_eq!(server.get(path, &[]).status, 200, "{path}");
+    let named = ["href=\"", "src=\""].iter().flat_map(|attribute| page.split(attribute).skip(1));
+    let mut count = 0;
+    for rest in named {
+        let path = rest.split('"').next().expect("a closing quote");
+        let response = server.get(path, &[]);
+        assert_eq!(response.status, 200, "{path}");
+        count += 1;
     }
+    assert!(count >= 3, "{page}");
+}
+
+#[test]
+fn the_page_holds_no_data_and_needs_no_token() {
+    let server = Running::start(|settings| settings.token = Some("secret".to_owned()));
+    assert_eq!(server.get("/", &[]).status, 200);
+    assert_eq!(server.get("/trace/01", &[]).status, 200);
+    for path in ["/api/v1/traces", "/api/v1/live", "/api/services", "/tempo/api/echo"] {
+        assert_eq!(server.get(path, &[]).status, 401, "{path}");
+    }
+}
+
+#[test]
+fn a_page_that_the_client_has_is_not_sent_again() {
+    let server = Running::start(|_| {});
+    let first = server.get("/", &[]);
+    let tag = first.header("etag").expect("a tag");
+    let again = server.get("/", &[("if-none-match", tag)]);
+    assert_eq!((again.status, again.body.len()), (304, 0));
+    assert_eq!(server.get("/", &[("if-none-match", "\"0\"")]).status, 200);
 }

@@ -2,7 +2,9 @@
 
 pub mod agent;
 pub mod check;
+pub mod completions;
 pub mod exec;
+pub mod manual;
 pub mod record;
 pub mod replay;
 pub mod run;

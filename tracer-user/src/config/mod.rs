@@ -12,6 +12,7 @@ mod error;
 mod file;
 mod flags;
 pub mod keys;
+mod kubernetes;
 mod metrics;
 mod otlp;
 mod overlay;
@@ -21,6 +22,7 @@ mod sampling;
 #[cfg(test)]
 mod sampling_tests;
 mod sections;
+mod security;
 mod select;
 #[cfg(test)]
 mod select_tests;
@@ -39,12 +41,14 @@ pub use self::{
     environment::Environment,
     error::{ConfigError, Place},
     flags::Flags,
+    kubernetes::Kubernetes,
     metrics::{Family, Metrics},
     otlp::Otlp,
     pattern::{PathPattern, PatternError, PortRange, TextPattern},
     policies::{Code, Composite, LearnedLatency, Rare},
     sampling::{Choice, ForceAttribute, Root, Sampling, SamplingRule},
     sections::{Capture, Export, Http, Level, Log, Print, Propagation, ResourceSection, Routes, Tls},
+    security::Security,
     select::{PortFilter, Rule, Select, SkipReason, Verdict},
     tail::{Policy, PolicyKind, Tail},
     traces::{EventLoops, OfInstrumented, Traces},
@@ -83,6 +87,10 @@ pub struct Config {
     pub metrics: Metrics,
     /// What is known of every process.
     pub resource: ResourceSection,
+    /// What Kubernetes knows of processes.
+    pub kubernetes: Kubernetes,
+    /// What the daemon gives up.
+    pub security: Security,
     /// What the daemon says of itself.
     pub log: Log,
 }

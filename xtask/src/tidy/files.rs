@@ -5,11 +5,12 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 /// Directories that are not ours: build output, git, installed packages, and captured bytes of other programs.
-const SKIPPED: [&str; 6] = ["target", ".git", "node_modules", "testdata", "corpus", "artifacts"];
+const SKIPPED: [&str; 7] = ["target", ".git", "node_modules", "dist", "testdata", "corpus", "artifacts"];
 
 /// Extensions of files that people write here, and whole names of those without one.
-const WRITTEN: [&str; 12] =
-    ["rs", "toml", "md", "sh", "py", "js", "html", "css", "service", "yaml", "yml", "run"];
+const WRITTEN: [&str; 15] = [
+    "rs", "toml", "md", "sh", "py", "js", "mjs", "ts", "tsx", "html", "css", "service", "yaml", "yml", "run",
+];
 
 /// One file of the checkout.
 #[derive(Debug, Clone, PartialEq, Eq)]
