@@ -42,7 +42,7 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 1024
 
 
-server = Server(("127.0.0.1", int(sys.argv[1])), Handler)
+server = Server((os.environ.get("BIND", "127.0.0.1"), int(sys.argv[1])), Handler)
 if CERTIFICATE:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(CERTIFICATE)

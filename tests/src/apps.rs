@@ -10,6 +10,7 @@ use std::{
 use crate::{
     cgroup::Cgroup,
     command::run,
+    network::Namespace,
     ports::free_port,
     scenario::{Scenario, workspace},
     service::{Listens, Service},
@@ -23,6 +24,13 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// Starts it in a network namespace.
+    #[track_caller]
+    pub fn start_in(self, host: &Namespace, scenario: &Scenario) -> Service {
+        let Listens::Tcp(address) = self.listens else { panic!("{} listens on no address", self.name) };
+        Service::start_in(host, scenario, &self.name, &self.command, address)
+    }
+
     /// Starts it, in a cgroup of its own if one is given.
     #[track_caller]
     pub fn start(self, scenario: &Scenario, cgroup: Option<&Cgroup>) -> Service {

@@ -11,6 +11,7 @@ pub mod cgroup;
 pub mod client;
 pub mod command;
 pub mod daemon;
+pub mod network;
 pub mod ports;
 pub mod programs;
 pub mod receiver;

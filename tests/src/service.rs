@@ -14,6 +14,7 @@ use nix::{
 };
 
 use crate::{
+    network::Namespace,
     scenario::Scenario,
     wait::{DEADLINE, wait_for},
 };
@@ -52,7 +53,31 @@ pub struct Service {
 impl Service {
     /// Starts `command` in a process group of its own and waits until it accepts connections.
     #[track_caller]
-    pub fn start(scenario: &Scenario, name: &str, mut command: Command, listens: Listens) -> Self {
+    pub fn start(scenario: &Scenario, name: &str, command: Command, listens: Listens) -> Self {
+        Self::start_where(scenario, name, command, listens, Listens::answers)
+    }
+
+    /// As [`Service::start`], in a network namespace.
+    #[track_caller]
+    pub fn start_in(
+        host: &Namespace,
+        scenario: &Scenario,
+        name: &str,
+        command: &Command,
+        address: SocketAddr,
+    ) -> Self {
+        let answers = |_: &Listens| host.reaches(address);
+        Self::start_where(scenario, name, host.inside(command), Listens::Tcp(address), answers)
+    }
+
+    #[track_caller]
+    fn start_where(
+        scenario: &Scenario,
+        name: &str,
+        mut command: Command,
+        listens: Listens,
+        answers: impl Fn(&Listens) -> bool,
+    ) -> Self {
         let log = scenario.file(&format!("{name}.log"));
         let output = File::create(&log).unwrap();
         let child = command
@@ -64,7 +89,7 @@ impl Service {
             .unwrap_or_else(|error| panic!("The service {name} could not be started ({command:?}): {error}"));
         let mut service = Self { name: name.to_owned(), child, listens, log };
         let up = wait_for(DEADLINE, || {
-            if service.listens.answers() { Some(true) } else { service.has_ended().then_some(false) }
+            if answers(&service.listens) { Some(true) } else { service.has_ended().then_some(false) }
         });
         assert!(up == Some(true), "The service {name} does not listen. Its log:\n{}", service.log_text());
         service

@@ -12,6 +12,7 @@ pub mod control;
 pub mod export;
 pub mod identity;
 pub mod ingest;
+mod instrumented;
 pub mod kernel;
 pub mod libraries;
 pub mod metrics;

@@ -259,32 +259,36 @@ impl ExchangeSink for Stage {
         &mut self.drops
     }
 
-    fn read(&mut self, exchange: ExchangeId, by: By, now_ns: u64) {
+    fn read(&mut self, exchange: Option<ExchangeId>, by: By, now_ns: u64) {
         self.correlator.read(exchange, by, now_ns);
     }
 
     fn opened(&mut self, exchange: &Exchange, ends: &Ends) {
         // An exchange that is left out is followed all the same: it may be the link between two that are not.
         let port = ends.server_port(exchange.kind == SpanKind::Server);
-        let shown = self.processes.selected(exchange.by.tgid, port);
+        self.processes.notice(exchange);
+        let shown =
+            self.processes.selected(exchange.by.tgid, port) && !self.processes.reports_itself(exchange);
         self.correlator.opened(exchange, ends, shown, &mut self.drops);
     }
 
     fn closed(&mut self, mut exchange: Exchange, ends: &Ends) {
         let Some(closed) = self.correlator.closed(&mut exchange, ends) else { return };
-        let span = if closed.is_shown() {
+        // It may have turned out since the request that the process reports its own spans.
+        let instrumented = self.processes.reports_itself(&exchange);
+        let span = if closed.is_shown() && !instrumented {
             let resource = self.processes.resource(exchange.by.tgid);
             self.finished += 1;
             Some(self.renderer.span(&exchange, ends, resource, self.clock))
         } else {
-            self.drops.count(Drop::Excluded);
+            self.drops.count(if instrumented { Drop::Instrumented } else { Drop::Excluded });
             None
         };
-        self.correlator.finished(&exchange, closed, span, &mut self.ids);
+        self.correlator.finished(&exchange, ends, closed, span, &mut self.ids);
     }
 
     fn retracted(&mut self, mut exchange: Exchange, ends: &Ends) {
         let Some(closed) = self.correlator.closed(&mut exchange, ends) else { return };
-        self.correlator.finished(&exchange, closed, None, &mut self.ids);
+        self.correlator.finished(&exchange, ends, closed, None, &mut self.ids);
     }
 }

@@ -11,11 +11,12 @@ use foldhash::fast::RandomState;
 use tracer_k8s::Pods;
 
 use crate::{
-    config::{Config, EventLoops, Select, Verdict},
+    config::{Config, EventLoops, OfInstrumented, Select, Verdict},
     identity::{Block, Directory, Host, KernelProcess, ProcessFacts},
     ingest::ProcessRecord,
+    instrumented::Instrumented,
     runtimes::{Runtime, Runtimes},
-    spans::span::Resource,
+    spans::{exchange::Exchange, span::Resource},
 };
 
 /// Processes known at a time; as many as the kernel side knows.
@@ -47,6 +48,8 @@ pub struct Processes {
     ended: HashMap<u32, u64, RandomState>,
     select: Select,
     event_loops: EventLoops,
+    /// Those that report their own spans, unless these are to be traced like any other.
+    instrumented: Option<Instrumented>,
     runtimes: Runtimes,
     /// Where to read more about a process, `None` when events are replayed.
     proc: Option<PathBuf>,
@@ -62,6 +65,7 @@ impl Processes {
             ended: HashMap::default(),
             select: config.select.clone(),
             event_loops: config.traces.event_loops.clone(),
+            instrumented: (config.traces.instrumented == OfInstrumented::Yield).then(Instrumented::default),
             runtimes: Runtimes::default(),
             proc,
         }
@@ -122,6 +126,9 @@ impl Processes {
         self.directory.insert(&facts);
         let verdict = self.select.verdict(&facts);
         self.ended.remove(&facts.pid);
+        if let Some(known) = &mut self.instrumented {
+            known.forget(facts.pid);
+        }
         let skipped = matches!(verdict, Verdict::Skip(_));
         self.verdicts.insert(facts.pid, verdict);
         skipped
@@ -136,12 +143,15 @@ impl Processes {
 
     /// Forgets processes that ended some seconds ago.
     pub fn sweep(&mut self, now_ns: u64) {
-        let Self { directory, verdicts, ended, .. } = self;
+        let Self { directory, verdicts, ended, instrumented, .. } = self;
         ended.retain(|&pid, &mut since_ns| {
             let stays = since_ns + GRACE_NS > now_ns;
             if !stays {
                 directory.remove(pid, 0);
                 verdicts.remove(&pid);
+                if let Some(known) = instrumented {
+                    known.forget(pid);
+                }
             }
             stays
         });
@@ -163,6 +173,19 @@ impl Processes {
             Some(Verdict::Skip(_)) => false,
             Some(Verdict::ByPort(filter)) => filter.verdict(server_port) == Verdict::Trace,
         }
+    }
+
+    /// A request was seen: it may tell that its process reports its own spans.
+    pub fn notice(&mut self, exchange: &Exchange) {
+        if let Some(known) = &mut self.instrumented {
+            known.notice(exchange, MAX_PROCESSES);
+        }
+    }
+
+    /// Whether the process of an exchange reports its spans itself. One whose id was written into the request is needed all the same.
+    pub fn reports_itself(&self, exchange: &Exchange) -> bool {
+        let known = self.instrumented.as_ref();
+        exchange.written.is_none() && known.is_some_and(|known| known.reports(exchange.by.tgid))
     }
 
     /// Whether a process is left out as a whole.

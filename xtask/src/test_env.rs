@@ -28,8 +28,9 @@ const BROWSER: (&str, &str) = ("chromium", "chromium");
 /// What `python3 -m venv` needs is a package of its own on Debian.
 const VENV_PACKAGE: &str = "python3-venv";
 
-/// Python packages. `rotel` is a real OTLP receiver; `duckdb` reads the backend's files; the propagators write trace context as real applications do.
-const PYTHON: [&str; 15] = [
+/// Python packages. `rotel` is a real OTLP receiver; `duckdb` reads the backend's files; the parts of OpenTelemetry write trace context and
+/// report spans as real applications do.
+const PYTHON: [&str; 20] = [
     "gunicorn==27.0.1",
     "flask==3.1.3",
     "requests==2.34.2",
@@ -41,7 +42,12 @@ const PYTHON: [&str; 15] = [
     "grpcio==1.85.3",
     "rotel==0.0.1a15",
     "duckdb==2.0.1",
-    "opentelemetry-api==1.45.2",
+    "opentelemetry-api==1.45.1",
+    "opentelemetry-sdk==1.45.1",
+    "opentelemetry-exporter-otlp-proto-grpc==1.45.1",
+    "opentelemetry-exporter-otlp-proto-http==1.45.1",
+    "opentelemetry-instrumentation-flask==0.66b1",
+    "opentelemetry-instrumentation-requests==0.66b1",
     "opentelemetry-propagator-b3==1.45.1",
     "opentelemetry-propagator-jaeger==1.45.1",
     "opentelemetry-propagator-aws-xray==1.0.2",

@@ -1,4 +1,5 @@
-// java JavaService.java PORT BACK: the JDK's HttpServer with a fixed pool of threads; calls by java.net.http.
+// java JavaService.java PORT BACK pool|virtual: the JDK's HttpServer with a fixed pool of threads, or a virtual thread for each
+// request; calls by java.net.http.
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
@@ -8,6 +9,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ThreadLocalRandom;
 
@@ -71,11 +73,19 @@ public class JavaService {
         answer(exchange);
     }
 
-    public static void main(String[] args) throws IOException {
+    // Virtual threads came with Java 21; this file is for older ones, too.
+    static ExecutorService threads(String kind) throws ReflectiveOperationException {
+        if (kind.equals("pool")) {
+            return Executors.newFixedThreadPool(8);
+        }
+        return (ExecutorService) Executors.class.getMethod("newVirtualThreadPerTaskExecutor").invoke(null);
+    }
+
+    public static void main(String[] args) throws IOException, ReflectiveOperationException {
         back = args[1];
         HttpServer server = HttpServer.create(new InetSocketAddress("127.0.0.1", Integer.parseInt(args[0])), 1024);
         server.createContext("/front/", JavaService::front);
-        server.setExecutor(Executors.newFixedThreadPool(8));
+        server.setExecutor(threads(args[2]));
         server.start();
     }
 }

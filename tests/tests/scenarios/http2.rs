@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::PathBuf, process::Command};
 
 use tracer_tests::{
-    apps::{Upstream, curl, nghttpd, nghttpd_tls, nghttpx, nginx_http2},
+    apps::{Upstream, curl, nghttpd, nghttpd_tls, nghttpx, nginx, nginx_http2},
     command::run,
     scenario::Scenario,
     service::Service,
@@ -128,13 +128,20 @@ fn a_hundred_streams_through_a_proxy() {
     assert_eq!(joined.count(), 2000, "both ends of each stream are one call");
 }
 
-/// An event loop: its turns do not tell the streams of a connection apart, so its calls stand alone.
+/// Has the proxy open its connection to the service behind it. The call that does has no parent where the settings of
+/// the other side are read in between.
+fn connect(proxy: &Service) {
+    curl(["--http2-prior-knowledge".to_owned(), proxy.url("/first")]);
+}
+
+/// An event loop: which stream a turn belongs to, the frames tell.
 #[test]
 fn one_request_through_a_proxy() {
     let scenario = Scenario::start("http2-proxied");
     let back = nginx_http2(&scenario, &Upstream::None);
     let front = nghttpx(&scenario, &back);
     let daemon = scenario.daemon();
+    connect(&front);
     for _ in 0..3 {
         curl(["--http2-prior-knowledge".to_owned(), front.url("/through/hello")]);
     }
@@ -143,10 +150,40 @@ fn one_request_through_a_proxy() {
         r#"
         3 x CLIENT curl "GET" 200
           SERVER nghttpx "GET /through/hello" 200 by socket
-        3 x CLIENT nghttpx "GET" 200
-          SERVER nginx "GET /through/hello" 200 by socket
+            CLIENT nghttpx "GET" 200 by turn
+              SERVER nginx "GET /through/hello" 200 by socket
         "#,
     );
+}
+
+/// nginx speaks HTTP/2 with its clients and HTTP/1 with those that it asks: many streams of one connection, each with its call.
+#[test]
+fn streams_in_front_of_http1() {
+    let scenario = Scenario::start("http2-in-front");
+    let back = nginx(&scenario, &Upstream::None);
+    let front = nginx_http2(&scenario, &Upstream::Kept(&back));
+    let daemon = scenario.daemon();
+    for number in 0..50 {
+        curl(["--http2-prior-knowledge".to_owned(), front.url(&format!("/one-by-one/{number}"))]);
+    }
+    load(&scenario, &front, "/in-front", 1000, 4);
+    scenario.receiver.wait_for("/in-front", 4000);
+    let spans = scenario.finish(daemon, "/", 4200);
+    assert_edges_keep_path(&spans);
+    let of = |prefix: &str| -> Vec<_> {
+        spans.iter().filter(|span| span.path().starts_with(prefix)).cloned().collect()
+    };
+    assert_trees(
+        &of("/one-by-one"),
+        r#"
+        50 x CLIENT curl "GET" 200
+          SERVER nginx "GET /one-by-one/{id}" 200 by socket
+            CLIENT nginx "GET" 200 by turn
+              SERVER nginx "GET /one-by-one/{id}" 200 by socket
+        "#,
+    );
+    // Requests that are read at once have no turn of their own.
+    assert_each_path_is_seen(&of("/in-front"), 250, 8);
 }
 
 #[test]
@@ -155,6 +192,7 @@ fn a_connection_that_is_upgraded() {
     let back = nginx_http2(&scenario, &Upstream::None);
     let front = nghttpx(&scenario, &back);
     let daemon = scenario.daemon();
+    connect(&front);
     let (first, second) = (front.url("/upgrade/a"), front.url("/upgrade/b"));
     curl(["--http2", &first, &second]);
     let spans = scenario.finish(daemon, "/upgrade", 8);
@@ -163,8 +201,8 @@ fn a_connection_that_is_upgraded() {
             r#"
         CLIENT curl "GET" 200
           SERVER nghttpx "GET /upgrade/{path}" 200 by socket
-        CLIENT nghttpx "GET" 200
-          SERVER nginx "GET /upgrade/{path}" 200 by socket"#
+            CLIENT nghttpx "GET" 200 by turn
+              SERVER nginx "GET /upgrade/{path}" 200 by socket"#
         )
     };
     assert_trees(&spans, &(tree("a") + &tree("b")));

@@ -2,6 +2,7 @@
 
 mod batch;
 mod from_otlp;
+mod hosts;
 mod ids;
 mod json;
 mod texts;

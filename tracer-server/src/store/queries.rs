@@ -29,6 +29,11 @@ pub struct Operation {
 /// Spans of one answer, at most, give or take those of one block.
 const MOST_SPANS: usize = 200_000;
 
+/// Hosts that a trace is followed to, one behind the other, at most.
+const MOST_HOSTS: usize = 16;
+/// Calls to other hosts that are followed at a time, at most.
+const MOST_LINKS: usize = 1000;
+
 /// Traces that were asked for.
 pub struct Fetched {
     /// Their spans, those of a trace side by side.
@@ -73,13 +78,37 @@ impl Store {
         finder.finish()
     }
 
-    /// Every span of these traces.
+    /// Every span of these traces, and of those that they go on in on other hosts.
     pub fn traces(&self, ids: &[TraceId], deadline: Deadline) -> Fetched {
         let ids: HashSet<TraceId> = ids.iter().copied().collect();
         let mut found = Spans::default();
+        let mut partial = self.collect(&ids, &mut found, deadline);
+        let (mut fetched, mut followed) = (ids.clone(), HashSet::new());
+        for _ in 0..MOST_HOSTS {
+            let ends: Vec<_> = found
+                .far_ends(&ids)
+                .into_iter()
+                .filter(|end| followed.insert(*end))
+                .take(MOST_LINKS)
+                .collect();
+            let new: HashSet<_> =
+                ends.iter().map(|end| end.far_trace).filter(|trace| fetched.insert(*trace)).collect();
+            partial |= self.collect(&new, &mut found, deadline);
+            if !found.join(&ends) {
+                break;
+            }
+        }
+        found.keep(&ids);
+        found.sort();
+        found.dedup();
+        Fetched { spans: found, partial }
+    }
+
+    /// Adds every span of these traces. Returns whether some may be missing.
+    fn collect(&self, ids: &HashSet<TraceId>, found: &mut Spans, deadline: Deadline) -> bool {
         let mut partial = false;
         if ids.is_empty() {
-            return Fetched { spans: found, partial };
+            return partial;
         }
         let blocks = self.memory(|spans| {
             for span in spans.iter().filter(|span| ids.contains(&span.row().trace_id)) {
@@ -91,14 +120,12 @@ impl Store {
                 partial = true;
                 break;
             }
-            if let Err(error) = block.traces(&ids, &mut found) {
+            if let Err(error) = block.traces(ids, found) {
                 partial = true;
                 tracing::warn!(file = %block.path().display(), %error, "a block cannot be searched");
             }
         }
-        found.sort();
-        found.dedup();
-        Fetched { spans: found, partial }
+        partial
     }
 
     /// How much there is.

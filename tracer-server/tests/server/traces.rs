@@ -1,5 +1,9 @@
 //! Our own API: one trace, and searches.
 
+use opentelemetry_proto::tonic::trace::v1::{
+    Span,
+    span::{Link, SpanKind},
+};
 use serde_json::json;
 
 use crate::support::{
@@ -41,6 +45,77 @@ fn a_trace_comes_back_as_it_was_sent() {
     let failure = &trace["spans"][2];
     assert_eq!((&failure["status"], &failure["status_message"]), (&json!("error"), &json!("it broke")));
     assert_eq!(trace["resources"][failure["resource"].as_u64().unwrap() as usize]["service.name"], "stock");
+}
+
+/// A call of trace `trace` that links to the root of trace `far`, by this evidence.
+fn linked_call(trace: u8, far: u8, evidence: &str) -> Span {
+    let mut call = span(trace, 2, 1, "GET", now_ns(), 10, 30);
+    call.kind = SpanKind::Client as i32;
+    call.links = vec![Link {
+        trace_id: vec![far; 16],
+        span_id: vec![1; 8],
+        attributes: vec![attribute("tracer.parent.evidence", text(evidence))],
+        ..Link::default()
+    }];
+    call
+}
+
+/// Services and parents of a trace's spans, by start.
+fn shape(server: &Running, trace: u8) -> Vec<(String, bool)> {
+    let trace = server.json(&format!("/api/v1/traces/{}", trace_hex(trace)));
+    let spans = trace["spans"].as_array().unwrap().iter();
+    let mut shape: Vec<_> = spans
+        .map(|span| (span["service"].as_str().unwrap().to_owned(), span["parent_span_id"].is_string()))
+        .collect();
+    shape.sort();
+    shape
+}
+
+#[test]
+fn a_trace_goes_on_on_other_hosts() {
+    let server = Running::start(|_| {});
+    for (trace, name) in [(1, "a"), (2, "b"), (3, "c")] {
+        let mut spans = vec![span(trace, 1, 0, "GET /", now_ns(), 0, 50)];
+        if trace < 3 {
+            spans.push(linked_call(trace, trace + 1, "tcp-seq"));
+        }
+        server.send(request(vec![of_service(name, spans)]));
+    }
+    let of = |service: &str, has_parent| (service.to_owned(), has_parent);
+    let (b, c) = ([of("b", true), of("b", true)], of("c", true));
+    assert_eq!(
+        shape(&server, 1),
+        [[of("a", false), of("a", true)].as_slice(), &b, std::slice::from_ref(&c)].concat()
+    );
+    assert_eq!(shape(&server, 2), [of("b", false), of("b", true), c]);
+    assert_eq!(shape(&server, 3), [of("c", false)]);
+    let all = server.json("/api/v1/traces");
+    assert_eq!(all["traces"].as_array().unwrap().len(), 3, "each is found by itself");
+}
+
+#[test]
+fn what_only_looks_like_it_joins_nothing() {
+    let server = Running::start(|_| {});
+    // A link for another reason; one to a trace that is not there; one to a span that has a parent.
+    let calls = [linked_call(1, 9, "because"), linked_call(2, 8, "tcp-seq"), linked_call(3, 7, "tcp-seq")];
+    server.send(request(vec![of_service("a", calls.to_vec())]));
+    let others = vec![span(9, 1, 0, "GET /", now_ns(), 0, 50), span(7, 1, 5, "GET /", now_ns(), 0, 50)];
+    server.send(request(vec![of_service("b", others)]));
+    for trace in 1..=3 {
+        assert_eq!(shape(&server, trace), [("a".to_owned(), true)]);
+    }
+}
+
+/// Two calls that link to each other's traces.
+#[test]
+fn a_circle_of_links_ends() {
+    let server = Running::start(|_| {});
+    for (trace, far) in [(1, 2), (2, 1)] {
+        let spans = vec![span(trace, 1, 0, "GET /", now_ns(), 0, 50), linked_call(trace, far, "tcp-seq")];
+        server.send(request(vec![of_service(if trace == 1 { "a" } else { "b" }, spans)]));
+    }
+    let shape = shape(&server, 1);
+    assert!(shape.len() >= 3 && shape.len() <= 4, "{shape:?}");
 }
 
 #[test]

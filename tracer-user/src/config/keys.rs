@@ -132,6 +132,7 @@ pub const KEYS: &[Key] = &[
         "TRACER_TRACES_EVENT_LOOPS",
         "a list of file names of executables in quotes, such as [\"my-server\"]",
     ),
+    key("traces.instrumented", Kind::Text, "TRACER_TRACES_INSTRUMENTED", "\"yield\" or \"trace\""),
     key("sampling.sampler", Kind::Text, "OTEL_TRACES_SAMPLER", SAMPLER),
     key(
         "sampling.argument",

@@ -51,7 +51,7 @@ pub use self::{
     security::Security,
     select::{PortFilter, Rule, Select, SkipReason, Verdict},
     tail::{Policy, PolicyKind, Tail},
-    traces::{EventLoops, Traces},
+    traces::{EventLoops, OfInstrumented, Traces},
 };
 use self::{file::Document, overlay::Settings};
 

@@ -10,6 +10,19 @@ use crate::runtimes::PROMPT_LOOPS;
 pub struct Traces {
     /// Programs whose event loop handles one event at a time.
     pub event_loops: EventLoops,
+    /// What becomes of processes that report their own spans.
+    pub instrumented: OfInstrumented,
+}
+
+/// What becomes of processes that report their own spans by OTLP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OfInstrumented {
+    /// Theirs are left to them.
+    #[default]
+    Yield,
+    /// They are traced like any other.
+    Trace,
 }
 
 /// Names of executables, beside those that are known anyway.

@@ -85,7 +85,7 @@ impl Connection {
         if matches!(by.work, Work::Turn(_))
             && let Some(exchange) = self.conversation.receiving()
         {
-            sink.read(exchange, by, head.header.time_ns);
+            sink.read(Some(exchange), by, head.header.time_ns);
         }
     }
 

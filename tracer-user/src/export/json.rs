@@ -13,10 +13,10 @@ use super::{
     hex::Hex,
     otlp::{
         SCHEMA_URL, SCOPE_NAME,
-        fields::{added_attributes, flags, kind_number, status_number},
+        fields::{FAR_EVIDENCE, added_attributes, flags, kind_number, status_number},
     },
 };
-use crate::spans::span::{Key, Span, Status, Value};
+use crate::spans::span::{Key, Link, Span, Status, Value};
 
 /// Writes `span` and its resource as one line. `scope_version` is the version of the daemon.
 pub fn write_line(out: &mut impl io::Write, span: &Span, scope_version: &str) -> io::Result<()> {
@@ -84,6 +84,8 @@ struct SpanJson<'a> {
     end_time_unix_nano: Text<u64>,
     attributes: Attributes<'a, &'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    links: Option<[LinkJson<'a>; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<StatusJson>,
 }
 
@@ -100,7 +102,27 @@ impl<'a> SpanJson<'a> {
             start_time_unix_nano: Text(span.start_ns),
             end_time_unix_nano: Text(span.end_ns),
             attributes: Attributes { own: &span.attributes, added: added_attributes(span).collect() },
+            links: span.far.as_deref().map(|far| [LinkJson::to(far)]),
             status: (span.status != Status::Unset).then(|| StatusJson { code: status_number(span.status) }),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LinkJson<'a> {
+    trace_id: Text<Hex<'a>>,
+    span_id: Text<Hex<'a>>,
+    attributes: Attributes<'a, &'static str>,
+}
+
+impl<'a> LinkJson<'a> {
+    fn to(far: &'a Link) -> Self {
+        let (key, value) = FAR_EVIDENCE;
+        Self {
+            trace_id: Text(Hex(&far.trace_id)),
+            span_id: Text(Hex(&far.span_id)),
+            attributes: Attributes { own: &[], added: vec![(key, Value::Static(value))] },
         }
     }
 }

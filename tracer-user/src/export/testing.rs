@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
-use crate::spans::span::{Evidence, Key, Parent, Resource, Span, SpanId, SpanKind, Status, Value};
+use crate::spans::span::{Evidence, Key, Link, Parent, Resource, Span, SpanId, SpanKind, Status, Value};
 
 const EVIDENCE: [Evidence; 7] = [
     Evidence::Header,
@@ -59,8 +59,9 @@ fn any_span(resources: Vec<Arc<Resource>>) -> impl Strategy<Value = Span> {
         outcome,
         any_span_attributes(),
         select(resources),
+        any::<Option<([u8; 16], [u8; 8])>>(),
     )
-        .prop_map(|(ids, parent, context, kind, name, times, outcome, attributes, resource)| Span {
+        .prop_map(|(ids, parent, context, kind, name, times, outcome, attributes, resource, far)| Span {
             trace_id: ids.0,
             span_id: ids.1,
             parent,
@@ -74,6 +75,7 @@ fn any_span(resources: Vec<Arc<Resource>>) -> impl Strategy<Value = Span> {
             attributes,
             resource,
             incomplete: outcome.1,
+            far: far.map(|(trace_id, span_id)| Box::new(Link { trace_id, span_id })),
         })
 }
 
@@ -106,5 +108,6 @@ pub(crate) fn span(id: u8, resource: &Arc<Resource>, kind: SpanKind, name: &str)
         attributes: Vec::new(),
         resource: Arc::clone(resource),
         incomplete: false,
+        far: None,
     }
 }

@@ -61,7 +61,7 @@ impl Conversation {
         }
     }
 
-    /// The exchange of which bytes are being received, if it has begun and it is the only one.
+    /// The exchange of which bytes are being received, if it has begun. Of HTTP/2, the frames tell.
     pub(crate) fn receiving(&self) -> Option<ExchangeId> {
         match self {
             Self::Http1(http) => http.receiving(),

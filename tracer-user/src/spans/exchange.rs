@@ -10,9 +10,9 @@ use tracer_protocols::{
 
 use super::span::{SpanId, SpanKind};
 use crate::{
-    connections::{By, Ends},
+    connections::{At, By, Ends},
     telemetry::drops::Drops,
-    traces::ids::Ids,
+    traces::{far, ids::Ids},
 };
 
 /// Identity of an exchange within the daemon.
@@ -63,6 +63,18 @@ impl Exchange {
             self.failure = Some(failure);
         }
     }
+}
+
+/// The id of the span of a request: one that its caller can tell too, where there may be one on another host.
+pub(super) fn span_id<S: ExchangeSink>(
+    kind: SpanKind,
+    ends: &Ends,
+    position: u32,
+    at: &At,
+    sink: &mut S,
+) -> SpanId {
+    let own = if kind == SpanKind::Server { far::server_of(kind, ends, position, at.secure) } else { None };
+    own.map_or_else(|| sink.ids().span(), |own| own.span_id)
 }
 
 /// What is kept of a request head.
@@ -180,8 +192,8 @@ pub trait ExchangeSink {
     fn force_header(&self) -> Option<&str>;
     /// Where losses are counted.
     fn drops(&mut self) -> &mut Drops;
-    /// Bytes of an exchange, a request or an answer, were read at `now_ns`.
-    fn read(&mut self, exchange: ExchangeId, by: By, now_ns: u64);
+    /// Bytes of an exchange, a request or an answer, were read at `now_ns`; `None` for one that is not known.
+    fn read(&mut self, exchange: Option<ExchangeId>, by: By, now_ns: u64);
     /// A request was seen. Its parent may be decided now or later.
     fn opened(&mut self, exchange: &Exchange, ends: &Ends);
     /// The exchange is over.

@@ -7,7 +7,7 @@ use tracer_protocols::{
 };
 
 use super::{
-    exchange::{Exchange, ExchangeId, ExchangeSink, Failure, Response},
+    exchange::{Exchange, ExchangeId, ExchangeSink, Failure, Response, span_id},
     flight::{InFlight, Order},
     request::Requests,
     span::SpanKind,
@@ -127,11 +127,13 @@ impl<S: ExchangeSink> Drive<'_, S> {
         let request = self.http.heads.keep(head, self.sink);
         // Of a segment, the first message alone.
         let written = at.written.filter(|_| self.way == Way::Sent && position == at.position);
+        let kind = if self.way == Way::Received { SpanKind::Server } else { SpanKind::Client };
         let exchange = Exchange {
             id: self.sink.ids().exchange(),
-            span_id: written.map_or_else(|| self.sink.ids().span(), |written| written.span_id),
+            span_id: written
+                .map_or_else(|| span_id(kind, self.ends, position, at, self.sink), |written| written.span_id),
             written,
-            kind: if self.way == Way::Received { SpanKind::Server } else { SpanKind::Client },
+            kind,
             by: at.by,
             position,
             start_ns: at.first_ns,

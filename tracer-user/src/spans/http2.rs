@@ -8,13 +8,13 @@ use tracer_protocols::{
 };
 
 use super::{
-    exchange::{Exchange, ExchangeSink, Failure, Response},
+    exchange::{Exchange, ExchangeId, ExchangeSink, Failure, Response, span_id},
     request::Requests,
     span::SpanKind,
     streams::{Stream, Streams},
 };
 use crate::{
-    connections::{At, Ends, Way},
+    connections::{At, Ends, Way, Work},
     telemetry::drops::Drop,
 };
 
@@ -137,6 +137,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
                 Step::NotThis(_) => {
                     self.sink.drops().count(Drop::NotHttp);
                     self.http.lost();
+                    self.read(None, at);
                     // Frames are found again where a segment begins, and not behind what was just refused.
                     if !(used == 0 && at.segment_start && parser.resync(rest).is_some()) {
                         return bytes.len();
@@ -149,13 +150,33 @@ impl<S: ExchangeSink> Drive<'_, S> {
     pub(super) fn gap(&mut self, bytes: u64, at: &At) {
         if self.http.parsers[self.way as usize].gap(bytes) == Gap::Lost {
             self.http.lost();
+            self.read(None, at);
             return;
         }
         // A stream whose last byte lies in the gap is over now, not when the next frame comes.
         self.run(&[], Follows::Maybe, at);
     }
 
+    /// Something of an exchange was read: the turn that the read began is its turn, unless it is others' as well.
+    fn read(&mut self, exchange: Option<ExchangeId>, at: &At) {
+        if self.way == Way::Received && matches!(at.by.work, Work::Turn(_)) {
+            self.sink.read(exchange, at.by, at.last_ns);
+        }
+    }
+
     fn message(&mut self, message: Message<'_>, at: &At, position: u32) {
+        match message {
+            // Told of with the exchange that it begins.
+            Message::Request(..) => {}
+            // All streams beyond one.
+            Message::GoAway(..) => self.read(None, at),
+            Message::Informational(stream, _)
+            | Message::Response(stream, _)
+            | Message::Trailers(stream, _)
+            | Message::Data(stream, _)
+            | Message::End(stream)
+            | Message::Reset(stream, _) => self.read(self.http.streams.exchange(stream), at),
+        }
         match message {
             Message::Request(stream, head) => self.request(stream, &head, at, position),
             Message::Response(stream, head) => self.response(stream, &head, at),
@@ -185,10 +206,11 @@ impl<S: ExchangeSink> Drive<'_, S> {
             self.sink.drops().count(Drop::NotHttp);
             return;
         }
+        let kind = if self.way == Way::Received { SpanKind::Server } else { SpanKind::Client };
         let exchange = Exchange {
             id: self.sink.ids().exchange(),
-            span_id: self.sink.ids().span(),
-            kind: if self.way == Way::Received { SpanKind::Server } else { SpanKind::Client },
+            span_id: span_id(kind, self.ends, position, at, self.sink),
+            kind,
             written: None,
             by: at.by,
             position,

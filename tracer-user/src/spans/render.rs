@@ -99,6 +99,7 @@ impl Renderer {
             attributes: attributes.0,
             resource,
             incomplete: exchange.incomplete,
+            far: None,
         }
     }
 

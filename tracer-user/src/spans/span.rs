@@ -123,6 +123,15 @@ pub struct Parent {
     pub evidence: Evidence,
 }
 
+/// A span elsewhere, by what can be told of it here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Its trace.
+    pub trace_id: TraceId,
+    /// Itself.
+    pub span_id: SpanId,
+}
+
 /// A finished span, ready for sampling and export.
 #[derive(Clone, Debug)]
 pub struct Span {
@@ -152,6 +161,8 @@ pub struct Span {
     pub resource: Arc<Resource>,
     /// Kernel events of this exchange were lost: attributes or end time may be off.
     pub incomplete: bool,
+    /// Of a CLIENT span: the SERVER span on another host, if that is traced. Its evidence is `tcp-seq`.
+    pub far: Option<Box<Link>>,
 }
 
 impl Span {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use tracer_protocols::http2::StreamId;
 
-use super::exchange::{Exchange, Failure, Response};
+use super::exchange::{Exchange, ExchangeId, Failure, Response};
 
 /// Streams of one connection at a time. Servers allow 100 to 1000 (`SETTINGS_MAX_CONCURRENT_STREAMS`).
 const MAX_STREAMS: usize = 4096;
@@ -113,6 +113,11 @@ impl Streams {
             begun.over = self.by_id.remove(&id).and_then(Stream::close);
         }
         begun
+    }
+
+    /// The exchange of a stream in flight.
+    pub(super) fn exchange(&self, id: StreamId) -> Option<ExchangeId> {
+        Some(self.by_id.get(&id)?.exchange.as_ref()?.id)
     }
 
     /// A stream whose request is in flight.

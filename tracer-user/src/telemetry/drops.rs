@@ -24,13 +24,15 @@ pub enum Drop {
     NotHttp,
     /// Exchanges of a process or port that the selection rules leave out.
     Excluded,
+    /// Exchanges of a process that reports its own spans.
+    Instrumented,
     /// The tracer's own exports.
     OwnExport,
 }
 
 impl Drop {
     /// Number of reasons.
-    pub const COUNT: usize = 11;
+    pub const COUNT: usize = 12;
     /// All of them, in index order.
     pub const ALL: [Self; Self::COUNT] = [
         Self::MalformedRecord,
@@ -43,6 +45,7 @@ impl Drop {
         Self::ResponseWithoutRequest,
         Self::NotHttp,
         Self::Excluded,
+        Self::Instrumented,
         Self::OwnExport,
     ];
 
@@ -59,6 +62,7 @@ impl Drop {
             Self::ResponseWithoutRequest => "response_without_request",
             Self::NotHttp => "not_http",
             Self::Excluded => "excluded",
+            Self::Instrumented => "instrumented",
             Self::OwnExport => "own_export",
         }
     }
@@ -73,6 +77,7 @@ impl Drop {
             | Self::OrderLost
             | Self::ResponseWithoutRequest
             | Self::Excluded
+            | Self::Instrumented
             | Self::OwnExport => "spans",
             Self::TooManyOpen => "traces",
         }
@@ -80,7 +85,14 @@ impl Drop {
 
     /// Whether this is by design rather than a loss.
     pub const fn intentional(self) -> bool {
-        matches!(self, Self::ResponseWithoutRequest | Self::NotHttp | Self::Excluded | Self::OwnExport)
+        matches!(
+            self,
+            Self::ResponseWithoutRequest
+                | Self::NotHttp
+                | Self::Excluded
+                | Self::Instrumented
+                | Self::OwnExport
+        )
     }
 }
 

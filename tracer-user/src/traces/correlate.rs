@@ -10,6 +10,7 @@ use tracer_common::event::{Lineage, Process};
 use tracer_protocols::context::TraceContext;
 
 use super::{
+    far,
     groups::{GroupId, Groups},
     ids::Ids,
     joins::{Joins, Key},
@@ -67,6 +68,8 @@ pub(super) struct Open {
     pub(super) undecided: bool,
     /// The other end of the same socket.
     pub(super) joined: Option<ExchangeId>,
+    /// Of a client end: its server end is a span, too.
+    pub(super) joins_shown: bool,
     pub(super) start_ns: u64,
     /// It began no later than this: the other end saw it then.
     pub(super) start_bound_ns: u64,
@@ -144,8 +147,8 @@ impl Correlator {
         self.origins.ended(tgid);
     }
 
-    /// Bytes of an exchange were read.
-    pub fn read(&mut self, exchange: ExchangeId, by: By, now_ns: u64) {
+    /// Bytes of an exchange were read; `None` for one that is not known.
+    pub fn read(&mut self, exchange: Option<ExchangeId>, by: By, now_ns: u64) {
         if let Work::Turn(turn) = by.work {
             self.turns.read(by.tid, turn, exchange, now_ns);
         }
@@ -162,9 +165,16 @@ impl Correlator {
         let group = self.groups.create(exchange.id);
         let context = exchange.request.context;
         // What is on the wire binds, whoever wrote it.
-        if let (Some(context), Some(group)) = (exchange.written.or(context), self.groups.get_mut(group)) {
-            group.trace_id = Some(context.trace_id);
-            group.flags = Some(context.flags);
+        match (exchange.written.or(context), self.groups.get_mut(group)) {
+            (Some(context), Some(group)) => {
+                group.trace_id = Some(context.trace_id);
+                group.flags = Some(context.flags);
+            }
+            (None, Some(group)) if shown && exchange.kind == SpanKind::Server => {
+                let own = far::server_of(exchange.kind, ends, exchange.position, exchange.secure);
+                group.far.extend(own.map(|own| (exchange.span_id, own.trace_id)));
+            }
+            _ => {}
         }
         let open = Open {
             group,
@@ -176,6 +186,7 @@ impl Correlator {
             parent: context.map(|context| Parent { span_id: context.span_id, evidence: Evidence::Header }),
             undecided: false,
             joined: None,
+            joins_shown: false,
             start_ns: exchange.start_ns,
             start_bound_ns: u64::MAX,
             end_bound_ns: u64::MAX,
@@ -254,7 +265,14 @@ impl Correlator {
     }
 
     /// Takes the span of an exchange that [`Self::closed`] let go; `None` if it is not to be shown.
-    pub fn finished(&mut self, exchange: &Exchange, closed: Closed, span: Option<Span>, ids: &mut Ids) {
+    pub fn finished(
+        &mut self,
+        exchange: &Exchange,
+        ends: &Ends,
+        closed: Closed,
+        span: Option<Span>,
+        ids: &mut Ids,
+    ) {
         let Closed { open, waits_under } = closed;
         let shown = span.is_some();
         if !open.shown {
@@ -265,6 +283,14 @@ impl Correlator {
         }
         let span = span.map(|mut span| {
             span.parent = open.parent;
+            // Where there was no answer, the other end may still turn up on this host.
+            if open.kind == SpanKind::Client
+                && !open.joins_shown
+                && open.context.or(exchange.written).is_none()
+                && !may_be_read_later(exchange)
+            {
+                span.far = far::elsewhere(ends, exchange.position, exchange.secure).map(Box::new);
+            }
             span
         });
         let undecided = open.undecided && shown;

@@ -8,7 +8,7 @@ use smallvec::{SmallVec, smallvec};
 use super::ids::Ids;
 use crate::spans::{
     exchange::ExchangeId,
-    span::{Span, TraceId},
+    span::{Span, SpanId, TraceId},
 };
 
 /// Identity of a group.
@@ -26,6 +26,8 @@ pub(super) type Open = SmallVec<[ExchangeId; 4]>;
 pub(super) struct Group {
     /// The trace id, once something fixed it: a header, or an early hand-out.
     pub(super) trace_id: Option<TraceId>,
+    /// Requests that may be its root, each with the trace id that a caller on another host can tell.
+    pub(super) far: SmallVec<[(SpanId, TraceId); 1]>,
     /// Flags of the header that fixed it.
     pub(super) flags: Option<u8>,
     /// Exchanges that are not over.
@@ -82,6 +84,7 @@ impl Groups {
         let Some(gone) = self.by_id.remove(&goes) else { return (stays, Open::new()) };
         if let Some(group) = self.by_id.get_mut(&stays) {
             group.trace_id = group.trace_id.or(gone.trace_id);
+            group.far.extend(gone.far);
             group.flags = group.flags.or(gone.flags);
             group.open.extend_from_slice(&gone.open);
             group.finished.extend(gone.finished);
@@ -120,7 +123,11 @@ impl Groups {
         let Some(group) = self.by_id.get_mut(&id) else { return Vec::new() };
         let mut spans = std::mem::take(&mut group.finished);
         group.waiting_since_ns = None;
-        let trace_id = *group.trace_id.get_or_insert_with(|| ids.trace());
+        let trace_id = *group.trace_id.get_or_insert_with(|| {
+            let is_root = |id| spans.iter().any(|span| span.span_id == id && span.parent.is_none());
+            let far = group.far.iter().find(|(id, _)| is_root(*id));
+            far.map_or_else(|| ids.trace(), |&(_, trace_id)| trace_id)
+        });
         let flags = group.flags.unwrap_or(SAMPLED | RANDOM);
         if group.open.is_empty() {
             self.by_id.remove(&id);

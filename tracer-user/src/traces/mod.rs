@@ -1,6 +1,7 @@
 //! Stage 6: spans become traces, each edge with its evidence.
 
 mod correlate;
+pub(crate) mod far;
 mod groups;
 mod hidden;
 pub mod ids;

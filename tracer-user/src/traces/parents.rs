@@ -3,7 +3,7 @@
 use tracer_protocols::http1::Version;
 
 use super::{
-    correlate::{Correlator, Ghost, Undecided},
+    correlate::{Correlator, Ghost, Open, Undecided},
     groups::GroupId,
     late::LateServer,
     late_calls::Decided,
@@ -145,9 +145,10 @@ impl Correlator {
         };
         let Some(server_open) = self.open.get_mut(&server) else { return };
         server_open.joined = Some(client);
-        let server_start_ns = server_open.start_ns;
+        let (server_start_ns, shown) = (server_open.start_ns, server_open.shown);
         if let Some(client_open) = self.open.get_mut(&client) {
             client_open.joined = Some(server);
+            client_open.joins_shown = shown;
             client_open.start_bound_ns = server_start_ns;
         }
         self.set_parent(server, client, joined.evidence);
@@ -157,6 +158,7 @@ impl Correlator {
     fn adopt(&mut self, client: &Exchange, server: LateServer, evidence: Evidence) {
         let Some(open) = self.open.get_mut(&client.id) else { return };
         open.start_bound_ns = server.start_ns;
+        open.joins_shown = true;
         let group = open.group;
         let parent = Parent { span_id: client.span_id, evidence };
         self.set_parent_of_finished(server.group, server.span_id, group, parent);
@@ -190,9 +192,11 @@ impl Correlator {
         if !self.unite(child, parent) {
             return;
         }
-        let Some(span_id) = self.open.get(&parent).map(|open| open.span_id) else { return };
-        if let Some(open) = self.open.get_mut(&child) {
-            open.parent = Some(Parent { span_id, evidence });
+        let Some(&Open { span_id, shown, group, .. }) = self.open.get(&parent) else { return };
+        let Some(open) = self.open.get_mut(&child) else { return };
+        open.parent = Some(Parent { span_id, evidence });
+        if shown && let Some(group) = self.groups.get_mut(group) {
+            group.far.retain(|(root, _)| *root != open.span_id);
         }
     }
 

@@ -7,6 +7,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use foldhash::fast::RandomState;
+use tracer_protocols::http1::Version;
 
 use super::late_calls::{Calls, Decided};
 use crate::{
@@ -34,8 +35,8 @@ pub(super) struct Turns {
 
 #[derive(Debug, Default)]
 struct Thread {
-    /// What was read at the beginning of a turn, newest last.
-    reads: VecDeque<(u32, ExchangeId)>,
+    /// What was read at the beginning of a turn, newest last; `None` where it was of several exchanges, or of one that is not known.
+    reads: VecDeque<(u32, Option<ExchangeId>)>,
     seen_ns: u64,
 }
 
@@ -56,13 +57,17 @@ struct Call {
 
 impl Turns {
     /// Bytes of an exchange were read by a thread at the beginning of a turn.
-    pub(super) fn read(&mut self, tid: u32, turn: u32, exchange: ExchangeId, now_ns: u64) {
+    pub(super) fn read(&mut self, tid: u32, turn: u32, exchange: Option<ExchangeId>, now_ns: u64) {
         if self.threads.len() >= MAX_THREADS && !self.threads.contains_key(&tid) {
             return;
         }
         let thread = self.threads.entry(tid).or_default();
         thread.seen_ns = now_ns;
-        if thread.reads.back() == Some(&(turn, exchange)) {
+        if let Some(last) = thread.reads.back_mut().filter(|last| last.0 == turn) {
+            // What the thread does now may be for either.
+            if last.1 != exchange {
+                last.1 = None;
+            }
             return;
         }
         if thread.reads.len() >= MAX_TURNS {
@@ -75,7 +80,7 @@ impl Turns {
     pub(super) fn begin(&mut self, request: &Exchange) {
         if let Work::Turn(turn) = request.by.work {
             let tid = request.by.tid;
-            self.read(tid, turn, request.id, request.last_ns);
+            self.read(tid, turn, Some(request.id), request.last_ns);
             self.requests.insert(request.id, Request { tid, calls: Calls::new() });
         }
     }
@@ -108,6 +113,11 @@ impl Turns {
             && let Some(read) = self.read_in(known.tid, turn)
         {
             decided.belong = self.chain(read, request.id);
+            if request.request.version == Version::Http2 && decided.belong.len() != known.calls.len() {
+                // Answers on a shared connection may wait for each other: this one may have been written with that of
+                // another request, in its turn. Where every call is in the chain, nothing is left that it could have waited for.
+                decided.belong.clear();
+            }
             if let Some(other) = self.calls.get(&read).filter(|call| call.request != request.id).copied() {
                 // Made in a turn of one request, it served another: it is of neither for certain.
                 self.calls.remove(&read);
@@ -146,7 +156,7 @@ impl Turns {
     fn read_in(&self, tid: u32, turn: u32) -> Option<ExchangeId> {
         let reads = &self.threads.get(&tid)?.reads;
         // Numbers begin anew where the kernel side has forgotten the thread: the newest counts.
-        reads.iter().rev().find(|read| read.0 == turn).map(|read| read.1)
+        reads.iter().rev().find(|read| read.0 == turn)?.1
     }
 
     /// Forgets threads that were not heard of for long.

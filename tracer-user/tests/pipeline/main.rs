@@ -1,11 +1,13 @@
 //! Stages 2 to 7 on records built by hand: what a host does, and the traces that come of it. No root, no kernel.
 
 mod context;
+mod far;
 #[path = "../../../tracer-protocols/tests/common/frames.rs"]
 mod frames;
 mod grpc;
 mod http;
 mod http2;
+mod instrumented;
 mod joins;
 mod losses;
 mod origins;

@@ -156,8 +156,15 @@ impl Scene {
 
     /// The server's end of a TCP connection from elsewhere.
     pub(crate) fn called_from_elsewhere(&mut self, port: u16) -> usize {
-        let ends = Ends::V4 { local: ([192, 0, 2, 1], port), peer: ([198, 51, 100, 7], 50_000) };
-        self.socket(ends, FIRST_POSITION)
+        let from = ([198, 51, 100, 7], 50_000 + self.sockets.len() as u16);
+        self.socket(Ends::V4 { local: ([192, 0, 2, 1], port), peer: from }, FIRST_POSITION)
+    }
+
+    /// The other end of a connection of another host.
+    pub(crate) fn far_end(&mut self, there: &Self, socket: usize) -> usize {
+        let socket = &there.sockets[socket];
+        let Ends::V4 { local, peer } = socket.ends else { panic!("no TCP connection") };
+        self.socket(Ends::V4 { local: peer, peer: local }, socket.positions[0])
     }
 
     /// A TCP connection from a container on this host.

@@ -3,7 +3,7 @@
 use std::{borrow::Borrow, sync::Arc};
 
 use super::{
-    fields::{SCHEMA_URL, SCOPE_NAME, added_attributes, flags, kind_number, status_number},
+    fields::{FAR_EVIDENCE, SCHEMA_URL, SCOPE_NAME, added_attributes, flags, kind_number, status_number},
     protobuf::{SHORT, Writer, field_len, varint_len},
     resources::{Resources, address},
 };
@@ -38,8 +38,15 @@ mod field {
         pub(in super::super) const START_TIME_UNIX_NANO: u32 = 7;
         pub(in super::super) const END_TIME_UNIX_NANO: u32 = 8;
         pub(in super::super) const ATTRIBUTES: u32 = 9;
+        pub(in super::super) const LINKS: u32 = 13;
         pub(in super::super) const STATUS: u32 = 15;
         pub(in super::super) const FLAGS: u32 = 16;
+    }
+    /// trace/v1/trace.proto, `Span.Link`.
+    pub(super) mod link {
+        pub(in super::super) const TRACE_ID: u32 = 1;
+        pub(in super::super) const SPAN_ID: u32 = 2;
+        pub(in super::super) const ATTRIBUTES: u32 = 4;
     }
     /// trace/v1/trace.proto, `Status`.
     pub(super) mod status {
@@ -221,6 +228,14 @@ fn encode_span(out: &mut Writer, span: &Span) {
     }
     for (key, value) in added_attributes(span) {
         attribute(out, field::span::ATTRIBUTES, key, &value);
+    }
+    if let Some(far) = &span.far {
+        out.message(field::span::LINKS, 1, |out| {
+            out.bytes(field::link::TRACE_ID, &far.trace_id);
+            out.bytes(field::link::SPAN_ID, &far.span_id);
+            let (key, value) = FAR_EVIDENCE;
+            attribute(out, field::link::ATTRIBUTES, key, &Value::Static(value));
+        });
     }
     if span.status != Status::Unset {
         let code = u64::from(status_number(span.status));

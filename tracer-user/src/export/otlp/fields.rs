@@ -12,6 +12,9 @@ pub const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.44.0";
 /// Attribute that names the evidence of a span's parent. Our own invention: OTel has no name for it.
 const EVIDENCE_KEY: &str = "tracer.parent.evidence";
 
+/// The attribute of a link to the other end of a request.
+pub(in crate::export) const FAR_EVIDENCE: (&str, &str) = (EVIDENCE_KEY, Evidence::TcpSeq.name());
+
 /// Attribute of a span that lost kernel events. Our own invention: OTel has no name for it.
 const INCOMPLETE_KEY: &str = "tracer.incomplete";
 

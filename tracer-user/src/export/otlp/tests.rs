@@ -66,6 +66,16 @@ fn proto_span(span: &Span) -> ProtoSpan {
         start_time_unix_nano: span.start_ns,
         end_time_unix_nano: span.end_ns,
         attributes,
+        links: span
+            .far
+            .iter()
+            .map(|far| span::Link {
+                trace_id: far.trace_id.to_vec(),
+                span_id: far.span_id.to_vec(),
+                attributes: vec![proto_attribute("tracer.parent.evidence", &Value::Static("tcp-seq"))],
+                ..span::Link::default()
+            })
+            .collect(),
         status: (span.status == Status::Error).then_some(error),
         ..ProtoSpan::default()
     }

@@ -74,6 +74,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         binary: &binary,
         venv: &venv,
         apps: &workspace.root().join("tests/apps/accuracy"),
+        target: workspace.target_dir(),
         concurrency: &args.concurrency,
         requests: args.requests,
     };
@@ -126,6 +127,7 @@ pub(crate) fn check(workspace: &Workspace, binary: &Path, venv: &Path) -> Result
         binary,
         venv,
         apps: &workspace.root().join("tests/apps/accuracy"),
+        target: workspace.target_dir(),
         concurrency: &[CHECKED_CONCURRENCY],
         requests: CHECKED_REQUESTS,
     };

@@ -41,6 +41,8 @@ pub(super) struct Setting<'a> {
     pub(super) venv: &'a Path,
     /// The folder of the services' sources.
     pub(super) apps: &'a Path,
+    /// Where cargo puts what it builds.
+    pub(super) target: &'a Path,
     /// Loads, by the requests that are open at a time.
     pub(super) concurrency: &'a [u16],
     /// Requests of each load.
@@ -104,6 +106,7 @@ pub(super) fn series(
     let place = Place {
         venv: setting.venv,
         apps: setting.apps,
+        target: setting.target,
         directory: directory.path(),
         front: free_address()?,
         back: back.address,

@@ -1,5 +1,6 @@
 //! The front services: this table is the only place that names them.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use anyhow::{Context as _, Result};
 
 use super::ids::Kind;
 use crate::bench::process::service;
-use crate::shell::run;
+use crate::shell::{cargo, run};
 
 /// Where the parts of a front service are, and where it has to listen and to call.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(super) struct Place<'a> {
     pub(super) venv: &'a Path,
     /// The folder of the services' sources.
     pub(super) apps: &'a Path,
+    /// Where cargo puts what it builds.
+    pub(super) target: &'a Path,
     /// A folder for what it writes.
     pub(super) directory: &'a Path,
     /// Where it listens.
@@ -59,8 +62,11 @@ const TASKS: &[Kind] = &[Kind::One, Kind::Seq, Kind::Par, Kind::Wait];
 /// What an event loop does at once. Of two parallel calls, only the one that is answered last is known.
 const LOOP: &[Kind] = &[Kind::One, Kind::Seq];
 
+/// JEP 444.
+const FIRST_WITH_VIRTUAL_THREADS: u32 = 21;
+
 /// Every front service.
-pub(super) const RUNTIMES: [Runtime; 15] = [
+pub(super) const RUNTIMES: [Runtime; 17] = [
     Runtime {
         name: "http.server",
         what: "CPython http.server, a thread for each connection; urllib3",
@@ -167,7 +173,25 @@ pub(super) const RUNTIMES: [Runtime; 15] = [
         kinds: &Kind::ALL,
         linked: &[],
         version: |_| version("java", "--version"),
-        command: |place| Ok(java(place)),
+        command: |place| Ok(java(place, "java".into(), "pool")),
+    },
+    Runtime {
+        name: "java-virtual",
+        what: "JDK HttpServer, a virtual thread for each request; java.net.http",
+        plain: false,
+        kinds: &Kind::ALL,
+        linked: &[],
+        version: |_| version(newest_java(), "--version"),
+        command: |place| Ok(java(place, newest_java(), "virtual")),
+    },
+    Runtime {
+        name: "tokio",
+        what: "Rust, axum and hyper's client on tokio, 4 worker threads",
+        plain: false,
+        kinds: &Kind::ALL,
+        linked: &[],
+        version: |_| version("rustc", "--version"),
+        command: tokio,
     },
     Runtime {
         name: "go",
@@ -221,7 +245,7 @@ impl Runtime {
     }
 }
 
-fn version(program: &str, option: &str) -> Command {
+fn version(program: impl AsRef<OsStr>, option: &str) -> Command {
     let mut command = Command::new(program);
     command.arg(option);
     command
@@ -306,11 +330,32 @@ fn haproxy(place: &Place<'_>) -> Result<Command> {
     Ok(command)
 }
 
-fn java(place: &Place<'_>) -> Command {
-    let mut command = service("java");
+fn java(place: &Place<'_>, program: PathBuf, threads: &str) -> Command {
+    let mut command = service(program);
     command.args(["-Xmx256m", "-XX:TieredStopAtLevel=1"]).arg(place.apps.join("JavaService.java"));
-    command.args(place.arguments());
+    command.args(place.arguments()).arg(threads);
     command
+}
+
+/// The JDK for virtual threads, which came with version 21: often not the one that PATH leads to.
+fn newest_java() -> PathBuf {
+    let homes = fs::read_dir("/usr/lib/jvm").into_iter().flatten().flatten();
+    let release = |home: &Path| -> Option<u32> {
+        let text = fs::read_to_string(home.join("release")).ok()?;
+        let version = text.lines().find_map(|line| line.strip_prefix("JAVA_VERSION=\""))?;
+        version.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()
+    };
+    let newest = homes.filter_map(|home| Some((release(&home.path())?, home.path()))).max();
+    newest
+        .filter(|(version, _)| *version >= FIRST_WITH_VIRTUAL_THREADS)
+        .map_or_else(|| "java-21".into(), |(_, home)| home.join("bin/java"))
+}
+
+fn tokio(place: &Place<'_>) -> Result<Command> {
+    run(cargo(place.apps).args(["build", "--package", "tracer-tests", "--bin", "tokio_service"]))?;
+    let mut command = service(place.target.join("debug/tokio_service"));
+    command.args(place.arguments());
+    Ok(command)
 }
 
 fn go(place: &Place<'_>) -> Result<Command> {
