@@ -156,7 +156,7 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
         .allow_unsupported_maps();
     // The kernel sets memory aside for every element of these.
     if !tls {
-        for map in ["TLS", "SEALED"] {
+        for map in ["TLS", "SEALED", "GO_CALLS"] {
             loader.map_max_entries(map, UNUSED);
         }
     }
@@ -254,9 +254,7 @@ impl Kernel {
         const MAX_SAID: usize = 2048;
         let (name, reason) = match found {
             Found::Library(library) => return self.probe(&library),
-            Found::Unknown { name, function } => {
-                (name, format!("its function {function} begins in a way that is not known; it is left alone"))
-            }
+            Found::Unknown { name, reason } => (name, reason),
             Found::Unread { program } => {
                 (program, "it moves TLS records, by no library that is known".to_owned())
             }

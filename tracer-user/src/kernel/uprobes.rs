@@ -33,6 +33,10 @@ pub const TLS_PROGRAMS: &[ProgramSpec] = &[
     spec("tls_sealed"),
     spec("tls_exit"),
     spec("tls_enter"),
+    spec("go_tls_forget"),
+    spec("go_tls_leave"),
+    spec("go_tls_return"),
+    spec("go_tls_enter"),
 ];
 
 /// Most files that are probed.
@@ -118,7 +122,11 @@ fn cookie(program: &str, site: &Site) -> Option<u64> {
         | ("tls_forget", Probe::Forget)
         | ("tls_loosen", Probe::Loosen)
         | ("tls_unread", Probe::Unread)
-        | ("tls_sealed", Probe::Sealed) => Some(0),
+        | ("tls_sealed", Probe::Sealed)
+        | ("go_tls_leave", Probe::GoLeave)
+        | ("go_tls_forget", Probe::GoForget) => Some(0),
+        ("go_tls_enter", Probe::GoCall(kind)) => Some(kind.into()),
+        ("go_tls_return", Probe::GoReturn(cookie)) => Some(cookie),
         _ => None,
     }
 }

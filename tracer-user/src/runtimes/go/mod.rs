@@ -7,12 +7,15 @@ mod build_info;
 mod functions;
 mod sites;
 
+pub(crate) use build_info::minor_version;
+pub(crate) use functions::Functions;
+pub(crate) use sites::stack_check;
+
 use std::{fs::File, path::Path};
 
 use object::{File as Elf, Object, ObjectSection, ReadCache, ReadRef};
 use tracer_common::runtime::Go;
 
-use self::functions::Functions;
 use super::FileId;
 
 /// A Go program.
@@ -62,8 +65,8 @@ pub(super) fn read(file: File, id: FileId) -> Option<GoProgram> {
 fn analyse<'a>(bytes: impl ReadRef<'a>, file: FileId) -> Option<GoProgram> {
     let elf = Elf::parse(bytes).ok()?;
     let info = elf.section_by_name(".go.buildinfo")?.data().ok()?;
-    let layout = layout(build_info::minor_version(info)?)?;
-    let sites = sites::find(&elf, &Functions::of(&elf)?)?;
+    let layout = layout(minor_version(info)?)?;
+    let sites = sites::find(&elf, &Functions::of(&elf, &sites::FUNCTIONS)?)?;
     Some(GoProgram { layout, file, round_trip: sites.round_trip, new_goroutine: sites.new_goroutine })
 }
 

@@ -12,6 +12,10 @@ pub(super) struct Sites {
     pub(super) new_goroutine: u64,
 }
 
+/// The functions that are looked for.
+pub(super) const FUNCTIONS: [&str; 3] =
+    ["net/http.(*persistConn).roundTrip", "runtime.newproc.func1", "runtime.runqput"];
+
 /// How far into a function its look at the stack's bound is, bytes.
 const PROLOGUE: usize = 32;
 /// The longest that `runtime.newproc.func1` may be, bytes.
@@ -39,7 +43,7 @@ pub(super) fn find<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>, functions: &Functions) 
 
 /// The conditional jump behind the comparison of the stack pointer with `g.stackguard0`, which a Go function begins with: the
 /// arguments are still in their registers.
-fn stack_check(code: &[u8]) -> Option<usize> {
+pub(crate) fn stack_check(code: &[u8]) -> Option<usize> {
     // cmp rsp, [r14+0x10]; cmp r12, [r14+0x10] (where the frame is large)
     const COMPARISONS: [[u8; 4]; 2] = [[0x49, 0x3b, 0x66, 0x10], [0x4d, 0x3b, 0x66, 0x10]];
     let front = code.get(..PROLOGUE.min(code.len()))?;
