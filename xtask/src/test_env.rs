@@ -9,7 +9,7 @@ use crate::setup::apt_get;
 use crate::shell::{run, say, succeeds, which};
 
 /// Programs, and the distribution packages that bring them.
-const PROGRAMS: [(&str, &str); 9] = [
+const PROGRAMS: [(&str, &str); 10] = [
     ("nginx", "nginx-light"),
     ("wrk", "wrk"),
     ("curl", "curl"),
@@ -19,6 +19,7 @@ const PROGRAMS: [(&str, &str); 9] = [
     ("h2load", "nghttp2-client"),
     ("nghttpd", "nghttp2-server"),
     ("nghttpx", "nghttp2-proxy"),
+    ("go", "golang-go"),
 ];
 
 /// What `python3 -m venv` needs is a package of its own on Debian.

@@ -48,10 +48,22 @@ pub(crate) struct GoCall {
     len: u64,
     /// The stack pointer at its entry, as a distance from the stack's upper end.
     depth: u64,
+    /// Where it returns to.
+    caller: u64,
     /// A `tracer_common::tls::call`.
     kind: u32,
     /// 1 if the buffer is on the stack.
     on_stack: u32,
+}
+
+impl GoCall {
+    /// Whether the goroutine, whose stack ends at `high`, is in this call still at a depth. Calls that fail early are not seen to return; the
+    /// stack tells.
+    #[inline(always)]
+    fn is_around(&self, depth: u64, high: u64) -> bool {
+        let [caller] = read_user_words(high.wrapping_sub(self.depth));
+        self.depth < depth && caller == self.caller
+    }
 }
 
 /// What a probe finds in registers.
@@ -111,30 +123,30 @@ pub(crate) fn go_tls_enter(ctx: ProbeContext) -> i32 {
     let registers = Registers::of(&ctx);
     let Some(depth) = registers.depth(registers.stack) else { return 0 };
     let [object, buffer, len] = registers.arguments;
-    let outer = current(&registers.goroutine);
+    let outer = current(&registers.goroutine).filter(|outer| outer.is_around(depth, registers.bounds[1]));
     if kind == u32::from(call::HANDSHAKE) {
         // Whatever had this address before.
         let _ = TLS.remove(Key { object, tgid: registers.goroutine.tgid });
-        if outer.is_some_and(|outer| outer.object == object && outer.depth < depth) {
+        if outer.is_some_and(|outer| outer.object == object) {
             return 0;
         }
     } else if len == 0 {
         return 0;
     }
-    // One that is not around this one never returned.
     if let Some(outer) = outer
         && outer.kind != u32::from(call::HANDSHAKE)
-        && outer.depth < depth
     {
         emit::count(KernelDrop::TlsNested);
         missed(&Key { object: outer.object, tgid: registers.goroutine.tgid });
     }
     let on_stack = registers.depth(buffer);
+    let [caller] = read_user_words(registers.stack);
     let call = GoCall {
         object,
         buffer: on_stack.unwrap_or(buffer),
         len,
         depth,
+        caller,
         kind,
         on_stack: u32::from(on_stack.is_some()),
     };
@@ -175,17 +187,6 @@ pub(crate) fn go_tls_return(ctx: ProbeContext) -> i32 {
     0
 }
 
-/// A return that does not pass [`go_tls_return`]: nothing went through.
-#[uprobe]
-pub(crate) fn go_tls_leave(ctx: ProbeContext) -> i32 {
-    let registers = Registers::of(&ctx);
-    // What is returned from is the innermost call.
-    if current(&registers.goroutine).is_some_and(|call| registers.depth(registers.stack) == Some(call.depth)) {
-        let _ = GO_CALLS.remove(registers.goroutine);
-    }
-    0
-}
-
 /// `(*Conn).Close`.
 #[uprobe]
 pub(crate) fn go_tls_forget(ctx: ProbeContext) -> i32 {
@@ -208,7 +209,7 @@ pub(super) fn object_in_call(tgid: u32) -> Option<u64> {
     let goroutine = Goroutine { g, tgid: u64::from(tgid) };
     let call = current(&goroutine)?;
     let [low, high] = read_user_words(g);
-    if stack < low || stack >= high || high - stack <= call.depth {
+    if stack < low || stack >= high || !call.is_around(high - stack, high) {
         return None;
     }
     if call.kind == u32::from(call::HANDSHAKE) {

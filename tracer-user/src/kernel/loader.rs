@@ -296,19 +296,19 @@ impl Kernel {
 
     /// Tells the kernel side what a process runs, and probes that.
     pub fn watch(&mut self, tgid: u32, runtime: &Runtime) -> Result<(), MapError> {
-        let Self { ebpf, programs, runtime_probes: probes, .. } = self;
+        let Self { ebpf, links, programs, runtime_probes: probes, .. } = self;
         let flag = match runtime {
             Runtime::Python(python) => {
                 self.runtimes.insert(tgid, RuntimeBytes(python.layout), 0)?;
                 let sites = [(&NEW_CONTEXT, python.new_context)];
-                probes.attach(ebpf, programs, (python.file, &python.path), &sites);
+                probes.attach(ebpf, links, programs, (python.file, &python.path), &sites);
                 process::TASKS
             }
             Runtime::Go(go) => {
                 self.go_runtimes.insert(tgid, GoBytes(go.layout), 0)?;
                 let path = PathBuf::from(format!("/proc/{tgid}/exe"));
                 let sites = [(&ROUND_TRIP, go.round_trip), (&NEW_GOROUTINE, Some(go.new_goroutine))];
-                probes.attach(ebpf, programs, (go.file, &path), &sites);
+                probes.attach(ebpf, links, programs, (go.file, &path), &sites);
                 process::GOROUTINES
             }
         };

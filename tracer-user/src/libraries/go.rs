@@ -105,49 +105,37 @@ struct Program<'f, 'a, R: ReadRef<'a>> {
 }
 
 impl<'a, R: ReadRef<'a>> Program<'_, 'a, R> {
-    /// The code of a function, its address, and its place in the file.
-    fn code(&self, name: &str) -> Option<(&'a [u8], u64, u64)> {
+    /// The code of a function, and its place in the file.
+    fn code(&self, name: &str) -> Option<(&'a [u8], u64)> {
         let (start, end) = self.functions.range(name)?;
-        let (code, offset) = code_at(self.file, start, end.min(start.checked_add(MAX_FUNCTION)?))?;
-        Some((code, start, offset))
+        code_at(self.file, start, end.min(start.checked_add(MAX_FUNCTION)?))
     }
 
     /// File offset of the jump behind a function's look at the stack's bound.
     fn entry(&self, name: &str) -> Option<u64> {
-        let (code, _, offset) = self.code(name)?;
+        let (code, offset) = self.code(name)?;
         Some(offset + stack_check(code)? as u64)
     }
 
     /// Sites that see everything that goes through `name`.
     fn transfer(&self, name: &str, unlocks: [&str; 2], kind: u8, sites: &mut Vec<Site>) -> Option<()> {
-        let (code, start, offset) = self.code(name)?;
+        let (code, _) = self.code(name)?;
         // Those that are deferred later are called first.
         let calls = if kind == call::WRITE { 2 } else { 1 };
-        let Returns { cookie, others } = returns(code, start, calls)?;
+        let cookie = returns(code, calls)?;
         let unlock = unlocks.into_iter().find_map(|unlock| self.entry(unlock))?;
         sites.push(Site { offset: self.entry(name)?, probe: Probe::GoCall(kind) });
         sites.push(Site { offset: unlock, probe: Probe::GoReturn(cookie) });
-        let leaves = others.into_iter().map(|at| Site { offset: offset + at, probe: Probe::GoLeave });
-        sites.extend(leaves);
         Some(())
     }
 }
 
-/// Where a function returns.
-#[derive(Debug, PartialEq, Eq)]
-struct Returns {
-    /// What all returns have in common that call the deferred functions: see [`go::returns`].
-    cookie: u64,
-    /// The other returns, as offsets in the function.
-    others: Vec<u64>,
-}
-
-/// Looks at all returns of a function at `start` that calls so many deferred functions.
-fn returns(code: &[u8], start: u64, deferred: usize) -> Option<Returns> {
+/// What all returns of a function have in common that call so many deferred functions: see [`go::returns`]. Nothing has gone through
+/// where it returns otherwise.
+fn returns(code: &[u8], deferred: usize) -> Option<u64> {
     let mut end = End::default();
     let mut cookie = None;
-    let mut others = Vec::new();
-    for instruction in Decoder::with_ip(64, code, start, DecoderOptions::NONE) {
+    for instruction in Decoder::new(64, code, DecoderOptions::NONE) {
         if instruction.is_invalid() {
             return None;
         }
@@ -161,14 +149,10 @@ fn returns(code: &[u8], start: u64, deferred: usize) -> Option<Returns> {
                 }
                 end = End::default();
             }
-            FlowControl::Return => {
-                others.push(instruction.ip() - start);
-                end = End::default();
-            }
             _ => end = End::default(),
         }
     }
-    Some(Returns { cookie: cookie?, others })
+    cookie
 }
 
 /// What is done in one go before a return.
@@ -219,30 +203,27 @@ mod tests {
 
     #[test]
     fn the_result_is_where_it_is_loaded_from() {
-        let code = [RETURN, NOTHING, RETURN].concat();
-        let found = returns(&code, 0x1000, 1).unwrap();
-        let other = (RETURN.len() + NOTHING.len() - 1) as u64;
-        assert_eq!(found, Returns { cookie: go::returns(0x20, 0x68), others: vec![other] });
-        assert_eq!(go::parts(found.cookie), (0x20, 0x68));
+        let cookie = returns(&[RETURN, NOTHING, RETURN].concat(), 1);
+        assert_eq!(cookie, Some(go::returns(0x20, 0x68)));
+        assert_eq!(cookie.map(go::parts), Some((0x20, 0x68)));
     }
 
     #[test]
     fn the_last_of_two_deferred_functions() {
         // mov rax, [rdx]; call rax
         let code = [b"\x48\x8b\x02\xff\xd0", RETURN].concat();
-        assert_eq!(returns(&code, 0x1000, 2).unwrap().cookie, go::returns(0x20, 0x68));
-        assert_eq!(returns(&code, 0x1000, 1), None);
+        assert_eq!(returns(&code, 2), Some(go::returns(0x20, 0x68)));
+        assert_eq!(returns(&code, 1), None);
     }
 
     #[test]
     fn returns_that_differ_are_not_known() {
         let mut other = RETURN.to_vec();
         other[14] = 0x28;
-        assert_eq!(returns(&[RETURN, &other].concat(), 0x1000, 1), None);
-        assert_eq!(returns(NOTHING, 0x1000, 1), None);
-        assert_eq!(returns(&[], 0x1000, 1), None);
+        assert_eq!(returns(&[RETURN, &other].concat(), 1), None);
+        assert_eq!(returns(NOTHING, 1), None);
         for cut in 0..RETURN.len() {
-            assert_eq!(returns(&RETURN[..cut], 0x1000, 1), None, "{cut}");
+            assert_eq!(returns(&RETURN[..cut], 1), None, "{cut}");
         }
     }
 }

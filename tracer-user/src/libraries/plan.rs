@@ -30,8 +30,6 @@ pub enum Probe {
     GoCall(u8),
     /// Its return, with the cookie (`tracer_common::tls::go`).
     GoReturn(u64),
-    /// Its return where nothing went through.
-    GoLeave,
     /// The connection is closed.
     GoForget,
 }
