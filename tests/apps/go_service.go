@@ -1,5 +1,5 @@
 // go_service PORT [NEXT]: net/http as server, and as client of the service at the URL NEXT, which it asks for the same path before
-// it answers. With TLS_CERTIFICATE (certificate and key in one file) it serves HTTPS; over HTTPS it asks by HTTP/2 if
+// it answers, but for /alone. With TLS_CERTIFICATE (certificate and key in one file) it serves HTTPS; over HTTPS it asks by HTTP/2 if
 // HTTP2 is set.
 package main
 
@@ -18,7 +18,7 @@ var client = &http.Client{Transport: &http.Transport{
 }}
 
 func answer(writer http.ResponseWriter, request *http.Request) {
-	if len(os.Args) > 2 {
+	if len(os.Args) > 2 && request.URL.Path != "/alone" {
 		asked, err := client.Get(os.Args[2] + request.URL.Path)
 		if err != nil {
 			http.Error(writer, err.Error(), http.StatusBadGateway)

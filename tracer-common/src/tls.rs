@@ -22,7 +22,7 @@ pub mod count {
 
 /// Go's crypto/tls.
 pub mod go {
-    /// The cookie of the deferred function that `Read` or `Write` calls before it returns: how far above the caller's stack pointer the
+    /// The cookie of the deferred function that `Read` calls before it returns: how far above the caller's stack pointer the
     /// number of bytes is, and how far below the caller's entry the stack is in the deferred function. Bytes.
     pub const fn returns(count_at: u32, frame: u32) -> u64 {
         count_at as u64 | (frame as u64) << 32

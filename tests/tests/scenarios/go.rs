@@ -10,12 +10,12 @@ use tracer_tests::{
     wait::wait_until,
 };
 
-/// Asks until a request of the service over TLS is seen: it is probed at its first TLS record.
-fn wait_until_probed(scenario: &Scenario, service: &Service, kind: &str) {
+/// Asks until a request to a service over TLS is seen: it is probed at its first TLS record.
+fn wait_until_probed(scenario: &Scenario, service: &Service) {
     wait_until("the Go program is probed", || {
-        curl(["--insecure", &https(service, "/first")]);
-        let is_seen = |span: &ReceivedSpan| span.kind == kind && is_https(span) && span.service().starts_with("go_service");
-        scenario.receiver.spans_under("/first").iter().any(is_seen)
+        curl(["--insecure", "--http1.1", &https(service, "/alone")]);
+        let is_served = |span: &ReceivedSpan| span.kind == "SERVER" && span.pid() == service.pid();
+        scenario.receiver.spans_under("/alone").iter().any(is_served)
     });
 }
 
@@ -32,8 +32,8 @@ fn a_server_and_a_client() {
     // Nothing but the function table is left of its symbols.
     let front = Go::default().tls().stripped().start(&scenario, Some(&https(&backend, "")));
     let daemon = scenario.daemon();
-    wait_until_probed(&scenario, &front, "SERVER");
-    wait_until_probed(&scenario, &front, "CLIENT");
+    wait_until_probed(&scenario, &backend);
+    wait_until_probed(&scenario, &front);
     run(&mut python("tls_client.py", [https(&front, "/pair"), "8".into(), "5".into()]));
     let spans = scenario.finish(daemon, "/pair", 160);
     assert_edges_keep_path(&spans);

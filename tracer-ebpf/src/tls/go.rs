@@ -2,9 +2,9 @@
 //!
 //! A goroutine changes threads within a call, and its stack moves: calls are kept by the address of its `g`, which register r14 holds
 //! (Go's internal ABI, since 1.17), and places on its stack are told by their distance from the stack's upper end. Its functions
-//! must not be returned from by a uretprobe, whose return address the runtime does not know. `Read` and `Write` unlock the connection in a
-//! deferred function, which they call with the result in a place of their own: that call is taken for the return. It is made
-//! under the lock, so calls of several goroutines are reported in the order of their bytes.
+//! must not be returned from by a uretprobe, whose return address the runtime does not know. `Read` unlocks the connection in a
+//! deferred function, which it calls with the result in a place of its own: that call is taken for its return. What is written is reported
+//! before it is sent, where the lock is held: behind that, another goroutine may have read the answer already.
 
 use aya_ebpf::{
     EbpfContext as _,
@@ -36,7 +36,7 @@ pub(crate) struct Goroutine {
     tgid: u64,
 }
 
-/// The call that a goroutine is in.
+/// The call that a goroutine is in: `Read`, or a handshake.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(crate) struct GoCall {
@@ -69,8 +69,8 @@ impl GoCall {
 /// What a probe finds in registers.
 struct Registers {
     goroutine: Goroutine,
-    /// The first three arguments.
-    arguments: [u64; 3],
+    /// The first four arguments.
+    arguments: [u64; 4],
     /// The stack pointer.
     stack: u64,
     /// Bounds of the goroutine's stack: `g` begins with them.
@@ -86,8 +86,12 @@ impl Registers {
             #[cfg(bpf_target_arch = "x86_64")]
             {
                 let read = |register: *const u64| register.read_volatile();
-                let arguments =
-                    [read(&raw const (*regs).rax), read(&raw const (*regs).rbx), read(&raw const (*regs).rcx)];
+                let arguments = [
+                    read(&raw const (*regs).rax),
+                    read(&raw const (*regs).rbx),
+                    read(&raw const (*regs).rcx),
+                    read(&raw const (*regs).rdi),
+                ];
                 (read(&raw const (*regs).r14), arguments, read(&raw const (*regs).rsp))
             }
             #[cfg(bpf_target_arch = "aarch64")]
@@ -98,6 +102,7 @@ impl Registers {
                     read((&raw const (*registers)[0]).cast()),
                     read((&raw const (*registers)[1]).cast()),
                     read((&raw const (*registers)[2]).cast()),
+                    read((&raw const (*registers)[3]).cast()),
                 ];
                 (read((&raw const (*registers)[28]).cast()), arguments, read((&raw const (*regs).sp).cast()))
             }
@@ -114,15 +119,36 @@ impl Registers {
     }
 }
 
-/// `(*Conn).Read`, `Write`, `clientHandshake` and `serverHandshake`, behind their look at the stack's bound. Its cookie is a
+/// Whether the function that is entered will begin anew, with a larger stack: the jump behind its look at the stack's bound will be
+/// taken.
+#[inline(always)]
+fn begins_anew(ctx: &ProbeContext) -> bool {
+    #[cfg(bpf_target_arch = "x86_64")]
+    {
+        /// Carry and zero: what `jbe` looks at (Intel's manual, volume 2, Jcc).
+        const BELOW_OR_EQUAL: u64 = 1 | 1 << 6;
+        // SAFETY: the probe's registers. Volatile: see `call`.
+        unsafe { (&raw const (*ctx.regs).eflags).read_volatile() & BELOW_OR_EQUAL != 0 }
+    }
+    #[cfg(bpf_target_arch = "aarch64")]
+    {
+        let _ = ctx;
+        false
+    }
+}
+
+/// `(*Conn).Read(b)`, `clientHandshake` and `serverHandshake`, behind their look at the stack's bound. Its cookie is a
 /// `tracer_common::tls::call`.
 #[uprobe]
 pub(crate) fn go_tls_enter(ctx: ProbeContext) -> i32 {
+    if begins_anew(&ctx) {
+        return 0;
+    }
     // SAFETY: a helper for programs of this type.
     let kind = unsafe { bpf_get_attach_cookie(ctx.as_ptr()) } as u32;
     let registers = Registers::of(&ctx);
     let Some(depth) = registers.depth(registers.stack) else { return 0 };
-    let [object, buffer, len] = registers.arguments;
+    let [object, buffer, len, _] = registers.arguments;
     let outer = current(&registers.goroutine).filter(|outer| outer.is_around(depth, registers.bounds[1]));
     if kind == u32::from(call::HANDSHAKE) {
         // Whatever had this address before.
@@ -130,11 +156,9 @@ pub(crate) fn go_tls_enter(ctx: ProbeContext) -> i32 {
         if outer.is_some_and(|outer| outer.object == object) {
             return 0;
         }
-    } else if len == 0 {
-        return 0;
     }
     if let Some(outer) = outer
-        && outer.kind != u32::from(call::HANDSHAKE)
+        && outer.kind == u32::from(call::READ)
     {
         emit::count(KernelDrop::TlsNested);
         missed(&Key { object: outer.object, tgid: registers.goroutine.tgid });
@@ -157,10 +181,38 @@ pub(crate) fn go_tls_enter(ctx: ProbeContext) -> i32 {
     0
 }
 
-/// The deferred function that unlocks the connection: the caller has stored how many bytes went through. Its cookie is
-/// `tracer_common::tls::go::returns`.
+/// `(*Conn).writeRecordLocked(typ, data)`, behind its look at the stack's bound.
+#[uprobe]
+pub(crate) fn go_tls_write(ctx: ProbeContext) -> i32 {
+    /// `recordTypeApplicationData` (RFC 8446 section 5.1); others are the library's own.
+    const APPLICATION_DATA: u8 = 23;
+    if begins_anew(&ctx) {
+        return 0;
+    }
+    let registers = Registers::of(&ctx);
+    let [object, content, place, len] = registers.arguments;
+    if content as u8 != APPLICATION_DATA || len == 0 {
+        return 0;
+    }
+    let plaintext = Plaintext {
+        key: Key { object, tgid: registers.goroutine.tgid },
+        place,
+        len: len as u32,
+        tid: bpf_get_current_pid_tgid() as u32,
+        way: SENT as u64,
+        polled: 1,
+    };
+    plaintext_passed(&plaintext);
+    0
+}
+
+/// The deferred function in which `Read` unlocks the connection, behind its look at the stack's bound: how many bytes were read is stored. Its
+/// cookie is a `tracer_common::tls::go::returns`.
 #[uprobe]
 pub(crate) fn go_tls_return(ctx: ProbeContext) -> i32 {
+    if begins_anew(&ctx) {
+        return 0;
+    }
     // SAFETY: a helper for programs of this type.
     let (count_at, frame) = go::parts(unsafe { bpf_get_attach_cookie(ctx.as_ptr()) });
     let registers = Registers::of(&ctx);
@@ -181,7 +233,8 @@ pub(crate) fn go_tls_return(ctx: ProbeContext) -> i32 {
         place,
         len: count as u32,
         tid: bpf_get_current_pid_tgid() as u32,
-        way: if call.kind == u32::from(call::WRITE) { SENT as u64 } else { RECEIVED as u64 },
+        way: RECEIVED as u64,
+        polled: 1,
     };
     plaintext_passed(&plaintext);
     0

@@ -1,6 +1,10 @@
 //! Probes in functions of user programs and libraries.
 
-use std::{fs::File, os::fd::AsRawFd, path::{Path, PathBuf}};
+use std::{
+    fs::File,
+    os::fd::AsRawFd,
+    path::{Path, PathBuf},
+};
 
 use aya::{
     Ebpf,
@@ -34,6 +38,7 @@ pub const TLS_PROGRAMS: &[ProgramSpec] = &[
     spec("tls_exit"),
     spec("tls_enter"),
     spec("go_tls_forget"),
+    spec("go_tls_write"),
     spec("go_tls_return"),
     spec("go_tls_enter"),
 ];
@@ -133,6 +138,7 @@ fn cookie(program: &str, site: &Site) -> Option<u64> {
         | ("tls_loosen", Probe::Loosen)
         | ("tls_unread", Probe::Unread)
         | ("tls_sealed", Probe::Sealed)
+        | ("go_tls_write", Probe::GoWrite)
         | ("go_tls_forget", Probe::GoForget) => Some(0),
         ("go_tls_enter", Probe::GoCall(kind)) => Some(kind.into()),
         ("go_tls_return", Probe::GoReturn(cookie)) => Some(cookie),

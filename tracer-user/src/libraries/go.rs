@@ -1,7 +1,7 @@
 //! Go's crypto/tls: which of its functions are probed. The function table is all that is needed, which a stripped program has too.
 //!
-//! `(*Conn).Read` and `Write` take the connection's lock, and leave it to a deferred function to unlock it (crypto/tls/conn.go). Where they
-//! return, they store what they return, call that function, load what they return, and return:
+//! What is written passes `(*Conn).writeRecordLocked` (crypto/tls/conn.go). `(*Conn).Read` takes the connection's lock, and leaves it to a
+//! deferred function to unlock it. Where it returns, it stores what it returns, calls that function, loads what it returns, and returns:
 //!
 //! ```text
 //! mov [rsp+20h], rcx    ; how many bytes
@@ -13,11 +13,11 @@
 //! ret
 //! ```
 //!
-//! The kernel has to step over a `ret`, and carries out the `jbe` itself (see `code`), so that is where the return is probed. A function in which
-//! any of this is not found is left alone.
+//! The kernel has to step over a `ret`, and carries out the `jbe` itself (see `code`), which every Go function with a frame begins with: that is
+//! what is probed. A program in which any of this is not found is left alone.
 
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
-use object::{File, Object, ObjectSection, ReadRef};
+use object::{Architecture, File, Object, ObjectSection, ReadRef};
 use tracer_common::tls::{call, go};
 
 use super::{
@@ -30,27 +30,15 @@ use crate::runtimes::{
 };
 
 const READ: &str = "crypto/tls.(*Conn).Read";
-const WRITE: &str = "crypto/tls.(*Conn).Write";
+const WRITE: &str = "crypto/tls.(*Conn).writeRecordLocked";
 const CLOSE: &str = "crypto/tls.(*Conn).Close";
 const CLIENT: &str = "crypto/tls.(*Conn).clientHandshake";
 const SERVER: &str = "crypto/tls.(*Conn).serverHandshake";
-/// The deferred functions that unlock; since 1.22 they are named `deferwrap`.
+/// The deferred function that unlocks, as it is named since 1.22, and before.
 const READ_UNLOCKS: [&str; 2] = ["crypto/tls.(*Conn).Read.deferwrap1", "crypto/tls.(*Conn).Read.func1"];
-/// The second one; the first one counts calls in progress, and is called last.
-const WRITE_UNLOCKS: [&str; 2] = ["crypto/tls.(*Conn).Write.deferwrap2", "crypto/tls.(*Conn).Write.func2"];
 
 /// Every function that is looked for.
-const FUNCTIONS: [&str; 9] = [
-    READ,
-    WRITE,
-    CLOSE,
-    CLIENT,
-    SERVER,
-    READ_UNLOCKS[0],
-    READ_UNLOCKS[1],
-    WRITE_UNLOCKS[0],
-    WRITE_UNLOCKS[1],
-];
+const FUNCTIONS: [&str; 7] = [READ, WRITE, CLOSE, CLIENT, SERVER, READ_UNLOCKS[0], READ_UNLOCKS[1]];
 
 /// Minor versions of Go 1 whose functions are as described. Arguments are in registers since 1.17 (which does not tell its version
 /// in a way that is read).
@@ -62,6 +50,9 @@ const MAX_FUNCTION: u64 = 16 * 1024;
 /// Decides what to probe in a file.
 pub(super) fn plan<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>) -> Plan {
     let file = elf.file();
+    if file.architecture() != Architecture::X86_64 {
+        return Plan::Nothing;
+    }
     let Some(info) = file.section_by_name(".go.buildinfo").and_then(|section| section.data().ok()) else {
         return Plan::Nothing;
     };
@@ -76,23 +67,23 @@ pub(super) fn plan<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>) -> Plan {
         ));
     }
     let program = Program { file, functions };
+    let Some(cookie) = program.code(READ).and_then(|(code, _)| returns(code)) else { return unknown(READ) };
+    let Some(unlocks) = READ_UNLOCKS.into_iter().find(|name| program.functions.range(name).is_some()) else {
+        return unknown(READ);
+    };
     let mut sites = Vec::new();
-    for (name, unlocks, kind) in [(READ, READ_UNLOCKS, call::READ), (WRITE, WRITE_UNLOCKS, call::WRITE)] {
-        if program.transfer(name, unlocks, kind, &mut sites).is_none() {
-            return unknown(name);
-        }
-    }
-    match program.entry(CLOSE) {
-        Some(offset) => sites.push(Site { offset, probe: Probe::GoForget }),
-        None => return unknown(CLOSE),
-    }
-    // A program that is only a client lacks the server's.
-    for name in [CLIENT, SERVER] {
-        if program.functions.range(name).is_none() {
-            continue;
-        }
+    for (name, probe) in [
+        (READ, Probe::GoCall(call::READ)),
+        (unlocks, Probe::GoReturn(cookie)),
+        (WRITE, Probe::GoWrite),
+        (CLOSE, Probe::GoForget),
+        (CLIENT, Probe::GoCall(call::HANDSHAKE)),
+        (SERVER, Probe::GoCall(call::HANDSHAKE)),
+    ] {
         match program.entry(name) {
-            Some(offset) => sites.push(Site { offset, probe: Probe::GoCall(call::HANDSHAKE) }),
+            Some(offset) => sites.push(Site { offset, probe }),
+            // A program that is only a client lacks the server's, and the other way round.
+            None if [CLIENT, SERVER].contains(&name) && program.functions.range(name).is_none() => {}
             None => return unknown(name),
         }
     }
@@ -116,23 +107,11 @@ impl<'a, R: ReadRef<'a>> Program<'_, 'a, R> {
         let (code, offset) = self.code(name)?;
         Some(offset + stack_check(code)? as u64)
     }
-
-    /// Sites that see everything that goes through `name`.
-    fn transfer(&self, name: &str, unlocks: [&str; 2], kind: u8, sites: &mut Vec<Site>) -> Option<()> {
-        let (code, _) = self.code(name)?;
-        // Those that are deferred later are called first.
-        let calls = if kind == call::WRITE { 2 } else { 1 };
-        let cookie = returns(code, calls)?;
-        let unlock = unlocks.into_iter().find_map(|unlock| self.entry(unlock))?;
-        sites.push(Site { offset: self.entry(name)?, probe: Probe::GoCall(kind) });
-        sites.push(Site { offset: unlock, probe: Probe::GoReturn(cookie) });
-        Some(())
-    }
 }
 
-/// What all returns of a function have in common that call so many deferred functions: see [`go::returns`]. Nothing has gone through
-/// where it returns otherwise.
-fn returns(code: &[u8], deferred: usize) -> Option<u64> {
+/// What all returns of a function have in common that call its deferred function: see [`go::returns`]. Nothing has gone through where it
+/// returns otherwise.
+fn returns(code: &[u8]) -> Option<u64> {
     let mut end = End::default();
     let mut cookie = None;
     for instruction in Decoder::new(64, code, DecoderOptions::NONE) {
@@ -141,8 +120,8 @@ fn returns(code: &[u8], deferred: usize) -> Option<u64> {
         }
         match instruction.flow_control() {
             FlowControl::Next => end.pass(&instruction),
-            FlowControl::IndirectCall => end = End { calls: end.calls + 1, ..End::default() },
-            FlowControl::Return if end.calls == deferred => {
+            FlowControl::IndirectCall => end = End { deferred: true, ..End::default() },
+            FlowControl::Return if end.deferred => {
                 let this = go::returns(end.count_at?, end.frame.checked_add(8)?);
                 if *cookie.get_or_insert(this) != this {
                     return None;
@@ -158,9 +137,9 @@ fn returns(code: &[u8], deferred: usize) -> Option<u64> {
 /// What is done in one go before a return.
 #[derive(Default)]
 struct End {
-    /// Calls of deferred functions.
-    calls: usize,
-    /// Where the first result is loaded from, behind the last of them: bytes above the stack pointer.
+    /// Whether the deferred function is called.
+    deferred: bool,
+    /// Where the first result is loaded from, behind that: bytes above the stack pointer.
     count_at: Option<u32>,
     /// By how much the stack is lowered, bytes.
     frame: u32,
@@ -178,7 +157,8 @@ impl End {
                 self.count_at = u32::try_from(instruction.memory_displacement64()).ok();
             }
             Mnemonic::Add if instruction.op0_register() == Register::RSP => {
-                self.frame = self.frame.saturating_add(u32::try_from(instruction.immediate(1)).unwrap_or(u32::MAX));
+                self.frame =
+                    self.frame.saturating_add(u32::try_from(instruction.immediate(1)).unwrap_or(u32::MAX));
             }
             // add rsp, 128 is shorter as this.
             Mnemonic::Sub if instruction.op0_register() == Register::RSP => {
@@ -203,27 +183,19 @@ mod tests {
 
     #[test]
     fn the_result_is_where_it_is_loaded_from() {
-        let cookie = returns(&[RETURN, NOTHING, RETURN].concat(), 1);
+        let cookie = returns(&[RETURN, NOTHING, RETURN].concat());
         assert_eq!(cookie, Some(go::returns(0x20, 0x68)));
         assert_eq!(cookie.map(go::parts), Some((0x20, 0x68)));
-    }
-
-    #[test]
-    fn the_last_of_two_deferred_functions() {
-        // mov rax, [rdx]; call rax
-        let code = [b"\x48\x8b\x02\xff\xd0", RETURN].concat();
-        assert_eq!(returns(&code, 2), Some(go::returns(0x20, 0x68)));
-        assert_eq!(returns(&code, 1), None);
     }
 
     #[test]
     fn returns_that_differ_are_not_known() {
         let mut other = RETURN.to_vec();
         other[14] = 0x28;
-        assert_eq!(returns(&[RETURN, &other].concat(), 1), None);
-        assert_eq!(returns(NOTHING, 1), None);
+        assert_eq!(returns(&[RETURN, &other].concat()), None);
+        assert_eq!(returns(NOTHING), None);
         for cut in 0..RETURN.len() {
-            assert_eq!(returns(&RETURN[..cut], 1), None, "{cut}");
+            assert_eq!(returns(&RETURN[..cut]), None, "{cut}");
         }
     }
 }

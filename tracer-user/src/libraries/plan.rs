@@ -28,8 +28,10 @@ pub enum Probe {
     Sealed,
     /// Entry of a call of Go's crypto/tls (`tracer_common::tls::call`).
     GoCall(u8),
-    /// Its return, with the cookie (`tracer_common::tls::go`).
+    /// The return of such a call, with its cookie (`tracer_common::tls::go`).
     GoReturn(u64),
+    /// Bytes are about to be encrypted by Go's crypto/tls.
+    GoWrite,
     /// The connection is closed.
     GoForget,
 }
