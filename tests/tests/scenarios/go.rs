@@ -1,7 +1,7 @@
 //! Go: TLS by crypto/tls, which is within each program, and which goroutine does what.
 
 use tracer_tests::{
-    apps::{Go, curl, https, python},
+    apps::{Go, Upstream, curl, https, nginx_tls, python},
     command::run,
     scenario::Scenario,
     service::Service,
@@ -45,6 +45,85 @@ fn a_server_and_a_client() {
           SERVER go_service "GET /pair/{id}/{id}" 200 by socket
             CLIENT go_service "GET" 200 by goroutine
               SERVER go_service "GET /pair/{id}/{id}" 200 by socket
+        "#,
+    );
+}
+
+/// Another library at the other end, and clear text in front.
+#[test]
+fn a_client_of_another_library() {
+    let scenario = Scenario::start("go-client");
+    let backend = nginx_tls(&scenario, &Upstream::None);
+    let front = Go::default().start(&scenario, Some(&https(&backend, "")));
+    let daemon = scenario.daemon();
+    wait_until("the Go program is probed", || {
+        curl([front.url("/first")]);
+        let is_call = |span: &ReceivedSpan| span.kind == "CLIENT" && span.pid() == front.pid();
+        scenario.receiver.spans_under("/first").iter().any(is_call)
+    });
+    for _ in 0..3 {
+        curl([front.url("/nginx")]);
+    }
+    let spans = scenario.finish(daemon, "/nginx", 12);
+    assert_edges_keep_path(&spans);
+    // The kept connection to nginx is older than the probes: nothing says that its ends belong together.
+    assert_trees(
+        &spans,
+        r#"
+        3 x CLIENT curl "GET" 200
+          SERVER go_service "GET /nginx" 200 by socket
+            CLIENT go_service "GET" 200 by goroutine
+        3 x SERVER nginx "GET /nginx" 200
+        "#,
+    );
+    assert_eq!(spans.iter().filter(|span| is_https(span)).count(), 6);
+}
+
+/// Each call has a goroutine of its own, which writes it.
+#[test]
+fn calls_by_http2() {
+    let scenario = Scenario::start("go-h2");
+    let backend = Go::default().tls().start(&scenario, None);
+    let front = Go::default().tls().http2().start(&scenario, Some(&https(&backend, "")));
+    let daemon = scenario.daemon();
+    wait_until_probed(&scenario, &backend);
+    wait_until_probed(&scenario, &front);
+    run(&mut python("tls_client.py", [https(&front, "/streams"), "8".into(), "5".into()]));
+    let spans = scenario.finish(daemon, "/streams", 160);
+    assert_edges_keep_path(&spans);
+    assert_trees(
+        &spans,
+        r#"
+        40 x CLIENT tls_client "GET" 200
+          SERVER go_service "GET /streams/{id}/{id}" 200 by socket
+            CLIENT go_service "GET" 200 by goroutine
+              SERVER go_service "GET /streams/{id}/{id}" 200 by socket
+        "#,
+    );
+    let by_http2 = |span: &&ReceivedSpan| span.attribute("network.protocol.version") == "2";
+    assert_eq!(spans.iter().filter(by_http2).count(), 80);
+}
+
+/// A server's goroutines do not tell which stream they work for: its calls stand alone.
+#[test]
+fn a_server_of_http2() {
+    let scenario = Scenario::start("go-h2-server");
+    let backend = Go::default().start(&scenario, None);
+    let front = Go::default().tls().start(&scenario, Some(&backend.url("")));
+    let daemon = scenario.daemon();
+    wait_until_probed(&scenario, &front);
+    for _ in 0..3 {
+        curl(["--insecure", "--http2", &https(&front, "/served")]);
+    }
+    let spans = scenario.finish(daemon, "/served", 12);
+    assert_edges_keep_path(&spans);
+    assert_trees(
+        &spans,
+        r#"
+        3 x CLIENT curl "GET" 200
+          SERVER go_service "GET /served" 200 by socket
+        3 x CLIENT go_service "GET" 200
+          SERVER go_service "GET /served" 200 by socket
         "#,
     );
 }
