@@ -251,6 +251,25 @@ impl Go {
     }
 }
 
+/// `go_grpc.go` as a server, or as an HTTP service in front of `server`, which is held up by a gate (see [`open_gate`]).
+#[track_caller]
+pub fn go_grpc(scenario: &Scenario, server: Option<&Service>, tls: bool) -> Service {
+    let port = free_port();
+    let program = scenario.file(&format!("go-{port}")).join("go_grpc");
+    let mut build = Command::new("go");
+    build.env("GO111MODULE", "off").env("GOPATH", "/usr/share/gocode").args(["build", "-o"]).arg(&program);
+    run(build.arg("-ldflags=-s -w").arg(script("go_grpc.go")));
+    let mut command = Command::new(program);
+    command.args([if server.is_some() { "front" } else { "server" }, &port.to_string()]);
+    if let Some(server) = server {
+        command.arg(server.address().to_string()).arg(scenario.file("gate"));
+    }
+    if tls {
+        command.env("TLS_CERTIFICATE", certificate(scenario));
+    }
+    Service::start(scenario, &format!("go_grpc-{port}"), command, Listens::port(port))
+}
+
 /// nginx with one worker that speaks HTTP/2 in clear text and nothing else.
 #[track_caller]
 pub fn nginx_http2(scenario: &Scenario, upstream: &Upstream<'_>) -> Service {

@@ -187,6 +187,18 @@ pub(crate) fn go_round_trip(ctx: ProbeContext) -> u32 {
     0
 }
 
+/// `google.golang.org/grpc/internal/transport.(*loopyWriter).run`: the current goroutine writes the calls of all others on a
+/// connection, so it works for none of them, whoever started it.
+#[uprobe]
+pub(crate) fn go_shared_writer(ctx: ProbeContext) -> u32 {
+    let tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
+    // SAFETY: a copy is taken at once.
+    let Some(go) = unsafe { GO_RUNTIMES.get(tgid) }.copied() else { return 0 };
+    let [g, ..] = registers(&ctx);
+    let _ = GOROUTINES.remove(key(tgid, id_of(g, go)));
+    0
+}
+
 /// The call of `runtime.runqput` in `runtime.newproc`: the goroutine that is the second argument was made; the scheduler's own is current.
 #[uprobe]
 pub(crate) fn go_new_goroutine(ctx: ProbeContext) -> u32 {

@@ -1,7 +1,7 @@
 //! Go: TLS by crypto/tls, which is within each program, and which goroutine does what.
 
 use tracer_tests::{
-    apps::{Go, Upstream, curl, https, nginx_tls, python},
+    apps::{Go, Upstream, curl, go_grpc, https, nginx_tls, open_gate, python},
     command::run,
     scenario::Scenario,
     service::Service,
@@ -124,6 +124,32 @@ fn a_server_of_http2() {
           SERVER go_service "GET /served" 200 by socket
         3 x CLIENT go_service "GET" 200
           SERVER go_service "GET /served" 200 by socket
+        "#,
+    );
+}
+
+/// The request that opens a channel is in hand still while another one calls over it: the goroutine that writes works for neither.
+#[test]
+fn calls_by_grpc() {
+    let scenario = Scenario::start("go-grpc");
+    let server = go_grpc(&scenario, None, false);
+    let front = go_grpc(&scenario, Some(&server), false);
+    let daemon = scenario.daemon();
+    std::thread::scope(|scope| {
+        scope.spawn(|| curl([front.url("/channel/held")]));
+        scenario.receiver.wait_for("grpc.health", 1);
+        for _ in 0..3 {
+            curl([front.url("/channel/other")]);
+        }
+        open_gate(&scenario);
+    });
+    scenario.receiver.wait_for("/channel", 8);
+    let spans = scenario.finish(daemon, "grpc.health", 8);
+    assert_trees(
+        &spans,
+        r#"
+        4 x CLIENT go_grpc "grpc.health.v1.Health/Check" OK
+          SERVER go_grpc "grpc.health.v1.Health/Check" OK by socket
         "#,
     );
 }

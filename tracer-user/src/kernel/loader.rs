@@ -21,7 +21,7 @@ use super::{
     btf::{self, BtfError, VMLINUX},
     memory,
     probes::Probes,
-    programs::{NEW_CONTEXT, NEW_GOROUTINE, Need, PROGRAMS, ProgramSpec, ROUND_TRIP},
+    programs::{NEW_CONTEXT, NEW_GOROUTINE, Need, PROGRAMS, ProgramSpec, ROUND_TRIP, SHARED_WRITER},
     rings,
     uprobes::{self, Links, Probed, TLS_PROGRAMS},
 };
@@ -307,7 +307,11 @@ impl Kernel {
             Runtime::Go(go) => {
                 self.go_runtimes.insert(tgid, GoBytes(go.layout), 0)?;
                 let path = PathBuf::from(format!("/proc/{tgid}/exe"));
-                let sites = [(&ROUND_TRIP, go.round_trip), (&NEW_GOROUTINE, Some(go.new_goroutine))];
+                let sites = [
+                    (&ROUND_TRIP, go.round_trip),
+                    (&SHARED_WRITER, go.shared_writer),
+                    (&NEW_GOROUTINE, Some(go.new_goroutine)),
+                ];
                 probes.attach(ebpf, links, programs, (go.file, &path), &sites);
                 process::GOROUTINES
             }
