@@ -255,10 +255,17 @@ impl Go {
 #[track_caller]
 pub fn go_grpc(scenario: &Scenario, server: Option<&Service>, tls: bool) -> Service {
     let port = free_port();
-    let program = scenario.file(&format!("go-{port}")).join("go_grpc");
-    let mut build = Command::new("go");
-    build.env("GO111MODULE", "off").env("GOPATH", "/usr/share/gocode").args(["build", "-o"]).arg(&program);
-    run(build.arg("-ldflags=-s -w").arg(script("go_grpc.go")));
+    // One file for both, so that they are probed together.
+    let program = scenario.file("go_grpc");
+    if !program.exists() {
+        let mut build = Command::new("go");
+        build
+            .env("GO111MODULE", "off")
+            .env("GOPATH", "/usr/share/gocode")
+            .args(["build", "-o"])
+            .arg(&program);
+        run(build.arg("-ldflags=-s -w").arg(script("go_grpc.go")));
+    }
     let mut command = Command::new(program);
     command.args([if server.is_some() { "front" } else { "server" }, &port.to_string()]);
     if let Some(server) = server {

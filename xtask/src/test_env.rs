@@ -22,6 +22,10 @@ const PROGRAMS: [(&str, &str); 10] = [
     ("go", "golang-go"),
 ];
 
+/// Packages of Go come as source.
+const GO_GRPC: (&str, &str) =
+    ("/usr/share/gocode/src/google.golang.org/grpc/server.go", "golang-google-grpc-dev");
+
 /// What `python3 -m venv` needs is a package of its own on Debian.
 const VENV_PACKAGE: &str = "python3-venv";
 
@@ -54,7 +58,7 @@ pub(crate) fn prepare(root: &Path) -> Result<PathBuf> {
 
 fn install_programs() -> Result<()> {
     let has_venv = succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"]));
-    let packages = missing(|program| which(program).is_some(), has_venv);
+    let packages = missing(|file| which(file).is_some(), has_venv);
     if packages.is_empty() {
         return Ok(());
     }
@@ -74,7 +78,8 @@ fn install_programs() -> Result<()> {
 
 /// The packages to install, given which programs are here.
 fn missing(is_here: impl Fn(&str) -> bool, has_venv: bool) -> Vec<&'static str> {
-    let programs = PROGRAMS.iter().filter(|(program, _)| !is_here(program)).map(|(_, package)| *package);
+    let wanted = PROGRAMS.iter().chain([&GO_GRPC]);
+    let programs = wanted.filter(|(file, _)| !is_here(file)).map(|(_, package)| *package);
     programs.chain((!has_venv).then_some(VENV_PACKAGE)).collect()
 }
 

@@ -1,5 +1,7 @@
 //! Go: TLS by crypto/tls, which is within each program, and which goroutine does what.
 
+use std::process::Command;
+
 use tracer_tests::{
     apps::{Go, Upstream, curl, go_grpc, https, nginx_tls, open_gate, python},
     command::run,
@@ -128,13 +130,22 @@ fn a_server_of_http2() {
     );
 }
 
-/// The request that opens a channel is in hand still while another one calls over it: the goroutine that writes works for neither.
-#[test]
-fn calls_by_grpc() {
-    let scenario = Scenario::start("go-grpc");
-    let server = go_grpc(&scenario, None, false);
-    let front = go_grpc(&scenario, Some(&server), false);
+/// The request that opens a channel is in hand still while others call over it: the goroutine that writes works for none of them.
+fn calls_by_grpc(name: &str, tls: bool) {
+    let scenario = Scenario::start(name);
+    let server = go_grpc(&scenario, None, tls);
+    let front = go_grpc(&scenario, Some(&server), tls);
     let daemon = scenario.daemon();
+    if tls {
+        let library = scenario.file("go_grpc").display().to_string();
+        wait_until("the Go program is probed", || {
+            // It speaks no HTTP/1, but it shakes hands.
+            let mut client = Command::new("curl");
+            client.args(["--silent", "--insecure", "--http1.1", "--max-time", "5", &https(&server, "/")]);
+            let _ = client.output();
+            daemon.status().libraries.iter().any(|found| found.file == library && found.reason.is_none())
+        });
+    }
     std::thread::scope(|scope| {
         scope.spawn(|| curl([front.url("/channel/held")]));
         scenario.receiver.wait_for("grpc.health", 1);
@@ -152,4 +163,14 @@ fn calls_by_grpc() {
           SERVER go_grpc "grpc.health.v1.Health/Check" OK by socket
         "#,
     );
+}
+
+#[test]
+fn grpc_in_clear() {
+    calls_by_grpc("go-grpc", false);
+}
+
+#[test]
+fn grpc_over_tls() {
+    calls_by_grpc("go-grpc-tls", true);
 }
