@@ -132,7 +132,7 @@ fn attach_sites(ebpf: &mut Ebpf, library: &Library) -> Result<Links, ProgramErro
 /// The cookie of a program at a site, if the program belongs there. Those that need none get 0.
 fn cookie(program: &str, site: &Site) -> Option<u64> {
     match (program, site.probe) {
-        ("tls_enter", Probe::Call(cookie)) => Some(cookie),
+        ("tls_enter", Probe::Call(cookie)) | ("go_tls_return", Probe::GoReturn(cookie)) => Some(cookie),
         ("tls_exit", Probe::Call(_))
         | ("tls_forget", Probe::Forget)
         | ("tls_loosen", Probe::Loosen)
@@ -141,7 +141,6 @@ fn cookie(program: &str, site: &Site) -> Option<u64> {
         | ("go_tls_write", Probe::GoWrite)
         | ("go_tls_forget", Probe::GoForget) => Some(0),
         ("go_tls_enter", Probe::GoCall(kind)) => Some(kind.into()),
-        ("go_tls_return", Probe::GoReturn(cookie)) => Some(cookie),
         _ => None,
     }
 }
