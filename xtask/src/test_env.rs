@@ -16,6 +16,7 @@ const PROGRAMS: [(&str, &str); 10] = [
     ("wget", "wget"),
     ("node", "nodejs"),
     ("promtool", "prometheus"),
+    ("prometheus-alertmanager", "prometheus-alertmanager"),
     ("h2load", "nghttp2-client"),
     ("nghttpd", "nghttp2-server"),
     ("nghttpx", "nghttp2-proxy"),
