@@ -9,7 +9,7 @@ use crate::setup::apt_get;
 use crate::shell::{run, say, succeeds, which};
 
 /// Programs, and the distribution packages that bring them.
-const PROGRAMS: [(&str, &str); 10] = [
+const PROGRAMS: [(&str, &str); 11] = [
     ("nginx", "nginx-light"),
     ("wrk", "wrk"),
     ("curl", "curl"),
