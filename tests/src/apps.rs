@@ -182,6 +182,12 @@ pub fn nginx_tls(scenario: &Scenario, upstream: &Upstream<'_>) -> Service {
     nginx_with(scenario, upstream, Some(&certificate(scenario)), "").start(scenario, None)
 }
 
+/// The URL of a path of a service that speaks TLS.
+#[track_caller]
+pub fn https(service: &Service, path: &str) -> String {
+    format!("https://{}{path}", service.address())
+}
+
 /// A certificate for 127.0.0.1 with its key, in one file: one for all services of a scenario, which may still be reading it.
 #[track_caller]
 pub fn certificate(scenario: &Scenario) -> PathBuf {
@@ -202,6 +208,81 @@ pub fn tls_service(scenario: &Scenario, name: &str, next: Option<&str>) -> Servi
     let mut command = Command::new(if is_node { "node".into() } else { python_tool("python") });
     command.arg(script(name)).arg(port.to_string()).args(next).env("TLS_CERTIFICATE", certificate(scenario));
     Service::start(scenario, &format!("{name}-{port}"), command, Listens::port(port))
+}
+
+/// `go_service.go`.
+#[derive(Default)]
+pub struct Go {
+    tls: bool,
+    http2: bool,
+    stripped: bool,
+}
+
+impl Go {
+    /// It serves HTTPS.
+    #[must_use]
+    pub fn tls(self) -> Self {
+        Self { tls: true, ..self }
+    }
+
+    /// It asks services over HTTPS by HTTP/2.
+    #[must_use]
+    pub fn http2(self) -> Self {
+        Self { http2: true, ..self }
+    }
+
+    /// Without symbols and debug information.
+    #[must_use]
+    pub fn stripped(self) -> Self {
+        Self { stripped: true, ..self }
+    }
+
+    /// Builds and starts it; with `next` (a URL), it asks that before it answers.
+    #[track_caller]
+    pub fn start(self, scenario: &Scenario, next: Option<&str>) -> Service {
+        let port = free_port();
+        // Each has a file of its own, since probes belong to files.
+        let program = scenario.file(&format!("go-{port}")).join("go_service");
+        let mut build = Command::new("go");
+        build.env("GO111MODULE", "off").args(["build", "-o"]).arg(&program);
+        build.args(self.stripped.then_some("-ldflags=-s -w")).arg(script("go_service.go"));
+        run(&mut build);
+        let mut command = Command::new(program);
+        command.arg(port.to_string()).args(next);
+        if self.tls {
+            command.env("TLS_CERTIFICATE", certificate(scenario));
+        }
+        if self.http2 {
+            command.env("HTTP2", "1");
+        }
+        Service::start(scenario, &format!("go_service-{port}"), command, Listens::port(port))
+    }
+}
+
+/// `go_grpc.go` as a server, or as an HTTP service in front of `server`, which is held up by a gate (see [`open_gate`]).
+#[track_caller]
+pub fn go_grpc(scenario: &Scenario, server: Option<&Service>, tls: bool) -> Service {
+    let port = free_port();
+    // One file for both, so that they are probed together.
+    let program = scenario.file("go_grpc");
+    if !program.exists() {
+        let mut build = Command::new("go");
+        build
+            .env("GO111MODULE", "off")
+            .env("GOPATH", "/usr/share/gocode")
+            .args(["build", "-o"])
+            .arg(&program);
+        run(build.arg("-ldflags=-s -w").arg(script("go_grpc.go")));
+    }
+    let mut command = Command::new(program);
+    command.args([if server.is_some() { "front" } else { "server" }, &port.to_string()]);
+    if let Some(server) = server {
+        command.arg(server.address().to_string()).arg(scenario.file("gate"));
+    }
+    if tls {
+        command.env("TLS_CERTIFICATE", certificate(scenario));
+    }
+    Service::start(scenario, &format!("go_grpc-{port}"), command, Listens::port(port))
 }
 
 /// nginx with one worker that speaks HTTP/2 in clear text and nothing else.

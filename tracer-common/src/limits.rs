@@ -35,6 +35,9 @@ pub const MAX_PROCESSES: u32 = 16384;
 /// TLS connections whose plaintext is followed at a time; the least recently used one makes room.
 pub const MAX_TLS: u32 = 16_384;
 
+/// Goroutines that are in a call of crypto/tls at a time, most of them waiting for bytes; the least recently used one makes room.
+pub const MAX_GO_CALLS: u32 = 2 * MAX_TLS;
+
 /// TLS records that a library wrote into memory, whose way to a socket is awaited; the least recently used one makes room.
 pub const MAX_SEALED: u32 = 4096;
 

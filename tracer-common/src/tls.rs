@@ -20,6 +20,20 @@ pub mod count {
     pub const FIFTH: u8 = 2;
 }
 
+/// Go's crypto/tls.
+pub mod go {
+    /// The cookie of the deferred function that `Read` calls before it returns: how far above the caller's stack pointer the
+    /// number of bytes is, and how far below the caller's entry the stack is in the deferred function. Bytes.
+    pub const fn returns(count_at: u32, frame: u32) -> u64 {
+        count_at as u64 | (frame as u64) << 32
+    }
+
+    /// The two parts of [`returns`].
+    pub const fn parts(cookie: u64) -> (u64, u64) {
+        (cookie & u32::MAX as u64, cookie >> 32)
+    }
+}
+
 /// Bit of a cookie: the buffer is the function's third argument; without it, its second.
 pub const THIRD_IS_BUFFER: u64 = 1 << 16;
 

@@ -108,7 +108,9 @@ pub(crate) struct Conn {
     pub(crate) written: u8,
     /// See [`begun`]; kept only where context is written.
     pub(crate) begun: u8,
-    pub(crate) padding: [u8; 5],
+    /// 1 for what goes through an object of a TLS library, which has no descriptor.
+    pub(crate) layer: u8,
+    pub(crate) padding: [u8; 4],
     /// The thread that read the last request, until its answer begins; 0 for none.
     pub(crate) reader: u32,
     /// The process that is known to receive requests.
@@ -151,7 +153,8 @@ impl Conn {
         stage: 0,
         written: 0,
         begun: 0,
-        padding: [0; 5],
+        layer: 0,
+        padding: [0; 4],
         reader: 0,
         server: 0,
         goroutine: 0,

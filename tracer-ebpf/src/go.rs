@@ -14,8 +14,9 @@ use tracer_common::runtime::Go;
 
 use crate::{
     conn::Conn,
-    maps::{ASKERS, GO_RUNTIMES, GOROUTINES, LAST_REQUEST},
+    maps::{ASKERS, GO_RUNTIMES, GOROUTINES, LAST_REQUEST, TLS},
     syscall::{self, read_user_words},
+    tls::Key,
 };
 
 /// Offset of `m` in `runtime.g` (runtime2.go; unchanged from 1.17 to 1.27).
@@ -116,7 +117,7 @@ pub(crate) fn sent(conn: &mut Conn, tgid: u32) -> u32 {
         conn.goroutine = 0;
         return current_request(tgid);
     }
-    if conn.asks == 0 {
+    if conn.asks == 0 && conn.layer == 0 {
         let asker = asker(tgid);
         if asker != 0 {
             conn.asks = asker;
@@ -164,16 +165,37 @@ pub(crate) fn go_round_trip(ctx: ProbeContext) -> u32 {
     let Some(go) = unsafe { GO_RUNTIMES.get(tgid) }.copied() else { return 0 };
     let [g, connection, _] = registers(&ctx);
     let [socket] = read_user_words(connection.wrapping_add(PERSIST_CONN_DATA));
+    let request = request_of(tgid, id_of(g, go));
+    let request = if request == 0 { NO_REQUEST } else { request };
+    if let Some(layer) = TLS.get_ptr_mut(Key { object: socket, tgid: u64::from(tgid) }) {
+        // The connection is a `tls.Conn`, which this goroutine alone has until the call is over.
+        // SAFETY: a live map value.
+        let conn = unsafe { &mut (*layer).conn };
+        conn.asks = request;
+        conn.handed_over = 1;
+        return 0;
+    }
     let [netfd] = read_user_words(socket);
     let [fd] = read_user_words(netfd.wrapping_add(NETFD_SYSFD));
     let fd = fd as u32;
     if fd < MAX_FD {
         // SAFETY: a helper without arguments.
         let time_ns = unsafe { bpf_ktime_get_ns() };
-        let request = request_of(tgid, id_of(g, go));
-        let asker = Asker { time_ns, request: if request == 0 { NO_REQUEST } else { request }, padding: 0 };
+        let asker = Asker { time_ns, request, padding: 0 };
         let _ = ASKERS.insert(key(tgid, fd), asker, u64::from(BPF_ANY));
     }
+    0
+}
+
+/// `google.golang.org/grpc/internal/transport.(*loopyWriter).run`: the current goroutine writes the calls of all others on a
+/// connection, so it works for none of them, whoever started it.
+#[uprobe]
+pub(crate) fn go_shared_writer(ctx: ProbeContext) -> u32 {
+    let tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
+    // SAFETY: a copy is taken at once.
+    let Some(go) = unsafe { GO_RUNTIMES.get(tgid) }.copied() else { return 0 };
+    let [g, ..] = registers(&ctx);
+    let _ = GOROUTINES.remove(key(tgid, id_of(g, go)));
     0
 }
 

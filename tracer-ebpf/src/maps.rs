@@ -6,7 +6,7 @@ use aya_ebpf::{
 };
 use tracer_common::{
     drops::KernelDrop,
-    limits::{MAX_ORIGINS, MAX_PROCESSES, MAX_SEALED, MAX_TLS},
+    limits::{MAX_GO_CALLS, MAX_ORIGINS, MAX_PROCESSES, MAX_SEALED, MAX_TLS},
     propagation::{MAX_AWAITED, MAX_HANDS, MAX_PEERS, Outcome, switch},
     runtime::{Go, MAX_ASKERS, MAX_CONTEXTS, MAX_GOROUTINES, MAX_RUNTIMES, MAX_THREADS, Python},
 };
@@ -18,7 +18,7 @@ use crate::{
     propagation::{Hand, Line, Peer},
     task::Context,
     task_storage::TaskStorage,
-    tls::{Call, Key, Layer},
+    tls::{Call, GoCall, Goroutine, Key, Layer},
     turn::Turn,
 };
 
@@ -81,6 +81,10 @@ pub(crate) static TLS: LruHashMap<Key, Layer, { MAX_TLS as usize }> = LruHashMap
 /// Thread -> the call of a TLS library that it is in.
 #[btf_map]
 pub(crate) static TLS_CALLS: TaskStorage<Call> = TaskStorage::new();
+
+/// Goroutine -> the call of crypto/tls that it is in.
+#[btf_map]
+pub(crate) static GO_CALLS: LruHashMap<Goroutine, GoCall, { MAX_GO_CALLS as usize }> = LruHashMap::new();
 
 /// One cell: changes when an object of a TLS library that used a socket is given another transport.
 #[btf_map]

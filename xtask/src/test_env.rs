@@ -9,7 +9,7 @@ use crate::setup::apt_get;
 use crate::shell::{is_root, run, say, succeeds, which};
 
 /// Programs, and the distribution packages that bring them.
-const PROGRAMS: [(&str, &str); 10] = [
+const PROGRAMS: [(&str, &str); 11] = [
     ("nginx", "nginx-light"),
     ("wrk", "wrk"),
     ("curl", "curl"),
@@ -20,10 +20,15 @@ const PROGRAMS: [(&str, &str); 10] = [
     ("h2load", "nghttp2-client"),
     ("nghttpd", "nghttp2-server"),
     ("nghttpx", "nghttp2-proxy"),
+    ("go", "golang-go"),
 ];
 
 /// The browser of the page's tests; only they need it.
 const BROWSER: (&str, &str) = ("chromium", "chromium");
+
+/// Packages of Go come as source.
+const GO_GRPC: (&str, &str) =
+    ("/usr/share/gocode/src/google.golang.org/grpc/server.go", "golang-google-grpc-dev");
 
 /// What `python3 -m venv` needs is a package of its own on Debian.
 const VENV_PACKAGE: &str = "python3-venv";
@@ -97,7 +102,8 @@ fn install(packages: &[&str]) -> Result<()> {
 
 /// The packages to install, given which programs are here.
 fn missing(is_here: impl Fn(&str) -> bool, has_venv: bool) -> Vec<&'static str> {
-    let programs = PROGRAMS.iter().filter(|(program, _)| !is_here(program)).map(|(_, package)| *package);
+    let wanted = PROGRAMS.iter().chain([&GO_GRPC]);
+    let programs = wanted.filter(|(file, _)| !is_here(file)).map(|(_, package)| *package);
     programs.chain((!has_venv).then_some(VENV_PACKAGE)).collect()
 }
 

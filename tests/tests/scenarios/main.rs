@@ -8,6 +8,7 @@ mod context;
 mod event_loops;
 mod failures;
 mod framing;
+mod go;
 mod grpc;
 mod harness;
 mod hosts;

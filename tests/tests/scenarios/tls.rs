@@ -6,18 +6,13 @@ use std::{
 };
 
 use tracer_tests::{
-    apps::{Upstream, curl, nginx_tls, python, threaded_backend, tls_service},
+    apps::{Upstream, curl, https, nginx_tls, python, threaded_backend, tls_service},
     command::{output_of, run},
     daemon::Options,
     scenario::Scenario,
-    service::Service,
     tree::{assert_edges_keep_path, assert_trees},
     wait::wait_until,
 };
-
-fn https(service: &Service, path: &str) -> String {
-    format!("https://{}{path}", service.address())
-}
 
 /// So many clients with a kept connection each; with `gate`, they wait for that file after one request.
 fn clients(url: &str, count: usize, requests: usize, gate: Option<&std::path::Path>) -> Command {

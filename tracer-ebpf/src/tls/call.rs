@@ -133,6 +133,7 @@ pub(crate) fn tls_exit(ctx: RetProbeContext) -> i32 {
         len,
         tid: pid_tgid as u32,
         way: if kind == call::WRITE { SENT as u64 } else { RECEIVED as u64 },
+        polled: 0,
     };
     plaintext_passed(&plaintext);
     0

@@ -50,6 +50,8 @@ pub(crate) struct Plaintext {
     pub(crate) tid: u32,
     /// Index of the direction.
     pub(crate) way: u64,
+    /// 1 where goroutines wait for bytes: the runtime has all sockets in an epoll set, and any thread goes on.
+    pub(crate) polled: u64,
 }
 
 /// Remembers that an object uses a socket. What it did with another one is over.
@@ -81,7 +83,9 @@ fn jump(layer: &mut Layer) {
 #[inline(never)]
 pub(crate) extern "C" fn plaintext_passed(plaintext: *const Plaintext) -> i32 {
     // SAFETY: the verifier checks pointers that are handed to global functions; null is possible for it.
-    let Some(&Plaintext { key, place, len, tid, way }) = (unsafe { plaintext.as_ref() }) else { return 0 };
+    let Some(&Plaintext { key, place, len, tid, way, polled }) = (unsafe { plaintext.as_ref() }) else {
+        return 0;
+    };
     let tgid = key.tgid as u32;
     let Some(layer) = TLS.get_ptr_mut(key) else {
         // SAFETY: a copy is taken at once.
@@ -106,7 +110,7 @@ pub(crate) extern "C" fn plaintext_passed(plaintext: *const Plaintext) -> i32 {
         return 0;
     }
     // The socket is not at hand; that the process has connections in epoll sets is.
-    let polled = way == RECEIVED && u32::from(conn.work) & TURNS != 0;
+    let polled = way == RECEIVED && (polled != 0 || u32::from(conn.work) & TURNS != 0);
     let extra = flags::TLS | if polled { flags::POLLED } else { 0 };
     if len == 0 {
         if layer.ended == 0 && (conn.mode == mode::HTTP || conn.mode == mode::HTTP2) {

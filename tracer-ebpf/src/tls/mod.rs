@@ -7,10 +7,12 @@
 
 mod call;
 mod forget;
+mod go;
 mod layer;
 mod sealed;
 mod tie;
 
 pub(crate) use call::Call;
+pub(crate) use go::{GoCall, Goroutine};
 pub(crate) use layer::{Key, Layer};
 pub(crate) use tie::{is_client_hello, is_record, record_passed};

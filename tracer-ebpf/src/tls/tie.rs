@@ -7,6 +7,7 @@ use tracer_common::{
 };
 
 use super::{
+    go,
     layer::{self, Key, Layer},
     sealed,
 };
@@ -90,10 +91,13 @@ extern "C" fn tie_socket(conn: *mut Conn, passed: *const Passed) -> i32 {
     }
     let object = match TLS_CALLS.current() {
         Some(call) if call.kind != 0 => Some(call.object),
-        _ if passed.way == SENT as u64 && passed.piece >= sealed::SHORTEST => {
-            sealed::object_of(passed.place, tgid)
+        _ if passed.way == SENT as u64
+            && passed.piece >= sealed::SHORTEST
+            && let Some(object) = sealed::object_of(passed.place, tgid) =>
+        {
+            Some(object)
         }
-        _ => None,
+        _ => go::object_in_call(tgid),
     };
     let Some(object) = object else {
         if conn.tls_seen == 0 {
@@ -118,6 +122,7 @@ extern "C" fn tie_socket(conn: *mut Conn, passed: *const Passed) -> i32 {
     let mut plaintext = Conn::NEW;
     plaintext.id = conn.tls_id;
     plaintext.opened = 1;
+    plaintext.layer = 1;
     let base = if conn.tls_based != 0 && is_hello(passed) {
         conn.tls_base
     } else {

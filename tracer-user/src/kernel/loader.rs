@@ -21,7 +21,7 @@ use super::{
     btf::{self, BtfError, VMLINUX},
     memory,
     probes::Probes,
-    programs::{NEW_CONTEXT, NEW_GOROUTINE, Need, PROGRAMS, ProgramSpec, ROUND_TRIP},
+    programs::{NEW_CONTEXT, NEW_GOROUTINE, Need, PROGRAMS, ProgramSpec, ROUND_TRIP, SHARED_WRITER},
     rings,
     uprobes::{self, Links, Probed, TLS_PROGRAMS},
 };
@@ -156,7 +156,7 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
         .allow_unsupported_maps();
     // The kernel sets memory aside for every element of these.
     if !tls {
-        for map in ["TLS", "SEALED"] {
+        for map in ["TLS", "SEALED", "GO_CALLS"] {
             loader.map_max_entries(map, UNUSED);
         }
     }
@@ -254,9 +254,7 @@ impl Kernel {
         const MAX_SAID: usize = 2048;
         let (name, reason) = match found {
             Found::Library(library) => return self.probe(&library),
-            Found::Unknown { name, function } => {
-                (name, format!("its function {function} begins in a way that is not known; it is left alone"))
-            }
+            Found::Unknown { name, reason } => (name, reason),
             Found::Unread { program } => {
                 (program, "it moves TLS records, by no library that is known".to_owned())
             }
@@ -298,19 +296,23 @@ impl Kernel {
 
     /// Tells the kernel side what a process runs, and probes that.
     pub fn watch(&mut self, tgid: u32, runtime: &Runtime) -> Result<(), MapError> {
-        let Self { ebpf, programs, runtime_probes: probes, .. } = self;
+        let Self { ebpf, links, programs, runtime_probes: probes, .. } = self;
         let flag = match runtime {
             Runtime::Python(python) => {
                 self.runtimes.insert(tgid, RuntimeBytes(python.layout), 0)?;
                 let sites = [(&NEW_CONTEXT, python.new_context)];
-                probes.attach(ebpf, programs, (python.file, &python.path), &sites);
+                probes.attach(ebpf, links, programs, (python.file, &python.path), &sites);
                 process::TASKS
             }
             Runtime::Go(go) => {
                 self.go_runtimes.insert(tgid, GoBytes(go.layout), 0)?;
                 let path = PathBuf::from(format!("/proc/{tgid}/exe"));
-                let sites = [(&ROUND_TRIP, go.round_trip), (&NEW_GOROUTINE, Some(go.new_goroutine))];
-                probes.attach(ebpf, programs, (go.file, &path), &sites);
+                let sites = [
+                    (&ROUND_TRIP, go.round_trip),
+                    (&SHARED_WRITER, go.shared_writer),
+                    (&NEW_GOROUTINE, Some(go.new_goroutine)),
+                ];
+                probes.attach(ebpf, links, programs, (go.file, &path), &sites);
                 process::GOROUTINES
             }
         };

@@ -3,15 +3,13 @@
 
 use std::{collections::HashSet, path::Path};
 
-use aya::{
-    Ebpf,
-    programs::{
-        ProgramError,
-        uprobe::{UProbeAttachLocation, UProbeScope},
-    },
-};
+use aya::{Ebpf, programs::ProgramError};
 
-use super::{loader::ProgramState, programs::ProgramSpec, uprobes};
+use super::{
+    loader::ProgramState,
+    programs::ProgramSpec,
+    uprobes::{self, Links},
+};
 use crate::runtimes::FileId;
 
 /// Files with probes at a time: each holds descriptors until the daemon ends.
@@ -29,6 +27,7 @@ impl Probes {
     pub(super) fn attach(
         &mut self,
         ebpf: &mut Ebpf,
+        links: &mut Links,
         states: &mut Vec<ProgramState>,
         (file, path): (FileId, &Path),
         sites: &[(&'static ProgramSpec, Option<u64>)],
@@ -38,7 +37,7 @@ impl Probes {
         }
         for &(spec, site) in sites {
             let Some(offset) = site else { continue };
-            let reason = attach(ebpf, spec, offset, path).err();
+            let reason = attach(ebpf, links, spec, offset, path).err();
             let reason = reason.map(|error| format!("{error}; without it, {}", spec.loss));
             if let Some(reason) = &reason {
                 tracing::warn!(program = spec.name, path = %path.display(), "A program cannot be probed: {reason}.");
@@ -51,11 +50,17 @@ impl Probes {
     }
 }
 
-fn attach(ebpf: &mut Ebpf, spec: &ProgramSpec, offset: u64, path: &Path) -> Result<(), ProgramError> {
+fn attach(
+    ebpf: &mut Ebpf,
+    links: &mut Links,
+    spec: &ProgramSpec,
+    offset: u64,
+    path: &Path,
+) -> Result<(), ProgramError> {
     let program = uprobes::program(ebpf, spec.name)?;
     match program.load() {
         Ok(()) | Err(ProgramError::AlreadyLoaded) => {}
         Err(error) => return Err(error),
     }
-    program.attach(UProbeAttachLocation::AbsoluteOffset(offset), path, UProbeScope::AllProcesses).map(drop)
+    links.attach(program, path, offset, 0)
 }

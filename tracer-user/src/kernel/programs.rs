@@ -72,6 +72,14 @@ pub const ROUND_TRIP: ProgramSpec = ProgramSpec {
     loss: "the calls of Go programs stand alone",
 };
 
+/// Which goroutine writes for others.
+pub const SHARED_WRITER: ProgramSpec = ProgramSpec {
+    name: "go_shared_writer",
+    tracepoint: "grpc/internal/transport.(*loopyWriter).run",
+    need: Need::OnDemand,
+    loss: "the gRPC calls of Go programs belong to the request that opened the channel, while that is in hand",
+};
+
 /// Which goroutine started another one.
 pub const NEW_GOROUTINE: ProgramSpec = ProgramSpec {
     name: "go_new_goroutine",

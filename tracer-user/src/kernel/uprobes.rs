@@ -1,6 +1,10 @@
 //! Probes in functions of user programs and libraries.
 
-use std::{fs::File, os::fd::AsRawFd, path::PathBuf};
+use std::{
+    fs::File,
+    os::fd::AsRawFd,
+    path::{Path, PathBuf},
+};
 
 use aya::{
     Ebpf,
@@ -33,6 +37,10 @@ pub const TLS_PROGRAMS: &[ProgramSpec] = &[
     spec("tls_sealed"),
     spec("tls_exit"),
     spec("tls_enter"),
+    spec("go_tls_forget"),
+    spec("go_tls_write"),
+    spec("go_tls_return"),
+    spec("go_tls_enter"),
 ];
 
 /// Most files that are probed.
@@ -50,6 +58,23 @@ pub struct Probed {
 /// Probes that are set. Dropping them takes them away: the kernel waits for each until nobody runs in it, tens of milliseconds.
 #[derive(Debug, Default)]
 pub struct Links(Vec<UProbeLink>);
+
+impl Links {
+    /// Attaches a program to an instruction of a file, in every process that maps it now or later.
+    pub(super) fn attach(
+        &mut self,
+        program: &mut UProbe,
+        path: &Path,
+        offset: u64,
+        cookie: u64,
+    ) -> Result<(), ProgramError> {
+        let location = UProbeAttachLocation::AbsoluteOffset(offset);
+        let point = UProbeAttachPoint { location, cookie: Some(cookie) };
+        let link = program.attach(point, path, UProbeScope::AllProcesses)?;
+        self.0.push(program.take_link(link)?);
+        Ok(())
+    }
+}
 
 impl Drop for Links {
     fn drop(&mut self) {
@@ -98,13 +123,7 @@ fn attach_sites(ebpf: &mut Ebpf, library: &Library) -> Result<Links, ProgramErro
     for spec in TLS_PROGRAMS {
         for site in &library.sites {
             let Some(cookie) = cookie(spec.name, site) else { continue };
-            let point = UProbeAttachPoint {
-                location: UProbeAttachLocation::AbsoluteOffset(site.offset),
-                cookie: Some(cookie),
-            };
-            let program = program(ebpf, spec.name)?;
-            let link = program.attach(point, &path, UProbeScope::AllProcesses)?;
-            links.0.push(program.take_link(link)?);
+            links.attach(program(ebpf, spec.name)?, &path, site.offset, cookie)?;
         }
     }
     Ok(links)
@@ -113,12 +132,15 @@ fn attach_sites(ebpf: &mut Ebpf, library: &Library) -> Result<Links, ProgramErro
 /// The cookie of a program at a site, if the program belongs there. Those that need none get 0.
 fn cookie(program: &str, site: &Site) -> Option<u64> {
     match (program, site.probe) {
-        ("tls_enter", Probe::Call(cookie)) => Some(cookie),
+        ("tls_enter", Probe::Call(cookie)) | ("go_tls_return", Probe::GoReturn(cookie)) => Some(cookie),
         ("tls_exit", Probe::Call(_))
         | ("tls_forget", Probe::Forget)
         | ("tls_loosen", Probe::Loosen)
         | ("tls_unread", Probe::Unread)
-        | ("tls_sealed", Probe::Sealed) => Some(0),
+        | ("tls_sealed", Probe::Sealed)
+        | ("go_tls_write", Probe::GoWrite)
+        | ("go_tls_forget", Probe::GoForget) => Some(0),
+        ("go_tls_enter", Probe::GoCall(kind)) => Some(kind.into()),
         _ => None,
     }
 }

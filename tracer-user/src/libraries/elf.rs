@@ -34,6 +34,11 @@ impl<'a, R: ReadRef<'a>> Elf<'a, R> {
         Ok(Self { file, functions })
     }
 
+    /// The file itself.
+    pub(super) fn file(&self) -> &object::File<'a, R> {
+        &self.file
+    }
+
     /// The address of a function.
     pub(super) fn address(&self, name: &str) -> Option<u64> {
         self.functions.get(name).copied()

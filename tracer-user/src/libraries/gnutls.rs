@@ -10,7 +10,7 @@ use tracer_common::tls::{THIRD_IS_BUFFER, call, cookie, count};
 use super::{
     code::Value,
     elf::Elf,
-    plan::{Plan, Probe, Site, anywhere},
+    plan::{Plan, Probe, Site, anywhere, unknown},
 };
 
 /// Every function that is looked for.
@@ -33,10 +33,10 @@ pub(super) fn plan<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>) -> Plan {
     if elf.address("gnutls_record_recv").is_none() {
         return Plan::Nothing;
     }
-    let Some(receives) = receives(elf) else { return Plan::Unknown("gnutls_record_recv") };
+    let Some(receives) = receives(elf) else { return unknown("gnutls_record_recv") };
     // gnutls_record_send() is but a call of this one (GnuTLS 3.6.3).
     let Some(sends) = at(elf, elf.address("gnutls_record_send2")) else {
-        return Plan::Unknown("gnutls_record_send");
+        return unknown("gnutls_record_send");
     };
     let mut sites = vec![
         Site { offset: receives, probe: Probe::Call(cookie(call::READ, count::RETURNED) | THIRD_IS_BUFFER) },
@@ -46,7 +46,7 @@ pub(super) fn plan<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>) -> Plan {
     for (name, probe) in [("gnutls_deinit", Probe::Forget), ("gnutls_handshake", handshake)] {
         match anywhere(elf, name, probe) {
             Some(site) => sites.push(site),
-            None => return Plan::Unknown(name),
+            None => return unknown(name),
         }
     }
     // A session serves one connection: it cannot be reset, so another transport is none of another connection.

@@ -12,7 +12,7 @@ use tracer_common::tls::{call, cookie, count};
 use super::{
     code::Callee,
     elf::Elf,
-    plan::{Plan, Probe, Site, anywhere},
+    plan::{Plan, Probe, Site, anywhere, unknown},
 };
 
 /// Every function that is looked for.
@@ -53,7 +53,7 @@ pub(super) fn plan<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>) -> Plan {
         [("SSL_read", "SSL_read_ex", call::READ), ("SSL_write", "SSL_write_ex", call::WRITE)]
     {
         if transfer(elf, plain, ex, kind, &mut sites).is_none() {
-            return Plan::Unknown(plain);
+            return unknown(plain);
         }
     }
     // Without these two, an address that is used again would be taken for the connection that it was before.
@@ -63,7 +63,7 @@ pub(super) fn plan<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>) -> Plan {
     ] {
         match anywhere(elf, name, probe) {
             Some(site) => sites.push(site),
-            None => return Plan::Unknown(name),
+            None => return unknown(name),
         }
     }
     // Not SSL_clear(), which every handshake begins with: an object that is used for another connection gets another transport.

@@ -2,7 +2,7 @@
 
 use object::ReadRef;
 
-use super::{elf::Elf, gnutls, openssl};
+use super::{elf::Elf, gnutls, go, openssl};
 
 /// A place for a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,14 @@ pub enum Probe {
     Unread,
     /// Records are written into memory, for the application to send.
     Sealed,
+    /// Entry of a call of Go's crypto/tls (`tracer_common::tls::call`).
+    GoCall(u8),
+    /// The return of such a call, with its cookie (`tracer_common::tls::go`).
+    GoReturn(u64),
+    /// Bytes are about to be encrypted by Go's crypto/tls.
+    GoWrite,
+    /// The connection is closed.
+    GoForget,
 }
 
 /// What a file has.
@@ -40,8 +48,8 @@ pub(super) enum Plan {
         /// Whether connections are read there; if not, it only helps those that are read elsewhere.
         reads: bool,
     },
-    /// The functions, but this one begins in a way that is not known.
-    Unknown(&'static str),
+    /// The functions, but this is why they are left alone.
+    Unknown(String),
 }
 
 /// Names of all functions that are looked for.
@@ -51,10 +59,18 @@ pub(super) fn functions() -> Vec<&'static str> {
 
 /// Decides what to probe in a file.
 pub(super) fn plan<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>) -> Plan {
-    match openssl::plan(elf) {
-        Plan::Nothing => gnutls::plan(elf),
-        plan => plan,
+    for plan in [openssl::plan, gnutls::plan, go::plan] {
+        match plan(elf) {
+            Plan::Nothing => {}
+            plan => return plan,
+        }
     }
+    Plan::Nothing
+}
+
+/// A function looks otherwise than is known.
+pub(super) fn unknown(function: &str) -> Plan {
+    Plan::Unknown(format!("its function {function} begins in a way that is not known; it is left alone"))
 }
 
 /// A site at a function that is called seldom: at its first instruction, if none is cheap.

@@ -46,12 +46,12 @@ pub struct Library {
 pub enum Found {
     /// A file to be probed.
     Library(Library),
-    /// A file that has the functions, one of which begins in a way that is not known.
+    /// A file that has the functions, and is left alone.
     Unknown {
         /// The file as the process that it was found in names it.
         name: PathBuf,
-        /// The function.
-        function: &'static str,
+        /// Why.
+        reason: String,
     },
     /// A process that uses TLS, and no library that is known.
     Unread {
@@ -176,7 +176,7 @@ impl Look {
         match plan {
             Plan::Nothing => {}
             Plan::Sites { sites, reads } => report(Found::Library(Library { name, file, sites, reads })),
-            Plan::Unknown(function) => report(Found::Unknown { name, function }),
+            Plan::Unknown(reason) => report(Found::Unknown { name, reason }),
         }
         has_functions
     }

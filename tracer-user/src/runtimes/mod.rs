@@ -1,7 +1,7 @@
 //! Language runtimes of traced processes: where each keeps the identity of its tasks. Read from files and maps of the
 //! process; nothing in the process is touched. And what is known of event loops by the name of their program.
 
-mod go;
+pub(crate) mod go;
 mod python;
 
 use std::{collections::HashMap, fs::File, io, os::unix::fs::MetadataExt, path::Path};
@@ -76,7 +76,7 @@ impl FileId {
 }
 
 /// The bytes in `[start, end)` of a program, given by their addresses, and their place in its file.
-fn code_at<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>, start: u64, end: u64) -> Option<(&'a [u8], u64)> {
+pub(crate) fn code_at<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>, start: u64, end: u64) -> Option<(&'a [u8], u64)> {
     let segment = elf.segments().find(|segment| {
         let within = start.checked_sub(segment.address());
         within.is_some_and(|within| within < segment.file_range().1)

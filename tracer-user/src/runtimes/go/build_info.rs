@@ -8,7 +8,7 @@ const INLINE: u8 = 2;
 const HEADER: usize = 32;
 
 /// `1.X` in the section's version; `None` where it is not to be found.
-pub(super) fn minor_version(section: &[u8]) -> Option<u32> {
+pub(crate) fn minor_version(section: &[u8]) -> Option<u32> {
     let header = section.strip_prefix(MAGIC)?;
     let flags = *header.get(1)?;
     if flags & INLINE == 0 {

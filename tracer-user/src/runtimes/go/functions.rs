@@ -17,26 +17,22 @@ const MODULE_TEXT: usize = 22;
 
 /// Addresses of functions that were looked for: first and behind the last byte.
 #[derive(Debug, Default)]
-pub(super) struct Functions(HashMap<&'static str, (u64, u64), RandomState>);
-
-/// The functions that are looked for.
-pub(super) const NAMES: [&str; 3] =
-    ["net/http.(*persistConn).roundTrip", "runtime.newproc.func1", "runtime.runqput"];
+pub(crate) struct Functions(HashMap<&'static str, (u64, u64), RandomState>);
 
 impl Functions {
-    /// Reads the table of a program.
-    pub(super) fn of<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>) -> Option<Self> {
+    /// Reads the table of a program, for the functions `names`.
+    pub(crate) fn of<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>, names: &[&'static str]) -> Option<Self> {
         // Position-independent programs have it in a section that is written at the start.
-        let names = [".gopclntab", ".data.rel.ro.gopclntab"];
-        let section = names.iter().find_map(|name| elf.section_by_name(name))?;
+        let sections = [".gopclntab", ".data.rel.ro.gopclntab"];
+        let section = sections.iter().find_map(|name| elf.section_by_name(name))?;
         let text = elf.section_by_name(".text").map_or(0, |section| section.address());
         let module = elf.section_by_name(".go.module").and_then(|section| section.data().ok());
         let start = module.and_then(|module| word(module, MODULE_TEXT * 8)).filter(|&start| start != 0);
-        Self::parse(section.data().ok()?, start.unwrap_or(text))
+        Self::parse(section.data().ok()?, start.unwrap_or(text), names)
     }
 
     /// `text_start` is used where the table itself does not tell.
-    fn parse(table: &[u8], text_start: u64) -> Option<Self> {
+    fn parse(table: &[u8], text_start: u64, wanted: &[&'static str]) -> Option<Self> {
         let absolute = match half(table, 0)? {
             GO_1_16 => true,
             GO_1_18 | GO_1_20 => false,
@@ -71,9 +67,9 @@ impl Functions {
             let name_at =
                 usize::try_from(offset).ok().and_then(|offset| half(functions, offset.checked_add(size)?));
             let Some(name) = name_at.and_then(|at| names.get(at as usize..)) else { continue };
-            if let Some(wanted) = NAMES.iter().find(|wanted| is(name, wanted)) {
-                found.insert(*wanted, (text_start + entry, text_start + next));
-                if found.len() == NAMES.len() {
+            if let Some(known) = wanted.iter().find(|wanted| is(name, wanted)) {
+                found.insert(*known, (text_start + entry, text_start + next));
+                if found.len() == wanted.len() {
                     break;
                 }
             }
@@ -82,7 +78,7 @@ impl Functions {
     }
 
     /// Addresses of the first byte and behind the last.
-    pub(super) fn range(&self, name: &str) -> Option<(u64, u64)> {
+    pub(crate) fn range(&self, name: &str) -> Option<(u64, u64)> {
         self.0.get(name).copied()
     }
 }
@@ -103,6 +99,8 @@ fn word(bytes: &[u8], at: usize) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const WANTED: [&str; 2] = ["runtime.newproc.func1", "runtime.runqput"];
 
     /// A table in the form of Go 1.18 with these functions, 16 bytes each.
     fn table(names: &[&str], text_start: u64) -> Vec<u8> {
@@ -134,10 +132,10 @@ mod tests {
     #[test]
     fn functions_are_found_by_their_whole_names() {
         let bytes = table(&["runtime.runqputslow", "runtime.runqput", "x"], 0x40_0000);
-        let functions = Functions::parse(&bytes, 1).unwrap();
+        let functions = Functions::parse(&bytes, 1, &WANTED).unwrap();
         assert_eq!(functions.range("runtime.runqput"), Some((0x40_0010, 0x40_0020)));
         assert_eq!(functions.range("runtime.newproc.func1"), None);
-        let functions = Functions::parse(&table(&["runtime.runqput"], 0), 0x1000).unwrap();
+        let functions = Functions::parse(&table(&["runtime.runqput"], 0), 0x1000, &WANTED).unwrap();
         assert_eq!(
             functions.range("runtime.runqput"),
             Some((0x1000, 0x1010)),
@@ -149,15 +147,15 @@ mod tests {
     fn tables_that_are_cut_or_changed() {
         let whole = table(&["runtime.runqput", "y"], 0x1000);
         for cut in 0..whole.len() {
-            let _ = Functions::parse(&whole[..cut], 0);
+            let _ = Functions::parse(&whole[..cut], 0, &WANTED);
         }
         for at in 0..whole.len() {
             for value in [0, 0x7f, 0xff] {
                 let mut bytes = whole.clone();
                 bytes[at] = value;
-                let _ = Functions::parse(&bytes, 0);
+                let _ = Functions::parse(&bytes, 0, &WANTED);
             }
         }
-        assert!(Functions::parse(b"", 0).is_none());
+        assert!(Functions::parse(b"", 0, &WANTED).is_none());
     }
 }

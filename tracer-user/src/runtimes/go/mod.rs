@@ -7,12 +7,15 @@ mod build_info;
 mod functions;
 mod sites;
 
+pub(crate) use build_info::minor_version;
+pub(crate) use functions::Functions;
+pub(crate) use sites::stack_check;
+
 use std::{fs::File, path::Path};
 
 use object::{File as Elf, Object, ObjectSection, ReadCache, ReadRef};
 use tracer_common::runtime::Go;
 
-use self::functions::Functions;
 use super::FileId;
 
 /// A Go program.
@@ -25,6 +28,8 @@ pub struct GoProgram {
     /// File offset of an instruction in `net/http.(*persistConn).roundTrip` at which the arguments are in their registers; `None`
     /// where the program lacks it.
     pub round_trip: Option<u64>,
+    /// The same in `(*loopyWriter).run` of grpc-go, which a goroutine runs that writes for whoever calls.
+    pub shared_writer: Option<u64>,
     /// File offset of the call of `runtime.runqput` in `runtime.newproc`.
     pub new_goroutine: u64,
 }
@@ -62,9 +67,10 @@ pub(super) fn read(file: File, id: FileId) -> Option<GoProgram> {
 fn analyse<'a>(bytes: impl ReadRef<'a>, file: FileId) -> Option<GoProgram> {
     let elf = Elf::parse(bytes).ok()?;
     let info = elf.section_by_name(".go.buildinfo")?.data().ok()?;
-    let layout = layout(build_info::minor_version(info)?)?;
-    let sites = sites::find(&elf, &Functions::of(&elf)?)?;
-    Some(GoProgram { layout, file, round_trip: sites.round_trip, new_goroutine: sites.new_goroutine })
+    let layout = layout(minor_version(info)?)?;
+    let sites = sites::find(&elf, &Functions::of(&elf, &sites::FUNCTIONS)?)?;
+    let sites::Sites { round_trip, shared_writer, new_goroutine } = sites;
+    Some(GoProgram { layout, file, round_trip, shared_writer, new_goroutine })
 }
 
 #[cfg(test)]

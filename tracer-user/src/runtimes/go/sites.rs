@@ -9,8 +9,17 @@ use super::{super::code_at, functions::Functions};
 #[derive(Debug)]
 pub(super) struct Sites {
     pub(super) round_trip: Option<u64>,
+    pub(super) shared_writer: Option<u64>,
     pub(super) new_goroutine: u64,
 }
+
+/// The functions that are looked for.
+pub(super) const FUNCTIONS: [&str; 4] =
+    [ROUND_TRIP, SHARED_WRITER, "runtime.newproc.func1", "runtime.runqput"];
+
+const ROUND_TRIP: &str = "net/http.(*persistConn).roundTrip";
+/// grpc-go writes whatever goes over a channel from one goroutine, which the first call starts.
+const SHARED_WRITER: &str = "google.golang.org/grpc/internal/transport.(*loopyWriter).run";
 
 /// How far into a function its look at the stack's bound is, bytes.
 const PROLOGUE: usize = 32;
@@ -24,22 +33,23 @@ pub(super) fn find<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>, functions: &Functions) 
         let (bytes, offset) = code_at(elf, start, end.min(start.checked_add(MAX_FUNCTION)?))?;
         Some((bytes, start, offset))
     };
-    let round_trip = match functions.range("net/http.(*persistConn).roundTrip") {
+    let entry = |name| match functions.range(name) {
         Some(_) => {
-            let (bytes, _, offset) = code("net/http.(*persistConn).roundTrip")?;
-            Some(offset + stack_check(bytes)? as u64)
+            let (bytes, _, offset) = code(name)?;
+            Some(Some(offset + stack_check(bytes)? as u64))
         }
-        None => None,
+        None => Some(None),
     };
+    let (round_trip, shared_writer) = (entry(ROUND_TRIP)?, entry(SHARED_WRITER)?);
     let (bytes, start, offset) = code("runtime.newproc.func1")?;
     let (runqput, _) = functions.range("runtime.runqput")?;
     let new_goroutine = offset + call_of(bytes, start, runqput)? as u64;
-    Some(Sites { round_trip, new_goroutine })
+    Some(Sites { round_trip, shared_writer, new_goroutine })
 }
 
 /// The conditional jump behind the comparison of the stack pointer with `g.stackguard0`, which a Go function begins with: the
 /// arguments are still in their registers.
-fn stack_check(code: &[u8]) -> Option<usize> {
+pub(crate) fn stack_check(code: &[u8]) -> Option<usize> {
     // cmp rsp, [r14+0x10]; cmp r12, [r14+0x10] (where the frame is large)
     const COMPARISONS: [[u8; 4]; 2] = [[0x49, 0x3b, 0x66, 0x10], [0x4d, 0x3b, 0x66, 0x10]];
     let front = code.get(..PROLOGUE.min(code.len()))?;
