@@ -113,6 +113,7 @@ pub fn load_kernel(config: &Config, only_selected: bool) -> Result<loader::Kerne
         self_tgid: std::process::id(),
         only_selected: only_selected.into(),
         unix_sockets: capture.unix_sockets.into(),
+        framed: u32::from(capture.databases),
         request_head: capture.request_head_bytes,
         response_head: capture.response_head_bytes,
         message_budget: capture.message_bytes,
