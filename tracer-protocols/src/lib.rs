@@ -11,10 +11,13 @@
 
 pub mod context;
 pub mod contract;
+pub mod detect;
 pub mod grpc;
 pub mod http1;
 pub mod http2;
+mod framing;
 pub mod redact;
+pub mod redis;
 pub mod route;
 
 /// Every protocol this crate can read.
@@ -27,6 +30,8 @@ pub enum Protocol {
     Http1,
     /// HTTP/2 (RFC 9113), and gRPC over it.
     Http2,
+    /// Redis and Valkey.
+    Redis,
 }
 
 impl Protocol {
@@ -35,6 +40,7 @@ impl Protocol {
         match self {
             Self::Http1 => "http1",
             Self::Http2 => "http2",
+            Self::Redis => "redis",
         }
     }
 }

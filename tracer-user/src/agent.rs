@@ -294,6 +294,11 @@ impl Agent {
         for (pid, mark) in self.pipeline.take_marks() {
             tell(&mut self.capture.kernel, pid, &mark);
         }
+        for (conn, judgement) in self.pipeline.take_judgements() {
+            if let Err(error) = self.capture.kernel.judge(conn, judgement) {
+                tracing::debug!(conn, ?judgement, %error, "the kernel side cannot be told of a connection");
+            }
+        }
     }
 
     /// The state at this moment.

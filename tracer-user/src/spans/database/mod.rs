@@ -1,0 +1,13 @@
+//! Databases and caches: their protocols, driven into exchanges.
+
+mod call;
+mod dialogue;
+mod redis;
+pub(super) mod render;
+mod speech;
+
+pub use call::Call;
+pub use dialogue::Judgement;
+pub(super) use dialogue::{Dialogue, Drive};
+pub(super) use redis::Redis;
+pub(super) use speech::Speech;
