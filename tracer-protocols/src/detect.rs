@@ -1,6 +1,6 @@
 //! What a connection speaks, told from the first bytes of one direction.
 
-use crate::{Protocol, contract::Side, http1, http2, redis};
+use crate::{Protocol, contract::Side, http1, http2, postgres, redis};
 
 /// What the front of a direction says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,11 @@ pub fn detect(bytes: &[u8]) -> Detection {
         redis::Detection::Request => return Detection::Found(Protocol::Redis, Side::Request),
         redis::Detection::NeedMore => more = true,
         redis::Detection::No => {}
+    }
+    match postgres::detect(bytes) {
+        postgres::Detection::Found(side) => return Detection::Found(Protocol::Postgres, side),
+        postgres::Detection::NeedMore => more = true,
+        postgres::Detection::No => {}
     }
     if more { Detection::NeedMore } else { Detection::No }
 }

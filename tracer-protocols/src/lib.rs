@@ -16,9 +16,11 @@ pub mod grpc;
 pub mod http1;
 pub mod http2;
 mod framing;
+pub mod postgres;
 pub mod redact;
 pub mod redis;
 pub mod route;
+pub mod sql;
 
 /// Every protocol this crate can read.
 ///
@@ -32,6 +34,8 @@ pub enum Protocol {
     Http2,
     /// Redis and Valkey.
     Redis,
+    /// PostgreSQL (protocol 3).
+    Postgres,
 }
 
 impl Protocol {
@@ -41,6 +45,7 @@ impl Protocol {
             Self::Http1 => "http1",
             Self::Http2 => "http2",
             Self::Redis => "redis",
+            Self::Postgres => "postgresql",
         }
     }
 }

@@ -43,6 +43,7 @@ impl Conversation {
             Protocol::Http1 => Self::Http1(Box::default()),
             Protocol::Http2 => Self::Http2(Box::default()),
             Protocol::Redis => Self::database(Box::<database::Redis>::default(), requests),
+            Protocol::Postgres => Self::database(Box::<database::Postgres>::default(), requests),
         }
     }
 

@@ -38,6 +38,10 @@ impl InFlight {
         self.queue.is_empty()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
     /// The oldest request.
     pub(super) fn front(&self) -> Option<&Exchange> {
         self.queue.front()

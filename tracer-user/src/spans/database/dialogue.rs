@@ -171,6 +171,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
             return bytes.len();
         }
         let side = self.side();
+        let mut used = 0;
         match side {
             Side::Request => {
                 if self.dialogue.adrift && at.segment_start {
@@ -181,11 +182,13 @@ impl<S: ExchangeSink> Drive<'_, S> {
             Side::Response => {
                 self.touch(at.last_ns);
                 if self.dialogue.adrift {
-                    return bytes.len();
+                    match self.found_again(bytes, at) {
+                        Some(passed) => used = passed,
+                        None => return bytes.len(),
+                    }
                 }
             }
         }
-        let mut used = 0;
         loop {
             let rest = &bytes[used..];
             match self.dialogue.protocol.step(side, rest, follows) {
@@ -208,7 +211,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
                 Step::NotThis(_) => {
                     let found = self.dialogue.protocol.resync(side, rest);
                     match found {
-                        Some(passed) if at.segment_start && used == 0 => used += passed,
+                        Some(passed) if used == 0 => used += passed,
                         _ => {
                             self.framing_lost(side);
                             return bytes.len();
@@ -232,6 +235,18 @@ impl<S: ExchangeSink> Drive<'_, S> {
         } else {
             self.run(&[], Follows::Maybe, &At { segment_start: false, ..*at });
         }
+    }
+
+    /// Bytes of an answer that is adrift: where it ends among them, if that can be told.
+    fn found_again(&mut self, bytes: &[u8], at: &At) -> Option<usize> {
+        self.answer(at);
+        // Of several answers others may have ended unseen.
+        if self.dialogue.in_flight.len() > 1 {
+            return None;
+        }
+        let passed = self.dialogue.protocol.resync(Side::Response, bytes)?;
+        self.dialogue.adrift = false;
+        Some(passed)
     }
 
     /// It is not known where messages of this side begin.

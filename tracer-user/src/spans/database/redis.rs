@@ -101,8 +101,8 @@ impl Speech for Redis {
     }
 
     fn requests_lost(&mut self) -> bool {
-        // The rest of a pipeline was not seen: how many replies will come is not known.
-        self.expected.is_empty()
+        // How many commands a pipeline holds, and so replies to it, is not known.
+        self.batch.as_ref().is_none_or(|batch| batch.commands == 1)
     }
 }
 
