@@ -81,44 +81,7 @@ def postgres_asks():
     }
 
 
-def mysql_asks():
-    import pymysql
-
-    connection = pymysql.connect(host="127.0.0.1", port=DATABASE_PORT, user="root", database="mysql", autocommit=True)
-
-    def ask(statement):
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-            return cursor.fetchall()
-
-    def wrong():
-        try:
-            ask("SELECT * FROM nowhere WHERE a = 'secret'")
-        except pymysql.Error as error:
-            return error
-
-    return {
-        "simple": lambda: ask("SELECT user FROM user WHERE user = 'secret'"),
-        "many": lambda: ask("SELECT * FROM help_topic LIMIT 100"),
-        "ping": lambda: connection.ping(),
-        "wrong": wrong,
-    }
-
-
-def memcached_asks():
-    from pymemcache.client.base import Client
-
-    client = Client(("127.0.0.1", DATABASE_PORT))
-
-    return {
-        "get": lambda: client.get("key"),
-        "set": lambda: client.set("key", "x" * 5000, noreply=False),
-        "large": lambda: (client.set("key", "x" * 5000, noreply=False), len(client.get("key"))),
-        "quiet": lambda: (client.set("other", "secret", noreply=True), client.get("other")),
-    }
-
-
-ASKS = {"redis": redis_asks, "postgres": postgres_asks, "mysql": mysql_asks, "memcached": memcached_asks}[KIND]()
+ASKS = {"redis": redis_asks, "postgres": postgres_asks}[KIND]()
 
 
 class Handler(BaseHTTPRequestHandler):

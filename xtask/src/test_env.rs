@@ -9,7 +9,7 @@ use crate::setup::apt_get;
 use crate::shell::{run, say, succeeds, which};
 
 /// Programs, and the distribution packages that bring them.
-const PROGRAMS: [(&str, &str); 9] = [
+const PROGRAMS: [(&str, &str); 11] = [
     ("nginx", "nginx-light"),
     ("wrk", "wrk"),
     ("curl", "curl"),
@@ -19,13 +19,16 @@ const PROGRAMS: [(&str, &str); 9] = [
     ("h2load", "nghttp2-client"),
     ("nghttpd", "nghttp2-server"),
     ("nghttpx", "nghttp2-proxy"),
+    ("redis-server", "redis-server"),
+    // Its servers are not in PATH: `apps::postgres` finds them where Debian has them.
+    ("pg_createcluster", "postgresql"),
 ];
 
 /// What `python3 -m venv` needs is a package of its own on Debian.
 const VENV_PACKAGE: &str = "python3-venv";
 
 /// Python packages. `rotel` is a real OTLP receiver; `duckdb` reads the backend's files; the propagators write trace context as real applications do.
-const PYTHON: [&str; 15] = [
+const PYTHON: [&str; 17] = [
     "gunicorn==27.0.1",
     "flask==3.1.3",
     "requests==2.34.2",
@@ -37,6 +40,8 @@ const PYTHON: [&str; 15] = [
     "grpcio==1.85.3",
     "rotel==0.0.1a15",
     "duckdb==2.0.1",
+    "redis==8.1.0",
+    "psycopg[binary]==3.3.9",
     "opentelemetry-api==1.45.2",
     "opentelemetry-propagator-b3==1.45.1",
     "opentelemetry-propagator-jaeger==1.45.1",

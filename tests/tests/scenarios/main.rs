@@ -4,6 +4,7 @@
 
 mod backends;
 mod context;
+mod databases;
 mod event_loops;
 mod failures;
 mod framing;

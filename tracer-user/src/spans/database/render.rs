@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use super::call::Call;
-use crate::spans::{exchange::Exchange, render::Attributes, span::Value};
+use crate::spans::{
+    exchange::Exchange,
+    render::Attributes,
+    span::{DATABASE_SYSTEM, Value},
+};
 
 /// Attributes of a call but those of its ends. Returns the span's name and whether it failed.
 pub(in crate::spans) fn describe(
@@ -11,7 +15,7 @@ pub(in crate::spans) fn describe(
     exchange: &Exchange,
     call: &Call,
 ) -> (Arc<str>, bool) {
-    attributes.put("db.system.name", Value::Static(call.system));
+    attributes.put(DATABASE_SYSTEM, Value::Static(call.system));
     let texts = [
         ("db.namespace", &call.namespace),
         ("db.operation.name", &call.operation),
