@@ -52,22 +52,10 @@ struct Series {
 impl Speech for Postgres {
     fn step(&mut self, side: Side, bytes: &[u8], follows: Follows) -> Step<Act> {
         match side {
-            Side::Request => match self.requests.step(bytes, follows) {
-                Step::Message { message, consumed } => {
-                    Step::Message { message: self.meaning.request(message), consumed }
-                }
-                Step::NeedMore => Step::NeedMore,
-                Step::Skip(n) => Step::Skip(n),
-                Step::NotThis(reason) => Step::NotThis(reason),
-            },
-            Side::Response => match self.answers.step(bytes, follows) {
-                Step::Message { message, consumed } => {
-                    Step::Message { message: self.meaning.answer(message), consumed }
-                }
-                Step::NeedMore => Step::NeedMore,
-                Step::Skip(n) => Step::Skip(n),
-                Step::NotThis(reason) => Step::NotThis(reason),
-            },
+            Side::Request => {
+                self.requests.step(bytes, follows).map(|message| self.meaning.request(message))
+            }
+            Side::Response => self.answers.step(bytes, follows).map(|message| self.meaning.answer(message)),
         }
     }
 

@@ -47,29 +47,16 @@ impl Speech for Redis {
 
     fn step(&mut self, side: Side, bytes: &[u8], follows: Follows) -> Step<Act> {
         match side {
-            Side::Request => match self.requests.step(bytes, follows) {
-                Step::Message { message, consumed } => {
-                    let act = command(&mut self.expected, &mut self.batch, &message);
-                    Step::Message { message: act, consumed }
-                }
-                Step::NeedMore => Step::NeedMore,
-                Step::Skip(n) => Step::Skip(n),
-                Step::NotThis(reason) => Step::NotThis(reason),
-            },
-            Side::Response => match self.replies.step(bytes, follows) {
-                Step::Message { message, consumed } => {
-                    let act = match message {
-                        Reply::Push => Act::Nothing,
-                        Reply::Begin => Act::Answer,
-                        Reply::Error(code) => Act::Error(code.into()),
-                        Reply::End => self.replied(),
-                    };
-                    Step::Message { message: act, consumed }
-                }
-                Step::NeedMore => Step::NeedMore,
-                Step::Skip(n) => Step::Skip(n),
-                Step::NotThis(reason) => Step::NotThis(reason),
-            },
+            Side::Request => {
+                let step = self.requests.step(bytes, follows);
+                step.map(|message| command(&mut self.expected, &mut self.batch, &message))
+            }
+            Side::Response => self.replies.step(bytes, follows).map(|message| match message {
+                Reply::Push => Act::Nothing,
+                Reply::Begin => Act::Answer,
+                Reply::Error(code) => Act::Error(code.into()),
+                Reply::End => replied(&mut self.expected),
+            }),
         }
     }
 
@@ -106,16 +93,15 @@ impl Speech for Redis {
     }
 }
 
-impl Redis {
-    fn replied(&mut self) -> Act {
-        let Some(left) = self.expected.front_mut() else { return Act::Nothing };
-        *left = left.saturating_sub(1);
-        if *left > 0 {
-            return Act::Nothing;
-        }
-        self.expected.pop_front();
-        Act::Done
+/// A reply is over.
+fn replied(expected: &mut VecDeque<u32>) -> Act {
+    let Some(left) = expected.front_mut() else { return Act::Nothing };
+    *left = left.saturating_sub(1);
+    if *left > 0 {
+        return Act::Nothing;
     }
+    expected.pop_front();
+    Act::Done
 }
 
 fn command(expected: &mut VecDeque<u32>, batch: &mut Option<Batch>, command: &Command<'_>) -> Act {
