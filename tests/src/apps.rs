@@ -333,7 +333,8 @@ pub fn postgres(scenario: &Scenario) -> Service {
 
 /// Where Debian has the programs of the newest PostgreSQL.
 fn postgres_programs() -> PathBuf {
-    let versions = fs::read_dir("/usr/lib/postgresql").unwrap().map(|entry| entry.unwrap().path().join("bin"));
+    let versions =
+        fs::read_dir("/usr/lib/postgresql").unwrap().map(|entry| entry.unwrap().path().join("bin"));
     let mut complete: Vec<_> = versions.filter(|path| path.join("initdb").exists()).collect();
     complete.sort();
     complete.pop().expect("/usr/lib/postgresql has a server")
@@ -343,6 +344,7 @@ fn postgres_programs() -> PathBuf {
 #[track_caller]
 pub fn database_front(scenario: &Scenario, kind: &str, database: &Service) -> Service {
     let port = free_port();
-    let command = python("database_front.py", [port.to_string(), kind.to_owned(), database.port().to_string()]);
+    let command =
+        python("database_front.py", [port.to_string(), kind.to_owned(), database.port().to_string()]);
     Service::start(scenario, "database_front", command, Listens::port(port))
 }

@@ -12,10 +12,10 @@
 pub mod context;
 pub mod contract;
 pub mod detect;
+mod framing;
 pub mod grpc;
 pub mod http1;
 pub mod http2;
-mod framing;
 pub mod postgres;
 pub mod redact;
 pub mod redis;

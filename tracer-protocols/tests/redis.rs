@@ -29,7 +29,8 @@ fn commands_are_told_from_data() {
 
 #[test]
 fn values_are_passed_over() {
-    let pipeline = "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$17\r\n*1\r\n$4\r\nPING\r\nxyz\r\n*2\r\n$3\r\nget\r\n$1\r\na\r\n";
+    let pipeline =
+        "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$17\r\n*1\r\n$4\r\nPING\r\nxyz\r\n*2\r\n$3\r\nget\r\n$1\r\na\r\n";
     assert_eq!(whole(true, pipeline), ["SET 2", "get 1"]);
 }
 
@@ -56,10 +57,7 @@ fn a_gap_within_a_value_costs_nothing() {
 
 #[test]
 fn replies_stay_lost_where_values_were_lost() {
-    let pieces = [
-        Piece::Bytes(b"*3\r\n$1\r\na\r\n".to_vec()),
-        Piece::Gap(9),
-        Piece::Bytes(b"+OK\r\n".to_vec()),
-    ];
+    let pieces =
+        [Piece::Bytes(b"*3\r\n$1\r\na\r\n".to_vec()), Piece::Gap(9), Piece::Bytes(b"+OK\r\n".to_vec())];
     assert_eq!(shorts(false, &pieces), ["begin", "refused"]);
 }

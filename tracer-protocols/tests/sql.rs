@@ -10,7 +10,11 @@ fn check(statement: &str, text: &str, summary: &str) {
 
 #[test]
 fn literals_are_left_out() {
-    check("SELECT * FROM goods WHERE name = 'it''s' AND id=42", "SELECT * FROM goods WHERE name = ? AND id=?", "SELECT goods");
+    check(
+        "SELECT * FROM goods WHERE name = 'it''s' AND id=42",
+        "SELECT * FROM goods WHERE name = ? AND id=?",
+        "SELECT goods",
+    );
     check(r"SELECT E'a\'b', -1.5e-3, 0xff, B'101', $1", "SELECT ?, -?, ?, ?, $1", "SELECT");
     check("SELECT $$it's$$, $tag$a $$ b$tag$ FROM t1", "SELECT ?, ? FROM t1", "SELECT t1");
     check("SELECT 'cut in the mid", "SELECT ?", "SELECT");
@@ -20,13 +24,25 @@ fn literals_are_left_out() {
 fn lists_and_comments_are_short() {
     check("SELECT a FROM b WHERE c IN (1, 2,3 , 'x')", "SELECT a FROM b WHERE c IN (?)", "SELECT b");
     check("/* user 7 */ SELECT 1 -- why\n FROM a", "SELECT ? FROM a", "SELECT a");
-    check("INSERT INTO a.b (c, d) VALUES (1, 'x'), (2, 'y')", "INSERT INTO a.b (c, d) VALUES (?), (?)", "INSERT a.b");
+    check(
+        "INSERT INTO a.b (c, d) VALUES (1, 'x'), (2, 'y')",
+        "INSERT INTO a.b (c, d) VALUES (?), (?)",
+        "INSERT a.b",
+    );
 }
 
 #[test]
 fn summaries_name_operations_and_targets() {
-    check("select * from a, \"b c\" join d on a.x = d.x", "select * from a, \"b c\" join d on a.x = d.x", "SELECT a \"b c\" d");
-    check("UPDATE goods SET name = 'x' WHERE id = 1", "UPDATE goods SET name = ? WHERE id = ?", "UPDATE goods");
+    check(
+        "select * from a, \"b c\" join d on a.x = d.x",
+        "select * from a, \"b c\" join d on a.x = d.x",
+        "SELECT a \"b c\" d",
+    );
+    check(
+        "UPDATE goods SET name = 'x' WHERE id = 1",
+        "UPDATE goods SET name = ? WHERE id = ?",
+        "UPDATE goods",
+    );
     check("DELETE FROM ONLY goods", "DELETE FROM ONLY goods", "DELETE goods");
     check("INSERT INTO a SELECT x FROM b", "INSERT INTO a SELECT x FROM b", "INSERT a SELECT b");
     check("CREATE TABLE IF NOT EXISTS a (b int)", "CREATE TABLE IF NOT EXISTS a (b int)", "CREATE a");

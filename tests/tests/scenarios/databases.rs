@@ -11,7 +11,13 @@ use tracer_tests::{
 
 /// Asks each of `paths`, one after the other, and hands back what was traced of the two services and `curl`.
 #[track_caller]
-fn ask(scenario: &Scenario, kind: &str, database: &Service, paths: &[&str], spans: usize) -> Vec<ReceivedSpan> {
+fn ask(
+    scenario: &Scenario,
+    kind: &str,
+    database: &Service,
+    paths: &[&str],
+    spans: usize,
+) -> Vec<ReceivedSpan> {
     let front = database_front(scenario, kind, database);
     // The connection to the database is older than the daemon.
     curl([front.url("/db/warm")]);
@@ -30,7 +36,8 @@ fn ask(scenario: &Scenario, kind: &str, database: &Service, paths: &[&str], span
 fn redis_by_redis_py() {
     let scenario = Scenario::start("databases-redis");
     let database = redis(&scenario);
-    let paths = ["/db/get", "/db/pipeline", "/db/transaction", "/db/wrong", "/db/large", "/db/many", "/db/get"];
+    let paths =
+        ["/db/get", "/db/pipeline", "/db/transaction", "/db/wrong", "/db/large", "/db/many", "/db/get"];
     assert_trees(
         &ask(&scenario, "redis", &database, &paths, 36),
         r#"
@@ -74,15 +81,8 @@ fn redis_by_redis_py() {
 fn postgres_by_psycopg() {
     let scenario = Scenario::start("databases-postgres");
     let database = postgres(&scenario);
-    let paths = [
-        "/db/simple",
-        "/db/bound",
-        "/db/prepared",
-        "/db/many",
-        "/db/wrong",
-        "/db/copy",
-        "/db/pipeline",
-    ];
+    let paths =
+        ["/db/simple", "/db/bound", "/db/prepared", "/db/many", "/db/wrong", "/db/copy", "/db/pipeline"];
     assert_trees(
         &ask(&scenario, "postgres", &database, &paths, 30),
         r#"

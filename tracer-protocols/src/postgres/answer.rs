@@ -34,8 +34,8 @@ fn kept(tag: u8) -> Option<usize> {
     match tag {
         b'E' => Some(MAX_ERROR),
         b'C' => Some(MAX_TAG),
-        b'1' | b'2' | b'3' | b'A' | b'D' | b'G' | b'H' | b'I' | b'K' | b'N' | b'R' | b'S' | b'T' | b'V' | b'W'
-        | b'Z' | b'c' | b'd' | b'n' | b's' | b't' | b'v' => Some(0),
+        b'1' | b'2' | b'3' | b'A' | b'D' | b'G' | b'H' | b'I' | b'K' | b'N' | b'R' | b'S' | b'T' | b'V'
+        | b'W' | b'Z' | b'c' | b'd' | b'n' | b's' | b't' | b'v' => Some(0),
         _ => None,
     }
 }

@@ -68,8 +68,10 @@ pub(super) fn detect(bytes: &[u8]) -> Detection {
         },
         Some(b'Q' | b'P' | b'B') => match bytes.get(..HEADER + 1) {
             // Statements are text; names of portals mostly empty.
-            Some(&[tag, 0, high, _, _, first])
-                if high < 0x10 && (first == 0 && tag != b'Q' || first.is_ascii() && !first.is_ascii_control() || first == b'\n') =>
+            Some(&[tag, 0, high, middle, low, first])
+                if high < 0x10
+                    && u32::from_be_bytes([0, high, middle, low]) > 4
+                    && (first == 0 && tag != b'Q' || begins_text(first)) =>
             {
                 Detection::Found(Side::Request)
             }
@@ -78,6 +80,10 @@ pub(super) fn detect(bytes: &[u8]) -> Detection {
         },
         _ => Detection::No,
     }
+}
+
+fn begins_text(byte: u8) -> bool {
+    byte >= b' ' && byte != 0x7f || byte == b'\n'
 }
 
 /// Length and version of a message without tag.
@@ -130,8 +136,7 @@ impl Requests {
         }
         let seen = bytes.len().min(wanted);
         self.place.skip((length - seen) as u64);
-        let message =
-            if is_special { Request::Silent } else { Request::Startup(database(&bytes[8..seen])) };
+        let message = if is_special { Request::Silent } else { Request::Startup(database(&bytes[8..seen])) };
         Step::Message { message, consumed: seen }
     }
 

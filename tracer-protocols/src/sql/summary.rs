@@ -43,7 +43,9 @@ impl Summary {
                 self.text.push('.');
                 self.expects = Expects::Rest;
             }
-            Token::Other(",") if self.expects == Expects::More && self.lists => self.expects = Expects::Target,
+            Token::Other(",") if self.expects == Expects::More && self.lists => {
+                self.expects = Expects::Target;
+            }
             Token::Space => {}
             Token::Literal | Token::Other(_) => self.expects = Expects::Nothing,
         }
@@ -64,7 +66,8 @@ impl Summary {
             self.operation.clone_from(&upper);
         }
         // `FOR UPDATE` and `ON CONFLICT DO UPDATE SET` have no target of their own.
-        let is_operation = first || OPERATIONS.contains(&&*upper) && !(upper == "UPDATE" && self.text.starts_with("SELECT"));
+        let is_operation =
+            first || OPERATIONS.contains(&&*upper) && !(upper == "UPDATE" && self.text.starts_with("SELECT"));
         if is_operation && self.expects != Expects::Target {
             self.add(&upper);
             self.expects = if BEFORE_TARGET.contains(&&*upper) { Expects::Target } else { Expects::Nothing };

@@ -46,7 +46,10 @@ impl<'a> Tokens<'a> {
 
     /// Bytes up to behind `end`, from `start` on; all where it is missing.
     fn behind(&self, start: usize, end: &str) -> usize {
-        self.rest.get(start..).and_then(|rest| rest.find(end)).map_or(self.rest.len(), |at| start + at + end.len())
+        self.rest
+            .get(start..)
+            .and_then(|rest| rest.find(end))
+            .map_or(self.rest.len(), |at| start + at + end.len())
     }
 
     /// Bytes of what is quoted at `start`: two quotes are one, and so is an escaped one.

@@ -176,8 +176,7 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
                 drive.run(bytes, follows, at)
             }
             Conversation::Database(dialogue) => {
-                let mut drive =
-                    database::Drive { dialogue, way: self.way, ends: self.ends, sink: self.sink };
+                let mut drive = database::Drive { dialogue, way: self.way, ends: self.ends, sink: self.sink };
                 drive.run(bytes, follows, at)
             }
         }

@@ -78,7 +78,10 @@ fn a_pipeline_is_one_call_and_ends_with_its_last_reply() {
     back(&mut scene, link, (web, redis), b"$1\r\nb\r\n");
     assert_eq!(scene.pipeline.census().open_requests, 0);
     let span = scene.span("web", SpanKind::Client);
-    assert_eq!((&*span.name, span.attribute("db.operation.batch.size")), ("PIPELINE GET", Some(&Value::Int(2))));
+    assert_eq!(
+        (&*span.name, span.attribute("db.operation.batch.size")),
+        ("PIPELINE GET", Some(&Value::Int(2)))
+    );
 }
 
 #[test]
@@ -88,7 +91,8 @@ fn a_subscriber_makes_no_calls() {
     let link = scene.tcp(6379);
     pass(&mut scene, link, (web, redis), b"*2\r\n$9\r\nSUBSCRIBE\r\n$1\r\na\r\n");
     back(&mut scene, link, (web, redis), b"*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nb\r\n");
-    let judged: Vec<_> = scene.pipeline.take_judgements().into_iter().map(|(_, judgement)| judgement).collect();
+    let judged: Vec<_> =
+        scene.pipeline.take_judgements().into_iter().map(|(_, judgement)| judgement).collect();
     assert_eq!(judged, [Judgement::Refused; 2]);
     assert_eq!(scene.outline(), "");
 }
@@ -117,7 +121,8 @@ fn a_statement_that_was_prepared_before_is_named_by_what_it_did() {
     let mut scene = Scene::new();
     let (web, postgres) = (scene.process(2, "web"), scene.process(3, "postgres"));
     let link = scene.tcp(5432);
-    let series = [message(b'B', b"\0s1\0\0\0\0\0\0\0"), message(b'E', b"\0\0\0\0\0"), message(b'S', b"")].concat();
+    let series =
+        [message(b'B', b"\0s1\0\0\0\0\0\0\0"), message(b'E', b"\0\0\0\0\0"), message(b'S', b"")].concat();
     pass(&mut scene, link, (web, postgres), &series);
     let answer = [message(b'2', b""), message(b'C', b"DELETE 3\0"), READY.to_vec()].concat();
     back(&mut scene, link, (web, postgres), &answer);
@@ -140,7 +145,10 @@ fn an_answer_without_a_visible_end_is_over_when_nothing_comes() {
     // And the next reply is understood.
     pass(&mut scene, link, (web, redis), GET_KEY);
     back(&mut scene, link, (web, redis), b"-ERR no\r\n");
-    assert_eq!(scene.outline(), "web > LRANGE\n  redis < LRANGE [tcp-seq]\nweb > GET ERR !ERR\n  redis < GET ERR !ERR [tcp-seq]\n");
+    assert_eq!(
+        scene.outline(),
+        "web > LRANGE\n  redis < LRANGE [tcp-seq]\nweb > GET ERR !ERR\n  redis < GET ERR !ERR [tcp-seq]\n"
+    );
 }
 
 #[test]

@@ -172,6 +172,8 @@ impl<S: ExchangeSink> Drive<'_, S> {
         }
         let side = self.side();
         let mut used = 0;
+        // Once is enough: what was found and refused again is not there.
+        let mut found = false;
         match side {
             Side::Request => {
                 if self.dialogue.adrift && at.segment_start {
@@ -183,7 +185,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
                 self.touch(at.last_ns);
                 if self.dialogue.adrift {
                     match self.found_again(bytes, at) {
-                        Some(passed) => used = passed,
+                        Some(passed) => (used, found) = (passed, true),
                         None => return bytes.len(),
                     }
                 }
@@ -208,16 +210,13 @@ impl<S: ExchangeSink> Drive<'_, S> {
                         return used;
                     }
                 }
-                Step::NotThis(_) => {
-                    let found = self.dialogue.protocol.resync(side, rest);
-                    match found {
-                        Some(passed) if used == 0 => used += passed,
-                        _ => {
-                            self.framing_lost(side);
-                            return bytes.len();
-                        }
+                Step::NotThis(_) => match self.dialogue.protocol.resync(side, rest) {
+                    Some(passed) if used == 0 && !found => (used, found) = (passed, true),
+                    _ => {
+                        self.framing_lost(side);
+                        return bytes.len();
                     }
-                }
+                },
             }
         }
     }

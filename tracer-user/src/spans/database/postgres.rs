@@ -52,9 +52,7 @@ struct Series {
 impl Speech for Postgres {
     fn step(&mut self, side: Side, bytes: &[u8], follows: Follows) -> Step<Act> {
         match side {
-            Side::Request => {
-                self.requests.step(bytes, follows).map(|message| self.meaning.request(message))
-            }
+            Side::Request => self.requests.step(bytes, follows).map(|message| self.meaning.request(message)),
             Side::Response => self.answers.step(bytes, follows).map(|message| self.meaning.answer(message)),
         }
     }
@@ -143,7 +141,11 @@ impl Meaning {
                     // Nothing is run: it is prepared for later.
                     Some(series) if series.prepares && series.executions == 0 && act == Act::Nothing => {
                         let call = self.call(&series);
-                        Act::Revise(Box::new(Call { operation: Some("PREPARE".into()), summary: None, ..call }))
+                        Act::Revise(Box::new(Call {
+                            operation: Some("PREPARE".into()),
+                            summary: None,
+                            ..call
+                        }))
                     }
                     _ => act,
                 }
@@ -187,10 +189,9 @@ impl Meaning {
             Answer::Notice => Act::Nothing,
             Answer::Ready => match self.awaited.pop_front() {
                 Some(true) => Act::Done,
-                Some(false) => Act::Nothing,
                 // The Sync was not seen.
                 None if self.open.take().is_some() => Act::Done,
-                None => Act::Nothing,
+                Some(false) | None => Act::Nothing,
             },
         }
     }

@@ -35,8 +35,10 @@ pub(in crate::spans) fn describe(
             attributes.put("db.response.status_code", Value::Str(code.clone()));
         }
         // `_OTHER`: an error that has no code of its own.
-        attributes
-            .put("error.type", if code.is_empty() { Value::Static("_OTHER") } else { Value::Str(code.clone()) });
+        attributes.put(
+            "error.type",
+            if code.is_empty() { Value::Static("_OTHER") } else { Value::Str(code.clone()) },
+        );
         true
     } else if let Some(failure) = exchange.failure {
         attributes.put("error.type", Value::Static(failure.error_type()));
