@@ -9,6 +9,7 @@ use std::cell::Cell;
 use tracer_protocols::{
     context::{Extractor, Format, HeaderPair},
     http1::{Follows, Message, Method, Parser, Side, Step},
+    postgres, redis,
 };
 
 struct Counting;
