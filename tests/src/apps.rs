@@ -385,3 +385,55 @@ pub fn curl<I: AsRef<OsStr>>(args: impl IntoIterator<Item = I>) -> String {
     let output = run(Command::new("curl").args(["--silent", "--show-error", "--max-time", "30"]).args(args));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
+
+/// A Redis server without persistence.
+#[track_caller]
+pub fn redis(scenario: &Scenario) -> Service {
+    let port = free_port();
+    let mut command = Command::new("redis-server");
+    command.args(["--bind", "127.0.0.1", "--save", "", "--port", &port.to_string()]);
+    Service::start(scenario, "redis", command, Listens::port(port))
+}
+
+/// A PostgreSQL server with an empty database `shop`.
+#[track_caller]
+pub fn postgres(scenario: &Scenario) -> Service {
+    let programs = postgres_programs();
+    let port = free_port();
+    let data = scenario.file("postgres");
+    fs::create_dir_all(&data).unwrap();
+    // Its server refuses to run as root, and as anyone who does not own the data.
+    run(Command::new("chown").arg("postgres").arg(&data));
+    let as_owner = |program: &str| {
+        let mut command = Command::new("runuser");
+        command.args(["-u", "postgres", "--"]).arg(programs.join(program)).current_dir("/");
+        command
+    };
+    run(as_owner("initdb").args(["--no-sync", "--auth=trust", "--username=postgres", "--pgdata"]).arg(&data));
+    let mut command = as_owner("postgres");
+    command.arg("-D").arg(&data).args(["-p", &port.to_string()]);
+    command.args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"]);
+    let service = Service::start(scenario, "postgres-server", command, Listens::port(port));
+    let mut create = Command::new(programs.join("createdb"));
+    create.args(["--host=127.0.0.1", "--username=postgres", "--port", &port.to_string(), "shop"]);
+    run(&mut create);
+    service
+}
+
+/// Where Debian has the programs of the newest PostgreSQL.
+fn postgres_programs() -> PathBuf {
+    let versions =
+        fs::read_dir("/usr/lib/postgresql").unwrap().map(|entry| entry.unwrap().path().join("bin"));
+    let mut complete: Vec<_> = versions.filter(|path| path.join("initdb").exists()).collect();
+    complete.sort();
+    complete.pop().expect("/usr/lib/postgresql has a server")
+}
+
+/// `database_front.py` in front of a database.
+#[track_caller]
+pub fn database_front(scenario: &Scenario, kind: &str, database: &Service) -> Service {
+    let port = free_port();
+    let command =
+        python("database_front.py", [port.to_string(), kind.to_owned(), database.port().to_string()]);
+    Service::start(scenario, "database_front", command, Listens::port(port))
+}

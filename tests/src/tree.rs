@@ -161,6 +161,10 @@ fn line(span: &ReceivedSpan, root: bool) -> String {
     if !status.is_empty() {
         let _ = write!(text, " {status}");
     }
+    let status = span.attribute("db.response.status_code");
+    if !status.is_empty() {
+        let _ = write!(text, " {status}");
+    }
     if !span.parent_id.is_empty() {
         let evidence = match span.attribute("tracer.parent.evidence") {
             "tcp-seq" | "socket" => "socket",

@@ -26,6 +26,8 @@ pub struct KernelConfig {
     pub propagation: u32,
     /// 1: processes are selected by rules, so that context is written for those marked [`crate::process::INCLUDED`] alone.
     pub only_included: u32,
+    /// 1: look for protocols with framed messages.
+    pub framed: u32,
 }
 
-const _: () = assert!(size_of::<KernelConfig>() == 44);
+const _: () = assert!(size_of::<KernelConfig>() == 48);

@@ -13,6 +13,7 @@ pub mod process;
 pub mod propagation;
 pub mod runtime;
 pub mod tls;
+pub mod verdict;
 
 /// Changes whenever the layout of a record changes; written into recordings.
 pub const ABI: u32 = 5;

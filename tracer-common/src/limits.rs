@@ -29,6 +29,16 @@ pub const MAX_EXEC_PATH: usize = 256;
 /// Longest unix socket path (`sockaddr_un::sun_path`, unix(7)).
 pub const MAX_UNIX_PATH: usize = 108;
 
+/// Bytes copied of each segment of requests in a protocol with framed messages: several short commands, the front of a long statement.
+pub const FRAMED_REQUEST: u32 = 1024;
+
+/// As [`FRAMED_REQUEST`], of answers: what is read of them is at their front and at their end.
+pub const FRAMED_RESPONSE: u32 = 512;
+
+/// Connections of which the daemon has said what it thinks of the guess at their protocol; the least recently used one makes room, and
+/// is guessed at anew.
+pub const MAX_VERDICTS: u32 = 65_536;
+
 /// Processes known to the kernel side at a time.
 pub const MAX_PROCESSES: u32 = 16384;
 

@@ -21,6 +21,8 @@ pub(crate) mod mode {
     pub(crate) const OWN: u8 = 3;
     /// HTTP/2 was seen: segments are walked frame by frame.
     pub(crate) const HTTP2: u8 = 4;
+    /// A protocol with framed messages was guessed: see `sockets::framed`.
+    pub(crate) const FRAMED: u8 = 5;
 }
 
 /// Where a socket is with trace context that is written.
@@ -64,7 +66,8 @@ pub(crate) struct Conn {
     pub(crate) tgid: u32,
     /// Records emitted or lost, by direction.
     pub(crate) number: [u32; 2],
-    /// Bytes of the current message that may still be copied, by direction.
+    /// Bytes of the current message that may still be copied, by direction. In mode [`mode::FRAMED`], the first is the number of segments until
+    /// the guess is looked at again.
     pub(crate) budget: [u32; 2],
     /// Most bytes copied of one segment, by direction; known once [`mode::HTTP`] is.
     pub(crate) cap: [u32; 2],
@@ -110,7 +113,9 @@ pub(crate) struct Conn {
     pub(crate) begun: u8,
     /// 1 for what goes through an object of a TLS library, which has no descriptor.
     pub(crate) layer: u8,
-    pub(crate) padding: [u8; 4],
+    /// How often its protocol was guessed.
+    pub(crate) guesses: u8,
+    pub(crate) padding: [u8; 3],
     /// The thread that read the last request, until its answer begins; 0 for none.
     pub(crate) reader: u32,
     /// The process that is known to receive requests.
@@ -154,7 +159,8 @@ impl Conn {
         written: 0,
         begun: 0,
         layer: 0,
-        padding: [0; 4],
+        guesses: 0,
+        padding: [0; 3],
         reader: 0,
         server: 0,
         goroutine: 0,

@@ -16,6 +16,7 @@ pub(crate) static CONFIG: KernelConfig = KernelConfig {
     tls: 0,
     propagation: 0,
     only_included: 0,
+    framed: 1,
 };
 
 #[unsafe(no_mangle)]

@@ -6,7 +6,7 @@ use aya_ebpf::{
 };
 use tracer_common::{
     drops::KernelDrop,
-    limits::{MAX_GO_CALLS, MAX_ORIGINS, MAX_PROCESSES, MAX_SEALED, MAX_TLS},
+    limits::{MAX_GO_CALLS, MAX_ORIGINS, MAX_PROCESSES, MAX_SEALED, MAX_TLS, MAX_VERDICTS},
     propagation::{MAX_AWAITED, MAX_HANDS, MAX_PEERS, Outcome, switch},
     runtime::{Go, MAX_ASKERS, MAX_CONTEXTS, MAX_GOROUTINES, MAX_RUNTIMES, MAX_THREADS, Python},
 };
@@ -32,6 +32,10 @@ pub(crate) static RINGS: ArrayOfMaps<Ring, 1> = ArrayOfMaps::new();
 /// Socket -> what is known of it. Freed by the kernel together with the socket, so it needs no bound of its own.
 #[btf_map]
 pub(crate) static CONNS: SkStorage<Conn> = SkStorage::new();
+
+/// Connection id -> `tracer_common::verdict`. Written by the daemon.
+#[btf_map]
+pub(crate) static VERDICTS: LruHashMap<u64, u32, { MAX_VERDICTS as usize }> = LruHashMap::new();
 
 /// Thread group id -> `tracer_common::process` flags. Written by both sides, deleted at process exit.
 #[btf_map]

@@ -108,3 +108,87 @@ os.makedirs(OUT2, exist_ok=True)
 for name, (flags, data) in SEEDS2.items():
     with open(os.path.join(OUT2, name), "wb") as out:
         out.write(bytes([flags]) + data)
+
+
+# Redis and PostgreSQL: one byte for the caller (1 holds skips, 2: the client's side).
+def write(target, seeds):
+    out_dir = os.path.join(HERE, "corpus", target)
+    os.makedirs(out_dir, exist_ok=True)
+    for name, (flags, data) in seeds.items():
+        with open(os.path.join(out_dir, name), "wb") as out:
+            out.write(bytes([flags]) + data)
+
+
+def command(*words):
+    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
+
+
+GET_KEY = command(b"GET", b"key")
+write("redis", {
+    "get": (2, GET_KEY),
+    "lower_case": (2, command(b"get", b"key")),
+    "pipeline": (2, GET_KEY + command(b"SET", b"a", b"b") + command(b"PING")),
+    "transaction": (2, command(b"MULTI") + command(b"INCR", b"a") + command(b"EXEC")),
+    "client_reply": (2, command(b"CLIENT", b"REPLY", b"OFF") + GET_KEY),
+    "client_setinfo": (2, command(b"CLIENT", b"SETINFO", b"LIB-NAME", b"redis-py")),
+    "empty_value": (2, command(b"SET", b"a", b"") + GET_KEY),
+    "split_everywhere": (2, SPLIT.join(bytes([b]) for b in command(b"SET", b"a", b"bc") + GET_KEY)),
+    "gap_in_value": (2, b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$400\r\n" + gap(20) + b"\r\n" + GET_KEY),
+    "gap_in_value_held": (3, b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$400\r\n" + gap(20) + b"\r\n" + GET_KEY),
+    "gap_over_arguments": (2, b"*9\r\n$5\r\nRPUSH\r\n$1\r\na\r\n" + gap(20) + GET_KEY),
+    "cut_head": (2, b"*2\r\n$3\r\nGE" + gap(3) + GET_KEY),
+    "no_command": (2, command(b"made", b"up") + SPLIT + b"*0\r\n" + SPLIT + GET_KEY),
+    "inline": (2, b"PING\r\n" + SPLIT + GET_KEY),
+    "simple_replies": (0, b"+OK\r\n:1\r\n_\r\n#t\r\n,1.5\r\n(3492890328409238509324850943850943825024385\r\n"),
+    "errors": (0, b"-WRONGTYPE Operation\r\n-ERR unknown\r\n!21\r\nSYNTAX invalid syntax\r\n-lower case\r\n"),
+    "nothing": (0, b"$-1\r\n*-1\r\n$0\r\n\r\n*0\r\n"),
+    "nested": (0, b"*2\r\n*2\r\n$1\r\na\r\n:1\r\n%1\r\n+a\r\n~1\r\n+b\r\n+OK\r\n"),
+    "push": (0, b">2\r\n$7\r\nmessage\r\n$1\r\na\r\n+OK\r\n"),
+    "attribute": (0, b"|1\r\n+ttl\r\n:3600\r\n$1\r\na\r\n+OK\r\n"),
+    "long_line": (0, b"+" + b"a" * 700 + b"\r\n-ERR " + b"b" * 700 + b"\r\n+OK\r\n"),
+    "split_replies": (0, SPLIT.join(bytes([b]) for b in b"*2\r\n$3\r\nabc\r\n-ERR a\r\n+OK\r\n")),
+    "gap_in_reply": (1, b"$900\r\nabc" + gap(29) + b"x" * 56 + b"\r\n+OK\r\n"),
+    "gap_over_values": (0, b"*9\r\n$1\r\na\r\n" + gap(9) + b"+OK\r\n"),
+})
+
+
+def message(tag, body=b""):
+    return tag + (len(body) + 4).to_bytes(4, "big") + body
+
+
+def startup(version, body=b""):
+    return (len(body) + 8).to_bytes(4, "big") + version.to_bytes(4, "big") + body
+
+
+PARSE = message(b"P", b"s1\0SELECT $1\0\0\0")
+BIND = message(b"B", b"\0s1\0\0\0\0\x01\0\0\0\x017\0\0")
+EXECUTE, SYNC, READY = message(b"E", b"\0\0\0\0\0"), message(b"S"), message(b"Z", b"I")
+QUERY = message(b"Q", b"SELECT 1\0")
+ERROR = message(b"E", b"SERROR\0VERROR\0C42P01\0Mrelation\0\0")
+ROW = message(b"D", b"\0\x01\0\0\0\x017")
+write("postgres", {
+    "startup": (2, startup(196608, b"user\0me\0database\0shop\0\0") + message(b"p", b"secret\0") + QUERY),
+    "startup_user_alone": (2, startup(196610, b"user\0me\0\0") + QUERY),
+    "ssl_refused": (2, startup(80877103) + startup(196608, b"user\0me\0\0") + QUERY),
+    "cancel": (2, startup(80877102, b"\0\0\0\x01\0\0\0\x02")),
+    "query": (2, QUERY + message(b"X")),
+    "extended": (2, PARSE + BIND + message(b"D", b"P\0") + EXECUTE + SYNC),
+    "pipelined": (2, (BIND + EXECUTE + SYNC) * 3),
+    "close": (2, message(b"C", b"Ss1\0") + message(b"C", b"P\0") + SYNC),
+    "copy_in": (2, message(b"Q", b"COPY a FROM STDIN\0") + message(b"d", b"1\t2\n" * 9) + message(b"c")),
+    "long_statement": (2, message(b"Q", b"SELECT " + b"1," * 2000 + b"1\0") + QUERY),
+    "split_everywhere": (2, SPLIT.join(bytes([b]) for b in PARSE + BIND + EXECUTE + SYNC)),
+    "gap_in_statement": (3, b"Q\0\0\x01\x9eSELECT" + gap(20) + b"end\0" + QUERY),
+    "gap_over_messages": (2, PARSE + gap(20) + b"\0\0\0" + SYNC + SPLIT + QUERY),
+    "cut_header": (2, b"Q\0\0" + gap(2) + QUERY),
+    "not_postgres": (2, b"GET / HTTP/1.1\r\n\r\n" + SPLIT + QUERY),
+    "bad_length": (2, b"Q\0\0\0\x01SELECT" + SPLIT + QUERY),
+    "rows": (0, message(b"T", b"\0\x01a\0") + ROW * 5 + message(b"C", b"SELECT 5\0") + READY),
+    "error": (0, ERROR + READY),
+    "notice": (0, message(b"N", b"C00000\0\0") + message(b"A", b"\0\0\0\x01ch\0\0") + message(b"C", b"LISTEN\0") + READY),
+    "greeting": (0, message(b"R", b"\0\0\0\0") + message(b"S", b"a\0b\0") + message(b"K", b"\0" * 8) + READY),
+    "gap_over_rows": (0, ROW * 3 + gap(30) + b"4\0" + READY),
+    "gap_over_rows_held": (1, ROW + b"D\0\0\x03\x84" + gap(30) + READY),
+    "split_answers": (0, SPLIT.join(bytes([b]) for b in ERROR + READY)),
+    "long_error": (0, message(b"E", b"M" + b"x" * 400 + b"\0C42P01\0\0") + READY),
+})

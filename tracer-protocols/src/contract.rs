@@ -55,6 +55,18 @@ pub enum Step<M> {
     NotThis(Reason),
 }
 
+impl<M> Step<M> {
+    /// The same step with something made of its message.
+    pub fn map<N>(self, make: impl FnOnce(M) -> N) -> Step<N> {
+        match self {
+            Self::Message { message, consumed } => Step::Message { message: make(message), consumed },
+            Self::NeedMore => Step::NeedMore,
+            Self::Skip(n) => Step::Skip(n),
+            Self::NotThis(reason) => Step::NotThis(reason),
+        }
+    }
+}
+
 /// Why bytes were refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {

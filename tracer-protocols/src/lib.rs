@@ -11,11 +11,16 @@
 
 pub mod context;
 pub mod contract;
+pub mod detect;
+mod framing;
 pub mod grpc;
 pub mod http1;
 pub mod http2;
+pub mod postgres;
 pub mod redact;
+pub mod redis;
 pub mod route;
+pub mod sql;
 
 /// Every protocol this crate can read.
 ///
@@ -27,6 +32,10 @@ pub enum Protocol {
     Http1,
     /// HTTP/2 (RFC 9113), and gRPC over it.
     Http2,
+    /// Redis and Valkey.
+    Redis,
+    /// PostgreSQL (protocol 3).
+    Postgres,
 }
 
 impl Protocol {
@@ -35,6 +44,8 @@ impl Protocol {
         match self {
             Self::Http1 => "http1",
             Self::Http2 => "http2",
+            Self::Redis => "redis",
+            Self::Postgres => "postgresql",
         }
     }
 }

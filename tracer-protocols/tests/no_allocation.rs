@@ -9,6 +9,7 @@ use std::cell::Cell;
 use tracer_protocols::{
     context::{Extractor, Format, HeaderPair},
     http1::{Follows, Message, Method, Parser, Side, Step},
+    postgres, redis,
 };
 
 struct Counting;
@@ -165,6 +166,48 @@ fn contexts_are_read_without_allocating() {
         ] {
             let request = format!("GET / HTTP/1.1\r\nHost: h\r\n{header}\r\n\r\n");
             assert_eq!(extracted(extractor, request.as_bytes()), (0, true), "{header}");
+        }
+    }
+}
+
+#[test]
+fn databases_are_read_without_allocating() {
+    let before = ALLOCATIONS.with(Cell::get);
+    let mut messages = 0;
+    let (mut commands, mut replies) = (redis::Requests::default(), redis::Replies::default());
+    let (mut requests, mut answers) = (postgres::Requests::default(), postgres::Answers::default());
+    for _ in 0..1000 {
+        messages += count(b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n", |bytes, skipped| {
+            commands.skipped(skipped);
+            commands.step(bytes, Follows::Maybe).map(drop)
+        });
+        messages += count(b"*2\r\n$1\r\na\r\n-ERR b\r\n", |bytes, skipped| {
+            replies.skipped(skipped);
+            replies.step(bytes, Follows::Maybe).map(drop)
+        });
+        messages += count(b"Q\0\0\0\x0dSELECT 1\0", |bytes, skipped| {
+            requests.skipped(skipped);
+            requests.step(bytes, Follows::Maybe).map(drop)
+        });
+        messages += count(b"C\0\0\0\x0dSELECT 1\0Z\0\0\0\x05I", |bytes, skipped| {
+            answers.skipped(skipped);
+            answers.step(bytes, Follows::Maybe).map(drop)
+        });
+    }
+    assert_eq!((messages, ALLOCATIONS.with(Cell::get) - before), (6000, 0));
+}
+
+/// The messages in `bytes`; `step` is told how many bytes were just skipped.
+fn count(mut bytes: &[u8], mut step: impl FnMut(&[u8], u64) -> Step<()>) -> usize {
+    let (mut messages, mut skipped) = (0, 0);
+    loop {
+        match step(bytes, skipped) {
+            Step::Message { consumed, .. } => {
+                messages += 1;
+                (bytes, skipped) = (&bytes[consumed..], 0);
+            }
+            Step::Skip(n) => (bytes, skipped) = (&bytes[n as usize..], n),
+            Step::NeedMore | Step::NotThis(_) => return messages,
         }
     }
 }

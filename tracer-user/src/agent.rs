@@ -125,6 +125,7 @@ pub fn load_kernel(config: &Config, only_selected: bool) -> Result<loader::Kerne
         self_tgid: std::process::id(),
         only_selected: only_selected.into(),
         unix_sockets: capture.unix_sockets.into(),
+        framed: u32::from(capture.databases),
         request_head: capture.request_head_bytes,
         response_head: capture.response_head_bytes,
         message_budget: capture.message_bytes,
@@ -322,6 +323,11 @@ impl Agent {
         }
         for (pid, mark) in self.pipeline.take_marks() {
             tell(&mut self.capture.kernel, pid, &mark);
+        }
+        for (conn, judgement) in self.pipeline.take_judgements() {
+            if let Err(error) = self.capture.kernel.judge(conn, judgement) {
+                tracing::debug!(conn, ?judgement, %error, "the kernel side cannot be told of a connection");
+            }
         }
     }
 

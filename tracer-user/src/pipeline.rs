@@ -15,6 +15,7 @@ use crate::{
     processes::{Mark, Processes},
     sampling::Sampler,
     spans::{
+        database::Judgement,
         exchange::{Exchange, ExchangeId, ExchangeSink},
         render::Renderer,
         span::{Span, SpanKind},
@@ -28,6 +29,9 @@ use crate::{
 
 /// How often regular duties are done, nanoseconds of event time.
 const SWEEP_NS: u64 = 1_000_000_000;
+
+/// Judgements that are kept to be told; more connections do not begin between two looks at the rings.
+const MAX_VERDICTS: usize = tracer_common::limits::MAX_VERDICTS as usize;
 
 /// Everything between a record and a finished trace.
 #[derive(Debug)]
@@ -53,6 +57,8 @@ struct Stage {
     drops: Drops,
     clock: WallClock,
     finished: u64,
+    /// What the kernel side is to be told of connections.
+    judgements: Vec<(u64, Judgement)>,
 }
 
 /// What finished traces go through: metrics count all of them, sampling leaves some out.
@@ -96,6 +102,7 @@ impl Pipeline {
                 drops: Drops::default(),
                 clock,
                 finished: 0,
+                judgements: Vec::new(),
             },
             last: Last { metrics: Metrics::new(&config.metrics), sampler: Sampler::new(&config.sampling) },
             max_request_age_ns: config.http.max_request_age.as_nanos() as u64,
@@ -191,6 +198,11 @@ impl Pipeline {
         std::mem::take(&mut self.marks)
     }
 
+    /// What the kernel side is to be told of connections (by id), whose protocol it guessed, since the last call.
+    pub fn take_judgements(&mut self) -> Vec<(u64, Judgement)> {
+        std::mem::take(&mut self.stage.judgements)
+    }
+
     /// The state in numbers.
     pub fn census(&self) -> Census {
         Census {
@@ -257,6 +269,13 @@ impl ExchangeSink for Stage {
 
     fn drops(&mut self) -> &mut Drops {
         &mut self.drops
+    }
+
+    fn judged(&mut self, conn: u64, judgement: Judgement) {
+        // Whoever replays records has nobody to tell.
+        if self.judgements.len() < MAX_VERDICTS {
+            self.judgements.push((conn, judgement));
+        }
     }
 
     fn read(&mut self, exchange: Option<ExchangeId>, by: By, now_ns: u64) {

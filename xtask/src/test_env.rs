@@ -9,7 +9,7 @@ use crate::setup::apt_get;
 use crate::shell::{is_root, run, say, succeeds, which};
 
 /// Programs, and the distribution packages that bring them.
-const PROGRAMS: [(&str, &str); 11] = [
+const PROGRAMS: [(&str, &str); 13] = [
     ("nginx", "nginx-light"),
     ("wrk", "wrk"),
     ("curl", "curl"),
@@ -21,6 +21,9 @@ const PROGRAMS: [(&str, &str); 11] = [
     ("nghttpd", "nghttp2-server"),
     ("nghttpx", "nghttp2-proxy"),
     ("go", "golang-go"),
+    ("redis-server", "redis-server"),
+    // Its servers are not in PATH: `apps::postgres` finds them where Debian has them.
+    ("pg_createcluster", "postgresql"),
 ];
 
 /// The browser of the page's tests; only they need it.
@@ -35,7 +38,7 @@ const VENV_PACKAGE: &str = "python3-venv";
 
 /// Python packages. `rotel` is a real OTLP receiver; `duckdb` reads the backend's files; the parts of OpenTelemetry write trace context and
 /// report spans as real applications do.
-const PYTHON: [&str; 20] = [
+const PYTHON: [&str; 22] = [
     "gunicorn==27.0.1",
     "flask==3.1.3",
     "requests==2.34.2",
@@ -47,6 +50,8 @@ const PYTHON: [&str; 20] = [
     "grpcio==1.85.3",
     "rotel==0.0.1a15",
     "duckdb==2.0.1",
+    "redis==8.1.0",
+    "psycopg[binary]==3.3.9",
     "opentelemetry-api==1.45.1",
     "opentelemetry-sdk==1.45.1",
     "opentelemetry-exporter-otlp-proto-grpc==1.45.1",

@@ -5,6 +5,7 @@
 mod alerts;
 mod backends;
 mod context;
+mod databases;
 mod event_loops;
 mod failures;
 mod framing;

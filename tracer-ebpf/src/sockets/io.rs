@@ -15,6 +15,7 @@ use super::{
     decide::{NO_EVENT, decide_segment, pack, smaller},
     describe::{AF_INET, AF_INET6, AF_UNIX, TCP},
     frame::begins_with_frame,
+    framed,
     frames::{ADRIFT, emit_frames},
 };
 use crate::{
@@ -115,7 +116,7 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
         if WAY == RECEIVED && config!(propagation) != 0 {
             propagation::gone(conn);
         }
-        let spoken = conn.mode == mode::HTTP || conn.mode == mode::HTTP2;
+        let spoken = conn.mode == mode::HTTP || conn.mode == mode::HTTP2 || conn.mode == mode::FRAMED;
         if WAY == RECEIVED && spoken && conn.excluded == 0 {
             let head = data_header(conn, WAY, (tgid, tid), 0, 0, flags::EOF);
             capture::emit_nothing(&head);
@@ -252,16 +253,18 @@ pub(crate) fn wanted(
     (prefix, seen): (u64, u32),
     len: u32,
 ) -> u32 {
+    if conn.mode == mode::FRAMED {
+        return framed::share(conn, way, (prefix, seen), len);
+    }
     if seen != 0 {
         let want = decide_segment(conn, prefix, seen, pack(len, way));
-        if want == NO_EVENT
-            && conn.mode == mode::UNKNOWN
-            && seen == 8
-            && begins_with_frame(prefix, segment.first, segment.first_len, u64::from(len)) != 0
-        {
-            conn.mode = mode::HTTP2;
-            conn.frame[1 - way] = ADRIFT;
-            return 0;
+        if want == NO_EVENT && conn.mode == mode::UNKNOWN && seen == 8 {
+            if begins_with_frame(prefix, segment.first, segment.first_len, u64::from(len)) != 0 {
+                conn.mode = mode::HTTP2;
+                conn.frame[1 - way] = ADRIFT;
+                return 0;
+            }
+            return framed::begin(conn, way, prefix, segment, len);
         }
         want
     } else if conn.mode == mode::HTTP {

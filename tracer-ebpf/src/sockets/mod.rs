@@ -3,6 +3,7 @@
 mod decide;
 mod describe;
 mod frame;
+mod framed;
 mod frames;
 mod io;
 mod state;

@@ -113,7 +113,8 @@ pub(crate) extern "C" fn plaintext_passed(plaintext: *const Plaintext) -> i32 {
     let polled = way == RECEIVED && (polled != 0 || u32::from(conn.work) & TURNS != 0);
     let extra = flags::TLS | if polled { flags::POLLED } else { 0 };
     if len == 0 {
-        if layer.ended == 0 && (conn.mode == mode::HTTP || conn.mode == mode::HTTP2) {
+        let spoken = conn.mode == mode::HTTP || conn.mode == mode::HTTP2 || conn.mode == mode::FRAMED;
+        if layer.ended == 0 && spoken {
             layer.ended = 1;
             let head = data_header(conn, way, (tgid, tid), position, 0, flags::EOF | flags::TLS);
             capture::emit_nothing(&head);

@@ -6,6 +6,8 @@
 pub mod frames;
 pub mod http1;
 pub mod http2;
+pub mod postgres;
+pub mod redis;
 
 use tracer_protocols::context::{Extractor, Format, HeaderPair};
 use tracer_protocols::contract::{Follows, Step};

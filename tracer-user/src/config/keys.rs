@@ -77,6 +77,7 @@ pub const KEYS: &[Key] = &[
         "a power of two from 65536 to 1073741824",
     ),
     key("capture.unix_sockets", Kind::Bool, "TRACER_CAPTURE_UNIX_SOCKETS", BOOL),
+    key("capture.databases", Kind::Bool, "TRACER_CAPTURE_DATABASES", BOOL),
     key("tls.enabled", Kind::Bool, "TRACER_TLS_ENABLED", BOOL),
     key(
         "http.routes",

@@ -21,6 +21,8 @@ pub struct Capture {
     pub ring_bytes: u32,
     /// Whether AF_UNIX stream sockets are traced.
     pub unix_sockets: bool,
+    /// Whether calls of databases and caches are traced.
+    pub databases: bool,
 }
 
 /// `[tls]`: whether TLS connections are read.
@@ -136,6 +138,7 @@ impl Default for Capture {
             message_bytes: 8192,
             ring_bytes: 4 << 20,
             unix_sockets: true,
+            databases: true,
         }
     }
 }

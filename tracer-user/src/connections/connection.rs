@@ -77,6 +77,9 @@ impl Connection {
         }
         let mut drive = Drive { conversation: &mut self.conversation, way, ends: &self.ends, sink };
         self.streams[way as usize].segment(segment, &mut drive);
+        if let Some(judgement) = self.conversation.take_judgement() {
+            sink.judged(segment.head.header.conn, judgement);
+        }
     }
 
     /// The application read bytes, or came upon their end.

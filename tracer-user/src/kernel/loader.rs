@@ -15,6 +15,7 @@ use tracer_common::{
     offsets::KernelOffsets,
     process,
     runtime::{Go, Python},
+    verdict,
 };
 
 use super::{
@@ -28,6 +29,7 @@ use super::{
 use crate::{
     libraries::{Found, Library},
     runtimes::Runtime,
+    spans::database::Judgement,
 };
 
 #[cfg(not(ebpf_stub))]
@@ -108,6 +110,7 @@ pub struct Kernel {
     ebpf: Ebpf,
     drops: PerCpuArray<MapData, u64>,
     processes: HashMap<MapData, u32, u32>,
+    verdicts: HashMap<MapData, u64, u32>,
     runtimes: HashMap<MapData, u32, RuntimeBytes>,
     go_runtimes: HashMap<MapData, u32, GoBytes>,
     runtime_probes: Probes,
@@ -168,6 +171,7 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
     let mut ebpf = loader.load(OBJECT)?;
     let drops = PerCpuArray::try_from(ebpf.take_map("DROPS").ok_or(LoadError::NoMap("DROPS"))?)?;
     let processes = HashMap::try_from(ebpf.take_map("PROCESSES").ok_or(LoadError::NoMap("PROCESSES"))?)?;
+    let verdicts = HashMap::try_from(ebpf.take_map("VERDICTS").ok_or(LoadError::NoMap("VERDICTS"))?)?;
     let runtimes = HashMap::try_from(ebpf.take_map("RUNTIMES").ok_or(LoadError::NoMap("RUNTIMES"))?)?;
     let go_runtimes =
         HashMap::try_from(ebpf.take_map("GO_RUNTIMES").ok_or(LoadError::NoMap("GO_RUNTIMES"))?)?;
@@ -181,6 +185,7 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
         ebpf,
         drops,
         processes,
+        verdicts,
         runtimes,
         go_runtimes,
         runtime_probes: Probes::default(),
@@ -292,6 +297,15 @@ impl Kernel {
         self.processes.insert(tgid, known | flags, 0)?;
         let generation = self.generation.get(&0, 0)?.wrapping_add(1);
         self.generation.set(0, generation, 0)
+    }
+
+    /// Tells the kernel side what became of its guess at the protocol of a connection.
+    pub fn judge(&mut self, conn: u64, judgement: Judgement) -> Result<(), MapError> {
+        let value = match judgement {
+            Judgement::Confirmed => verdict::CONFIRMED,
+            Judgement::Refused => verdict::REFUSED,
+        };
+        self.verdicts.insert(conn, value, 0)
     }
 
     /// Tells the kernel side what a process runs, and probes that.

@@ -60,6 +60,9 @@ impl Requests {
     }
 
     pub(super) fn take(&mut self, span: &Span, kept: bool) {
+        if span.is_database_call() {
+            return;
+        }
         self.of(span.kind).entry(&labels(span), || Histogram::new(&BOUNDS)).take(span, kept);
     }
 

@@ -2,12 +2,12 @@
 
 use tracer_protocols::{
     Protocol,
-    contract::Follows,
-    http1::{self, Detection},
-    http2,
+    contract::{Follows, Side},
+    detect::{Detection, detect},
 };
 
 use super::{
+    database::{self, Dialogue, Judgement},
     exchange::{ExchangeId, ExchangeSink, Failure},
     http1::{Drive as Drive1, Http1},
     http2::{Drive as Drive2, Http2},
@@ -25,6 +25,7 @@ pub(crate) enum Conversation {
     Unknown,
     Http1(Box<Http1>),
     Http2(Box<Http2>),
+    Database(Box<Dialogue>),
 }
 
 /// A [`Conversation`] together with what it needs to work.
@@ -36,10 +37,25 @@ pub(crate) struct Drive<'a, S> {
 }
 
 impl Conversation {
-    fn new(protocol: Protocol) -> Self {
+    /// `requests`: the way in which the client's bytes go, where the first bytes tell.
+    fn new(protocol: Protocol, requests: Way) -> Self {
         match protocol {
             Protocol::Http1 => Self::Http1(Box::default()),
             Protocol::Http2 => Self::Http2(Box::default()),
+            Protocol::Redis => Self::database(Box::<database::Redis>::default(), requests),
+            Protocol::Postgres => Self::database(Box::<database::Postgres>::default(), requests),
+        }
+    }
+
+    fn database(protocol: Box<dyn database::Speech>, requests: Way) -> Self {
+        Self::Database(Box::new(Dialogue::new(protocol, requests)))
+    }
+
+    /// What the kernel side is to be told of its guess at the protocol.
+    pub(crate) fn take_judgement(&mut self) -> Option<Judgement> {
+        match self {
+            Self::Database(dialogue) => dialogue.take_judgement(),
+            Self::Unknown | Self::Http1(_) | Self::Http2(_) => None,
         }
     }
 
@@ -49,6 +65,7 @@ impl Conversation {
             Self::Unknown => true,
             Self::Http1(http) => http.is_idle(),
             Self::Http2(http) => http.is_idle(),
+            Self::Database(dialogue) => dialogue.is_idle(),
         }
     }
 
@@ -58,6 +75,7 @@ impl Conversation {
             Self::Unknown => None,
             Self::Http1(http) => http.is_server(),
             Self::Http2(http) => http.is_server(),
+            Self::Database(dialogue) => Some(dialogue.is_server()),
         }
     }
 
@@ -65,6 +83,7 @@ impl Conversation {
     pub(crate) fn receiving(&self) -> Option<ExchangeId> {
         match self {
             Self::Http1(http) => http.receiving(),
+            Self::Database(dialogue) => dialogue.receiving(),
             Self::Unknown | Self::Http2(_) => None,
         }
     }
@@ -75,6 +94,7 @@ impl Conversation {
             Self::Unknown => {}
             Self::Http1(http) => http.ended(way, now_ns, ends, sink),
             Self::Http2(http) => http.ended(way, now_ns, ends, sink),
+            Self::Database(dialogue) => dialogue.ended(way, now_ns, ends, sink),
         }
     }
 
@@ -90,6 +110,7 @@ impl Conversation {
             Self::Unknown => {}
             Self::Http1(http) => http.abort(failure, now_ns, ends, sink),
             Self::Http2(http) => http.abort(failure, now_ns, ends, sink),
+            Self::Database(dialogue) => dialogue.abort(failure, now_ns, ends, sink),
         }
     }
 
@@ -99,6 +120,7 @@ impl Conversation {
             Self::Unknown => {}
             Self::Http1(http) => http.expire(before_ns, now_ns, ends, sink),
             Self::Http2(http) => http.expire(before_ns, now_ns, ends, sink),
+            Self::Database(dialogue) => dialogue.expire(before_ns, now_ns, ends, sink),
         }
     }
 
@@ -108,23 +130,8 @@ impl Conversation {
             Self::Unknown => {}
             Self::Http1(http) => http.retract(ends, sink),
             Self::Http2(http) => http.retract(ends, sink),
+            Self::Database(dialogue) => dialogue.retract(ends, sink),
         }
-    }
-}
-
-/// What the front of a direction says of the protocol; `None` where it is too early to tell.
-fn detect(bytes: &[u8]) -> Option<Result<Protocol, ()>> {
-    let http1 = match http1::detect(bytes) {
-        Detection::Request | Detection::Response => return Some(Ok(Protocol::Http1)),
-        Detection::NeedMore => None,
-        Detection::No => Some(Err(())),
-    };
-    match http2::detect(bytes) {
-        http2::Detection::Preface | http2::Detection::Settings | http2::Detection::Frames => {
-            Some(Ok(Protocol::Http2))
-        }
-        http2::Detection::NeedMore => None,
-        http2::Detection::No => http1,
     }
 }
 
@@ -142,9 +149,12 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
     fn run(&mut self, bytes: &[u8], follows: Follows, at: &At) -> usize {
         if matches!(self.conversation, Conversation::Unknown) {
             match detect(bytes) {
-                Some(Ok(protocol)) => *self.conversation = Conversation::new(protocol),
-                None if follows == Follows::Maybe => return 0,
-                Some(Err(())) | None => {
+                Detection::Found(protocol, side) => {
+                    let requests = if side == Side::Request { self.way } else { self.way.other() };
+                    *self.conversation = Conversation::new(protocol, requests);
+                }
+                Detection::NeedMore if follows == Follows::Maybe => return 0,
+                Detection::NeedMore | Detection::No => {
                     self.sink.drops().count(Drop::NotHttp);
                     return bytes.len();
                 }
@@ -165,6 +175,10 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
                 let mut drive = Drive2 { http, way: self.way, ends: self.ends, sink: self.sink };
                 drive.run(bytes, follows, at)
             }
+            Conversation::Database(dialogue) => {
+                let mut drive = database::Drive { dialogue, way: self.way, ends: self.ends, sink: self.sink };
+                drive.run(bytes, follows, at)
+            }
         }
     }
 
@@ -179,6 +193,16 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
                 self.http2(&mut http).gap(bytes, at);
                 *self.conversation = Conversation::Http2(http);
             }
+            Conversation::Database(mut dialogue) => {
+                let mut drive = database::Drive {
+                    dialogue: &mut dialogue,
+                    way: self.way,
+                    ends: self.ends,
+                    sink: self.sink,
+                };
+                drive.gap(bytes, at);
+                *self.conversation = Conversation::Database(dialogue);
+            }
         }
     }
 
@@ -190,6 +214,9 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
                 Drive1 { http, way: self.way, ends: self.ends, sink: self.sink }.lost(records);
             }
             Conversation::Http2(http) => http.lost(),
+            Conversation::Database(dialogue) => {
+                database::Drive { dialogue, way: self.way, ends: self.ends, sink: self.sink }.lost(records);
+            }
         }
     }
 

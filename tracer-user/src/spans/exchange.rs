@@ -8,7 +8,10 @@ use tracer_protocols::{
     http1::{Method, Version},
 };
 
-use super::span::{SpanId, SpanKind};
+use super::{
+    database::{Call, Judgement},
+    span::{SpanId, SpanKind},
+};
 use crate::{
     connections::{At, By, Ends},
     telemetry::drops::Drops,
@@ -44,8 +47,10 @@ pub struct Exchange {
     pub head_ns: u64,
     /// Last byte of the response so far, or the first of the request.
     pub last_ns: u64,
-    /// The request.
+    /// The request; that of a database has nothing in it but what `call` says.
     pub request: Request,
+    /// What a database was asked.
+    pub call: Option<Box<Call>>,
     /// The response, once its head was seen.
     pub response: Option<Response>,
     /// Why there is no whole response.
@@ -106,10 +111,30 @@ pub struct Request {
     pub body_bytes: Option<u64>,
 }
 
+impl Request {
+    /// Of a call that is none of HTTP.
+    pub(super) fn of_call() -> Self {
+        Self {
+            method: Method::Other,
+            other_method: None,
+            target: Box::default(),
+            version: Version::Http11,
+            host: None,
+            user_agent: None,
+            context: None,
+            trace_state: None,
+            baggage: Box::default(),
+            forced: false,
+            grpc: false,
+            body_bytes: None,
+        }
+    }
+}
+
 /// What is kept of a response.
 #[derive(Clone, Copy, Debug)]
 pub struct Response {
-    /// Status code.
+    /// Status code, 0 where the protocol has none.
     pub status: u16,
     /// What a gRPC call ended with, once its trailers were seen.
     pub grpc: Option<Status>,
@@ -198,6 +223,8 @@ pub trait ExchangeSink {
     fn opened(&mut self, exchange: &Exchange, ends: &Ends);
     /// The exchange is over.
     fn closed(&mut self, exchange: Exchange, ends: &Ends);
+    /// The kernel side's guess at the protocol of a connection is right or wrong.
+    fn judged(&mut self, conn: u64, judgement: Judgement);
     /// The exchange is not to be shown after all.
     fn retracted(&mut self, exchange: Exchange, ends: &Ends);
 }

@@ -1,4 +1,5 @@
-//! Requests in flight on one connection, and which answer belongs to which: HTTP/1 answers in order (RFC 9112 section 9.3.2).
+//! Requests in flight on one connection, and which answer belongs to which: HTTP/1 answers in order (RFC 9112 section 9.3.2), and so do
+//! databases.
 //!
 //! Order alone tells, so a lost record must not shift it. On a connection that does not pipeline, a request is sent when
 //! the one before it is answered: a request that overtakes an unanswered one shows that the answer was lost. On one that
@@ -37,9 +38,23 @@ impl InFlight {
         self.queue.is_empty()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
     /// The oldest request.
     pub(super) fn front(&self) -> Option<&Exchange> {
         self.queue.front()
+    }
+
+    /// As [`Self::front`].
+    pub(super) fn front_mut(&mut self) -> Option<&mut Exchange> {
+        self.queue.front_mut()
+    }
+
+    /// The newest request.
+    pub(super) fn newest_mut(&mut self) -> Option<&mut Exchange> {
+        self.queue.back_mut()
     }
 
     /// Takes a request; gives it back where there are too many.

@@ -140,6 +140,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
             head_ns: at.last_ns,
             last_ns: at.last_ns,
             request,
+            call: None,
             response: None,
             failure: None,
             from_start: self.http.from_start,

@@ -220,6 +220,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
             head_ns: at.last_ns,
             last_ns: at.last_ns,
             request: self.http.heads.keep(head, self.sink),
+            call: None,
             response: None,
             failure: None,
             incomplete: head.truncated,

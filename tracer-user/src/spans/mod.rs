@@ -1,6 +1,7 @@
 //! Stage 5: messages become exchanges, exchanges become spans.
 
 mod conversation;
+pub mod database;
 pub mod exchange;
 mod flight;
 mod grpc;

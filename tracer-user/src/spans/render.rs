@@ -8,6 +8,7 @@ use tracer_protocols::{
 };
 
 use super::{
+    database,
     exchange::Exchange,
     grpc,
     routes::{Routes, bare},
@@ -53,6 +54,12 @@ impl Renderer {
         resource: Arc<Resource>,
         clock: WallClock,
     ) -> Span {
+        if let Some(call) = &exchange.call {
+            let mut attributes = Attributes(Vec::with_capacity(USUAL_ATTRIBUTES[0]));
+            let (name, failed) = database::render::describe(&mut attributes, exchange, call);
+            peers(&mut attributes, ends, exchange.kind == SpanKind::Server, None, None);
+            return finished(exchange, attributes, name, failed, resource, clock);
+        }
         let request = &exchange.request;
         let target = Target::parse(&request.target);
         let server = exchange.kind == SpanKind::Server;
@@ -84,23 +91,7 @@ impl Renderer {
             outcome(&mut attributes, exchange)
         };
 
-        let start_ns = clock.wall_ns(exchange.start_ns);
-        Span {
-            trace_id: [0; 16],
-            span_id: exchange.span_id,
-            parent: None,
-            trace_state: request.trace_state.clone(),
-            flags: 0,
-            kind: exchange.kind,
-            name,
-            start_ns,
-            end_ns: start_ns + exchange.last_ns.saturating_sub(exchange.start_ns),
-            status: if failed { Status::Error } else { Status::Unset },
-            attributes: attributes.0,
-            resource,
-            incomplete: exchange.incomplete,
-            far: None,
-        }
+        finished(exchange, attributes, name, failed, resource, clock)
     }
 
     /// What only HTTP requests have, and the span's name.
@@ -205,6 +196,33 @@ impl Renderer {
         let url = buffer.as_str().into();
         self.buffer = buffer;
         url
+    }
+}
+
+fn finished(
+    exchange: &Exchange,
+    attributes: Attributes,
+    name: Arc<str>,
+    failed: bool,
+    resource: Arc<Resource>,
+    clock: WallClock,
+) -> Span {
+    let start_ns = clock.wall_ns(exchange.start_ns);
+    Span {
+        trace_id: [0; 16],
+        span_id: exchange.span_id,
+        parent: None,
+        trace_state: exchange.request.trace_state.clone(),
+        flags: 0,
+        kind: exchange.kind,
+        name,
+        start_ns,
+        end_ns: start_ns + exchange.last_ns.saturating_sub(exchange.start_ns),
+        status: if failed { Status::Error } else { Status::Unset },
+        attributes: attributes.0,
+        resource,
+        incomplete: exchange.incomplete,
+        far: None,
     }
 }
 

@@ -97,6 +97,9 @@ impl PartialEq for Value {
     }
 }
 
+/// The first attribute of every database call.
+pub(super) const DATABASE_SYSTEM: &str = "db.system.name";
+
 /// A key among the attributes of a resource: a constant of the semantic conventions, or named by the user.
 pub type Key = Cow<'static, str>;
 
@@ -169,6 +172,11 @@ impl Span {
     /// The value of an attribute.
     pub fn attribute(&self, key: &str) -> Option<&Value> {
         self.attributes.iter().find(|(name, _)| *name == key).map(|(_, value)| value)
+    }
+
+    /// Whether a database was called, so that HTTP's conventions do not apply.
+    pub fn is_database_call(&self) -> bool {
+        self.attributes.first().is_some_and(|(key, _)| *key == DATABASE_SYSTEM)
     }
 
     /// Duration in nanoseconds.

@@ -1,6 +1,7 @@
 //! Stages 2 to 7 on records built by hand: what a host does, and the traces that come of it. No root, no kernel.
 
 mod context;
+mod databases;
 mod far;
 #[path = "../../../tracer-protocols/tests/common/frames.rs"]
 mod frames;

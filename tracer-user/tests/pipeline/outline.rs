@@ -44,6 +44,9 @@ fn write(
     if let Some(status) = span.attribute("rpc.status_code").and_then(Value::as_str) {
         let _ = write!(text, " {status}");
     }
+    if let Some(status) = span.attribute("db.response.status_code").and_then(Value::as_str) {
+        let _ = write!(text, " {status}");
+    }
     if let Some(error) = span.attribute("error.type").and_then(Value::as_str) {
         let _ = write!(text, " !{error}");
         assert_eq!(span.status, Status::Error);

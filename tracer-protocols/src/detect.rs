@@ -1,0 +1,42 @@
+//! What a connection speaks, told from the first bytes of one direction.
+
+use crate::{Protocol, contract::Side, http1, http2, postgres, redis};
+
+/// What the front of a direction says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detection {
+    /// It is this protocol. The side is that of these bytes where the protocol tells from the first; HTTP's parsers find it out by themselves.
+    Found(Protocol, Side),
+    /// It is too early to tell.
+    NeedMore,
+    /// None of those that are read.
+    No,
+}
+
+/// Looks at the front of a direction.
+pub fn detect(bytes: &[u8]) -> Detection {
+    let mut more = match http1::detect(bytes) {
+        http1::Detection::Request => return Detection::Found(Protocol::Http1, Side::Request),
+        http1::Detection::Response => return Detection::Found(Protocol::Http1, Side::Response),
+        http1::Detection::NeedMore => true,
+        http1::Detection::No => false,
+    };
+    match http2::detect(bytes) {
+        http2::Detection::Preface | http2::Detection::Settings | http2::Detection::Frames => {
+            return Detection::Found(Protocol::Http2, Side::Request);
+        }
+        http2::Detection::NeedMore => more = true,
+        http2::Detection::No => {}
+    }
+    match redis::detect(bytes) {
+        redis::Detection::Request => return Detection::Found(Protocol::Redis, Side::Request),
+        redis::Detection::NeedMore => more = true,
+        redis::Detection::No => {}
+    }
+    match postgres::detect(bytes) {
+        postgres::Detection::Found(side) => return Detection::Found(Protocol::Postgres, side),
+        postgres::Detection::NeedMore => more = true,
+        postgres::Detection::No => {}
+    }
+    if more { Detection::NeedMore } else { Detection::No }
+}

@@ -1,0 +1,50 @@
+//! Where a parser of messages with a length is: what all of them have in common.
+
+use crate::contract::Gap;
+
+/// Bytes that nobody reads, and whether it is known where the next message begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    skip: u64,
+    adrift: bool,
+}
+
+impl Place {
+    /// Bytes still to be passed over.
+    pub(crate) fn to_skip(self) -> Option<u64> {
+        (self.skip > 0).then_some(self.skip)
+    }
+
+    /// The next `n` bytes are nobody's to read.
+    pub(crate) fn skip(&mut self, n: u64) {
+        self.skip = n;
+    }
+
+    pub(crate) fn skipped(&mut self, n: u64) {
+        self.skip = self.skip.saturating_sub(n);
+    }
+
+    /// Framing is lost.
+    pub(crate) fn lose(&mut self) {
+        *self = Self { skip: 0, adrift: true };
+    }
+
+    /// A message begins here.
+    pub(crate) fn found(&mut self) {
+        *self = Self::default();
+    }
+
+    pub(crate) fn is_adrift(self) -> bool {
+        self.adrift
+    }
+
+    /// `n` bytes were not captured.
+    pub(crate) fn gap(&mut self, n: u64) -> Gap {
+        if n <= self.skip {
+            self.skip -= n;
+            return Gap::Inside;
+        }
+        self.lose();
+        Gap::Lost
+    }
+}

@@ -1,0 +1,43 @@
+//! What a database was asked, and what it said.
+
+use std::sync::Arc;
+
+/// A call of a database, by the semantic conventions for database client spans 1.44.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Call {
+    /// `db.system.name`
+    pub system: &'static str,
+    /// `db.namespace`
+    pub namespace: Option<Arc<str>>,
+    /// `db.operation.name`
+    pub operation: Option<Arc<str>>,
+    /// `db.query.text`, without literals.
+    pub text: Option<Arc<str>>,
+    /// `db.query.summary`
+    pub summary: Option<Arc<str>>,
+    /// `db.operation.batch.size`, where it is more than one.
+    pub batch: Option<u32>,
+    /// Code of the first error, `db.response.status_code`; empty where an error has none.
+    pub error: Option<Box<str>>,
+}
+
+/// What a message means for the call that it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::spans) enum Act {
+    /// Nothing.
+    Nothing,
+    /// A call begins.
+    Begin(Box<Call>),
+    /// More is known of the newest call.
+    Revise(Box<Call>),
+    /// The oldest call is being answered.
+    Answer,
+    /// The oldest call failed, for a reason by its code. It is not over yet.
+    Error(Box<str>),
+    /// The oldest call did this: known from its answer where the request did not tell.
+    Did(Box<str>),
+    /// The oldest call is over.
+    Done,
+    /// What follows on the connection are no calls.
+    Leave,
+}

@@ -1,0 +1,16 @@
+//! Databases and caches: their protocols, driven into exchanges.
+
+mod call;
+mod dialogue;
+mod postgres;
+mod redis;
+pub(super) mod render;
+mod speech;
+mod statement;
+
+pub use call::Call;
+pub use dialogue::Judgement;
+pub(super) use dialogue::{Dialogue, Drive};
+pub(super) use postgres::Postgres;
+pub(super) use redis::Redis;
+pub(super) use speech::Speech;
