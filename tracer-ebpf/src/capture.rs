@@ -72,10 +72,12 @@ pub(crate) fn prefix(segment: &Segment) -> (u64, u32) {
     (value, if failed == 0 { len as u32 } else { 0 })
 }
 
+/// Copies `len` bytes of user memory, at most `max`.
+///
 /// # Safety
 /// `to` must have room for `max` bytes.
 #[inline(always)]
-unsafe fn read_user(to: *mut u8, len: u64, max: u64, from: u64) -> i64 {
+pub(crate) unsafe fn read_user(to: *mut u8, len: u64, max: u64, from: u64) -> i64 {
     let mut len = opaque(len);
     if len > max {
         len = max;
