@@ -1,6 +1,6 @@
 //! Bounded copies of user buffers into records.
 
-use core::{mem::MaybeUninit, ptr};
+use core::mem::MaybeUninit;
 
 use aya_ebpf::helpers::generated::bpf_probe_read_user;
 use tracer_common::{
@@ -92,21 +92,19 @@ pub(crate) unsafe fn read_user(to: *mut u8, len: u64, max: u64, from: u64) -> i6
 pub(crate) fn copy_and_decide(conn: &mut Conn, head: &DataHeader, buffers: Buffers, want: u32) {
     let want = u64::from(want);
     let place = buffers.place;
-    match buffers.kind {
-        Kind::One if want <= CLASSES[0] as u64 => {
-            emit_small(conn, head, place, want);
-        }
+    let way = usize::from(head.header.flags & flags::SENT) & 1;
+    let prefix = match buffers.kind {
+        Kind::One if want <= CLASSES[0] as u64 => emit_small(head, place, want),
         Kind::One => {
             let len = u64::from(head.len);
             let end = if len >= TAIL as u64 { place.wrapping_add(len - TAIL as u64) } else { 0 };
-            one(conn, head, place, want, end);
+            one(head, place, want, end)
         }
         Kind::Many => {
             // A server that writes head and body apart puts the head first: behind a short one, little of the body is worth
             // its room. (A client may write its header lines one by one, and all of them matter.)
-            let way = usize::from(head.header.flags & flags::SENT);
             let small = CLASSES[2] as u64 / 2;
-            let want = if conn.cap[way & 1] == config!(response_head)
+            let want = if conn.cap[way] == config!(response_head)
                 && want > small
                 && read_user_pair(place)[1] + SHORT_HEAD_MARGIN <= small
             {
@@ -114,9 +112,13 @@ pub(crate) fn copy_and_decide(conn: &mut Conn, head: &DataHeader, buffers: Buffe
             } else {
                 want
             };
-            gathered(conn, head, place, buffers.count, want);
+            gathered(head, place, buffers.count, want)
         }
-        Kind::Unseen => emit_nothing(head),
+        Kind::Unseen => one(head, 0, 0, 0),
+    };
+    if prefix != 0 {
+        let seen = if want < 8 { want as u32 } else { 8 };
+        decide_segment(conn, prefix, seen, pack(head.len, way));
     }
 }
 
@@ -126,7 +128,8 @@ pub(crate) fn emit(head: &DataHeader, segment: &Segment, want: u64) {
     let want = if want > MAX_CAPTURE as u64 { MAX_CAPTURE as u64 } else { want };
     let first_len = segment.first_len;
     if segment.buffers.kind == Kind::Many && first_len < want {
-        return gathered(ptr::null_mut(), head, segment.buffers.place, segment.buffers.count, want);
+        gathered(head, segment.buffers.place, segment.buffers.count, want);
+        return;
     }
     // The end of the segment is known where one buffer holds it all.
     let len = u64::from(head.len);
@@ -135,31 +138,32 @@ pub(crate) fn emit(head: &DataHeader, segment: &Segment, want: u64) {
     } else {
         0
     };
-    one(ptr::null_mut(), head, segment.first, if first_len == 0 { 0 } else { want }, end);
+    one(head, segment.first, if first_len == 0 { 0 } else { want }, end);
 }
 
 /// Emits a data record with the first `want` bytes at `first`.
 #[inline(always)]
 pub(crate) fn emit_piece(head: &DataHeader, first: u64, want: u64) {
-    one(ptr::null_mut(), head, first, want, 0);
+    one(head, first, want, 0);
 }
 
 /// Emits a data record that has a length and no bytes.
 #[inline(always)]
 pub(crate) fn emit_nothing(head: &DataHeader) {
-    one(ptr::null_mut(), head, 0, 0, 0);
+    one(head, 0, 0, 0);
 }
 
+/// As everything that emits a record, returns the first eight bytes that were copied, as a little-endian number with zeros behind.
 #[inline(always)]
-fn one(conn: *mut Conn, head: &DataHeader, first: u64, want: u64, end: u64) {
+fn one(head: &DataHeader, first: u64, want: u64, end: u64) -> u64 {
     if want <= CLASSES[0] as u64 {
-        emit_one_128(conn, head, first, want, end);
+        emit_one_128(head, first, want, end)
     } else if want <= CLASSES[1] as u64 {
-        emit_one_512(conn, head, first, want, end);
+        emit_one_512(head, first, want, end)
     } else if want <= CLASSES[2] as u64 {
-        emit_one_1024(conn, head, first, want, end);
+        emit_one_1024(head, first, want, end)
     } else {
-        emit_one_8192(conn, head, first, want, end);
+        emit_one_8192(head, first, want, end)
     }
 }
 
@@ -168,40 +172,36 @@ const SHORT_HEAD_MARGIN: u64 = 32;
 
 /// Scattered buffers are gathered into the lower half of the payload: see `limits::MAX_CAPTURE`.
 #[inline(always)]
-fn gathered(conn: *mut Conn, head: &DataHeader, array: u64, count: u64, want: u64) {
+fn gathered(head: &DataHeader, array: u64, count: u64, want: u64) -> u64 {
     let small = CLASSES[2] as u64 / 2;
     if want <= small {
-        emit_gathered_1024(conn, head, array, count, want);
+        emit_gathered_1024(head, array, count, want)
     } else if want <= CLASSES[3] as u64 / 2 {
-        emit_gathered_2048(conn, head, array, count, want);
+        emit_gathered_2048(head, array, count, want)
     } else {
-        emit_gathered_8192(conn, head, array, count, want);
+        emit_gathered_8192(head, array, count, want)
     }
 }
 
-/// What the copied bytes at `payload` mean for the protocol state, where that is asked for.
+/// The first eight of the copied bytes at `payload`.
 ///
 /// # Safety
-/// `payload` must be valid for eight bytes, the first `copied` of them (or all) being of the segment.
+/// `payload` must be valid for eight bytes.
 #[inline(always)]
-unsafe fn learn(conn: *mut Conn, head: &DataHeader, payload: *const u8, copied: u64) {
-    if conn.is_null() {
-        return;
-    }
+unsafe fn first_eight(payload: *const u8, copied: u64) -> u64 {
     // SAFETY: the caller's promise.
     let prefix = unsafe { payload.cast::<u64>().read_unaligned() };
-    let (prefix, seen) =
-        if copied >= 8 { (prefix, 8) } else { (prefix & ((1 << (8 * (copied & 7))) - 1), copied as u32) };
-    decide_segment(conn, prefix, seen, pack(head.len, usize::from(head.header.flags & flags::SENT)));
+    if copied >= 8 { prefix } else { prefix & ((1 << (8 * (copied & 7))) - 1) }
 }
 
 /// A small segment goes by way of the stack: the kernel checks a copy of user memory into the stack faster than one into
 /// a ring buffer (CONFIG_HARDENED_USERCOPY looks up every vmalloc area), and the record is no longer than need be.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn emit_small(conn: *mut Conn, head: *const DataHeader, base: u64, want: u64) -> i32 {
+extern "C" fn emit_small(head: *const DataHeader, base: u64, want: u64) -> u64 {
     // SAFETY: the verifier checks pointers that are handed to global functions; null is possible for it.
     let Some(head) = (unsafe { head.as_ref() }) else { return 0 };
+    let mut prefix = 0;
     let mut record = MaybeUninit::<Data<{ CLASSES[0] }>>::uninit();
     let slot = record.as_mut_ptr();
     // SAFETY: `slot` is a local; what is not written is not sent.
@@ -216,7 +216,7 @@ extern "C" fn emit_small(conn: *mut Conn, head: *const DataHeader, base: u64, wa
         }
         if bpf_probe_read_user(payload.cast(), want as u32, base as *const core::ffi::c_void) == 0 {
             (*slot).head.captured = want as u32;
-            learn(conn, head, payload, want);
+            prefix = first_eight(payload, want);
         } else {
             emit::count(KernelDrop::UnreadableBuffer);
             want = 0;
@@ -227,21 +227,22 @@ extern "C" fn emit_small(conn: *mut Conn, head: *const DataHeader, base: u64, wa
         // Records are multiples of eight, so that the next one is aligned too.
         emit::output(slot.cast(), size_of::<DataHeader>() as u64 + ((want + 7) & 0xf8));
     }
-    0
+    prefix
 }
 
 /// Global functions: the verifier checks each once by itself, not again for every state that a caller may be in. That is
-/// what keeps loading fast and far from the verifier's limit. With a `conn`, its protocol state is updated by what was copied.
+/// what keeps loading fast and far from the verifier's limit. None calls another one: the stack of a program and of all that it
+/// calls is 512 bytes, and before kernel 6.13 no function has one of its own.
 macro_rules! global {
     ($($name:ident: $inner:ident<$class:literal>($a:ident, $b:ident, $c:ident);)*) => {$(
         #[unsafe(no_mangle)]
         #[inline(never)]
-        extern "C" fn $name(conn: *mut Conn, head: *const DataHeader, $a: u64, $b: u64, $c: u64) -> i32 {
+        extern "C" fn $name(head: *const DataHeader, $a: u64, $b: u64, $c: u64) -> u64 {
             // SAFETY: the verifier checks pointers that are handed to global functions; null is possible for it.
-            if let Some(head) = unsafe { head.as_ref() } {
-                $inner::<{ CLASSES[$class] }>(conn, head, $a, $b, $c);
+            match unsafe { head.as_ref() } {
+                Some(head) => $inner::<{ CLASSES[$class] }>(head, $a, $b, $c),
+                None => 0,
             }
-            0
         }
     )*};
 }
@@ -257,7 +258,8 @@ global! {
 
 /// A record of the first `want` bytes at `first`, with the segment's last bytes at `end` (0: not known).
 #[inline(always)]
-fn emit_one<const N: usize>(conn: *mut Conn, head: &DataHeader, first: u64, want: u64, end: u64) {
+fn emit_one<const N: usize>(head: &DataHeader, first: u64, want: u64, end: u64) -> u64 {
+    let mut prefix = 0;
     emit::record::<Data<N>>(Urgency::Timer, |slot| {
         // SAFETY: `slot` is a reserved `Data<N>`.
         unsafe {
@@ -266,7 +268,7 @@ fn emit_one<const N: usize>(conn: *mut Conn, head: &DataHeader, first: u64, want
                 // Nothing is copied but, perhaps, the end.
             } else if read_user((&raw mut (*slot).payload).cast(), want, N as u64, first) == 0 {
                 (*slot).head.captured = want as u32;
-                learn(conn, head, (&raw const (*slot).payload).cast(), want);
+                prefix = first_eight((&raw const (*slot).payload).cast(), want);
             } else {
                 emit::count(KernelDrop::UnreadableBuffer);
             }
@@ -275,11 +277,13 @@ fn emit_one<const N: usize>(conn: *mut Conn, head: &DataHeader, first: u64, want
             }
         }
     });
+    prefix
 }
 
 /// As [`emit_one`], from iovecs whose first bytes are copied one behind the other.
 #[inline(always)]
-fn emit_gathered<const N: usize>(conn: *mut Conn, head: &DataHeader, array: u64, count: u64, want: u64) {
+fn emit_gathered<const N: usize>(head: &DataHeader, array: u64, count: u64, want: u64) -> u64 {
+    let mut prefix = 0;
     emit::record::<Data<N>>(Urgency::Timer, |slot| {
         // SAFETY: `slot` is a reserved `Data<N>`.
         unsafe {
@@ -309,12 +313,13 @@ fn emit_gathered<const N: usize>(conn: *mut Conn, head: &DataHeader, array: u64,
                 filled += size;
             }
             (*slot).head.captured = filled as u32;
-            learn(conn, head, payload, filled);
+            prefix = first_eight(payload, filled);
             if filled < len && passed == len && len >= TAIL as u64 {
                 tail(slot, end.wrapping_sub(TAIL as u64));
             }
         }
     });
+    prefix
 }
 
 /// Copies the last bytes of the segment, at `end` (0: not known).

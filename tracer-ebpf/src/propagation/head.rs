@@ -5,6 +5,8 @@
 use aya_ebpf::helpers::generated::{bpf_probe_read_kernel, bpf_probe_read_user};
 use tracer_common::propagation::{MAX_HEAD, VALUE};
 
+use super::cause::Hand;
+
 /// Bytes looked at in one step.
 const CHUNK: u32 = 64;
 /// `\n` in each byte, the lowest and the highest bit of each.
@@ -49,8 +51,8 @@ pub(crate) struct Head {
     pub(crate) traits: u32,
     /// `Content-Length`, 0 where there is none.
     pub(crate) content: u32,
-    /// Keeps the struct a multiple of eight.
-    pub(crate) reserved: u32,
+    /// Offset of that header's value, 0 where there is none.
+    content_at: u32,
 }
 
 impl Head {
@@ -65,7 +67,7 @@ impl Head {
             context: 0,
             traits: 0,
             content: 0,
-            reserved: 0,
+            content_at: 0,
         }
     }
 
@@ -213,19 +215,19 @@ extern "C" fn line(head: *mut Head, start: u32) -> i32 {
     } else if first == name(b"transfer") {
         head.traits |= traits::CODED;
     } else if first == name(b"content-") && second & 0xff_ffff_ffff_ffff == name(b"length:") {
-        content_length(head, start + b"content-length:".len() as u32);
+        head.content_at = start + b"content-length:".len() as u32;
     }
     0
 }
 
-/// A global function: see `capture`.
+/// Reads `Content-Length`, if a head that was looked through has it. A global function: see `capture`.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn content_length(head: *mut Head, at: u32) -> i32 {
+pub(crate) extern "C" fn content_length(head: *mut Head) -> i32 {
     // SAFETY: as in `scan_head`.
     let Some(head) = (unsafe { head.as_mut() }) else { return 0 };
     let mut text = [0u8; 16];
-    if !head.read(at, &mut text) {
+    if head.content_at == 0 || !head.read(head.content_at, &mut text) {
         return 0;
     }
     let mut value = 0u32;
@@ -240,18 +242,11 @@ extern "C" fn content_length(head: *mut Head, at: u32) -> i32 {
     0
 }
 
-/// A `traceparent` value.
-#[repr(C)]
-pub(crate) struct Value {
-    /// Its characters and what follows them.
-    pub(crate) text: [u8; 64],
-}
-
-/// Whether there is one `traceparent` of version 00 (W3C Trace Context, section 3.2.2), which is then copied to `to`: 1 or 0.
+/// Whether there is one `traceparent` of version 00 (W3C Trace Context, section 3.2.2), whose trace id and flags are then copied to `to`: 1 or 0.
 /// A global function: see `capture`.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub(crate) extern "C" fn context_value(head: *const Head, to: *mut Value) -> i32 {
+pub(crate) extern "C" fn context_value(head: *const Head, to: *mut Hand) -> i32 {
     // SAFETY: as in `scan_head`.
     let (Some(head), Some(to)) = (unsafe { head.as_ref() }, unsafe { to.as_mut() }) else { return 0 };
     let mut space = [0u8; 1];
@@ -280,7 +275,9 @@ pub(crate) extern "C" fn context_value(head: *const Head, to: *mut Value) -> i32
     if wrong != 0 || trace == 0 || span == 0 || text[VALUE] != b'\r' {
         return 0;
     }
-    to.text = text;
+    to.trace.copy_from_slice(&text[3..35]);
+    to.flags = [text[53], text[54]];
+    to.has_trace = 1;
     1
 }
 
