@@ -1,6 +1,6 @@
 //! Bounded copies of user buffers into records.
 
-use core::mem::MaybeUninit;
+use core::{mem::MaybeUninit, ptr};
 
 use aya_ebpf::helpers::generated::bpf_probe_read_user;
 use tracer_common::{
@@ -183,6 +183,19 @@ fn gathered(head: &DataHeader, array: u64, count: u64, want: u64) -> u64 {
     }
 }
 
+/// Copies a header word by word: as a whole, the compiler calls a function for it, which takes stack of its own.
+///
+/// # Safety
+/// `slot` must be valid for writes.
+#[inline(always)]
+unsafe fn put_head<const N: usize>(slot: *mut Data<N>, head: &DataHeader) {
+    let (from, to) = (ptr::from_ref(head).cast::<u64>(), slot.cast::<u64>());
+    for index in 0..size_of::<DataHeader>() / 8 {
+        // SAFETY: both are headers: aligned, a whole number of words, and without padding. Volatile: the compiler must not see a copy.
+        unsafe { to.add(index).write(from.add(index).read_volatile()) };
+    }
+}
+
 /// The first eight of the copied bytes at `payload`.
 ///
 /// # Safety
@@ -209,7 +222,7 @@ extern "C" fn emit_small(head: *const DataHeader, base: u64, want: u64) -> u64 {
         let payload = (&raw mut (*slot).payload).cast::<u8>();
         // Fewer than eight bytes are looked at as eight.
         payload.cast::<u64>().write_unaligned(0);
-        (*slot).head = *head;
+        put_head(slot, head);
         let mut want = opaque(want);
         if want > CLASSES[0] as u64 {
             want = CLASSES[0] as u64;
@@ -263,7 +276,7 @@ fn emit_one<const N: usize>(head: &DataHeader, first: u64, want: u64, end: u64) 
     emit::record::<Data<N>>(Urgency::Timer, |slot| {
         // SAFETY: `slot` is a reserved `Data<N>`.
         unsafe {
-            (*slot).head = *head;
+            put_head(slot, head);
             if want == 0 {
                 // Nothing is copied but, perhaps, the end.
             } else if read_user((&raw mut (*slot).payload).cast(), want, N as u64, first) == 0 {
@@ -287,7 +300,7 @@ fn emit_gathered<const N: usize>(head: &DataHeader, array: u64, count: u64, want
     emit::record::<Data<N>>(Urgency::Timer, |slot| {
         // SAFETY: `slot` is a reserved `Data<N>`.
         unsafe {
-            (*slot).head = *head;
+            put_head(slot, head);
             let payload = (&raw mut (*slot).payload).cast::<u8>();
             let half = N as u64 / 2;
             let len = u64::from(head.len);

@@ -90,13 +90,22 @@ pub(crate) fn passed<const WAY: usize>(
         let task = if u32::from(conn.work) & TASKS != 0 { current_task(ids.0) } else { 0 };
         // A segment has less than 2^31 bytes.
         let len = len | u32::from(polled) << 31;
-        request_read(conn, &mut head, ids.0, (u64::from(task) << 32) | u64::from(ids.1), len);
+        let unread = request_read(conn, &mut head, ids.0, (u64::from(task) << 32) | u64::from(ids.1), len);
+        if unread != 0
+            && let Some(hand) = HANDS.get_ptr_mut(ids.1)
+            && context_value(&raw const head, hand) == 0
+        {
+            // Of another version, say: the daemon may understand it.
+            // SAFETY: a live map value, of this very thread.
+            unsafe { (*hand).unclear = 1 };
+        }
     } else if WAY == SENT && what == begun::RESPONSE {
         answer_begun(conn, ids.0, ids.1);
     }
 }
 
-/// A request was read. A global function: see `capture`.
+/// A request was read. Returns 1 if its context is still to be looked at: on the caller's stack, where there is room. A global
+/// function: see `capture`.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn request_read(conn: *mut Conn, head: *mut Head, tgid: u32, task_and_tid: u64, len: u32) -> i32 {
@@ -149,14 +158,9 @@ extern "C" fn request_read(conn: *mut Conn, head: *mut Head, tgid: u32, task_and
         || rest != 0 && (head.traits & traits::CODED != 0 || rest > head.content)
     {
         hand.unclear = 1;
-    } else if head.context != 0 {
-        if context_value(head, hand) == 0 {
-            // Of another version, say: the daemon may understand it.
-            hand.unclear = 1;
-        }
     }
     conn.reader = tid;
-    0
+    i32::from(hand.unclear == 0 && head.context != 0)
 }
 
 /// Makes room for what a thread has in hand. A global function: see `capture`.

@@ -3,7 +3,7 @@
 //! Strict where the daemon's parser is lenient: this decides whether bytes are added.
 
 use aya_ebpf::helpers::generated::{bpf_probe_read_kernel, bpf_probe_read_user};
-use tracer_common::propagation::{MAX_HEAD, VALUE};
+use tracer_common::propagation::MAX_HEAD;
 
 use super::cause::Hand;
 
@@ -242,7 +242,8 @@ pub(crate) extern "C" fn content_length(head: *mut Head) -> i32 {
     0
 }
 
-/// Whether there is one `traceparent` of version 00 (W3C Trace Context, section 3.2.2), whose trace id and flags are then copied to `to`: 1 or 0.
+/// Whether there is one `traceparent` of version 00 (W3C Trace Context, section 3.2.2), whose trace id and flags are then copied to `to`:
+/// 1 or 0.
 /// A global function: see `capture`.
 #[unsafe(no_mangle)]
 #[inline(never)]
@@ -254,31 +255,44 @@ pub(crate) extern "C" fn context_value(head: *const Head, to: *mut Hand) -> i32 
         return 0;
     }
     let start = head.context + u32::from(space[0] == b' ');
-    let mut text = [0u8; 64];
-    if !head.read(start, &mut text) {
+    let mut text = [0u64; 8];
+    // SAFETY: the same bytes.
+    if !head.read(start, unsafe { &mut *(&raw mut text).cast::<[u8; 64]>() }) {
         return 0;
     }
-    // Version, trace id, span id, flags, with a dash between each two.
-    let version = text[0] ^ b'0' | text[1] ^ b'0';
-    let dashes = text[2] ^ b'-' | text[35] ^ b'-' | text[52] ^ b'-';
-    let mut wrong = u64::from(version | dashes);
+    // Version, trace id, span id and flags, with a dash between each two, and the end of the line.
+    let mut wrong = (text[0] ^ u64::from_le_bytes(*b"00-\0\0\0\0\0")) & 0xff_ffff;
+    wrong |= (text[4] >> 24 ^ u64::from(b'-')) & 0xff;
+    wrong |= (text[6] >> 32 ^ u64::from(b'-')) & 0xff;
+    wrong |= text[6] >> 56 ^ u64::from(b'\r');
+    let flags = text[6] >> 40 & 0xffff;
+    wrong |= not_hex(flags | ZEROS << 16);
     let (mut trace, mut span) = (0, 0);
-    for word in [word(&text, 3), word(&text, 11), word(&text, 19), word(&text, 27)] {
+    for index in 0..4 {
+        let word = shifted(&text, 3 + 8 * index);
+        // Of use once `has_trace` is set.
+        to.trace[8 * index..8 * index + 8].copy_from_slice(&word.to_le_bytes());
         trace |= word ^ ZEROS;
         wrong |= not_hex(word);
     }
-    for word in [word(&text, 36), word(&text, 44)] {
+    for at in [36, 44] {
+        let word = shifted(&text, at);
         span |= word ^ ZEROS;
         wrong |= not_hex(word);
     }
-    wrong |= not_hex(u64::from_le_bytes([b'0', b'0', b'0', b'0', b'0', b'0', text[53], text[54]]));
-    if wrong != 0 || trace == 0 || span == 0 || text[VALUE] != b'\r' {
+    if wrong != 0 || trace == 0 || span == 0 {
         return 0;
     }
-    to.trace.copy_from_slice(&text[3..35]);
-    to.flags = [text[53], text[54]];
+    to.flags = [flags as u8, (flags >> 8) as u8];
     to.has_trace = 1;
     1
+}
+
+/// Eight bytes from an offset that is no multiple of eight. (Loading them one by one takes three times the stack.)
+#[inline(always)]
+const fn shifted(words: &[u64; 8], at: usize) -> u64 {
+    let shift = at % 8 * 8;
+    words[at / 8] >> shift | words[at / 8 + 1] << (64 - shift)
 }
 
 /// Eight times the digit 0.
@@ -286,9 +300,11 @@ const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
 
 /// 0 if eight characters are hexadecimal digits in lower case.
 ///
-/// All at once: a loop with branches over 55 characters is more than kernel 6.1's verifier wants to look at.
-#[inline(always)]
-const fn not_hex(word: u64) -> u64 {
+/// All at once: a loop with branches over 55 characters is more than kernel 6.1's verifier wants to look at. A global function, so that
+/// the compiler does not keep all words on the stack at a time.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn not_hex(word: u64) -> u64 {
     const ONES: u64 = u64::MAX / 255;
     /// The highest bit of each character.
     const HIGH: u64 = ONES << 7;
