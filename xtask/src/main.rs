@@ -12,6 +12,7 @@ mod test;
 mod test_env;
 mod tidy;
 mod tools;
+mod vm_test;
 mod workspace;
 
 use std::process::ExitCode;
@@ -36,6 +37,8 @@ enum Command {
     Run(run::Args),
     /// Run every test that this machine can run, and say which were left out and why.
     Test(test::Args),
+    /// Test the daemon on other kernels, in emulated machines.
+    VmTest(vm_test::Args),
     /// Measure what tracing costs on this machine.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Command::Build(args) => build::run(args),
         Command::Run(args) => run::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::VmTest(args) => vm_test::run(&args),
         Command::Bench(bench) => bench::run(&bench),
         Command::Tidy => tidy::run(),
         Command::Check => check::run(),
