@@ -13,10 +13,10 @@ mod tier1;
 mod tier2;
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde::Serialize;
 
 use self::{
@@ -24,7 +24,7 @@ use self::{
     machine::Contents,
 };
 use crate::build;
-use crate::shell::{cargo, is_ci, run as run_command, say, sentences, which};
+use crate::shell::{as_root, cargo, is_ci, run as run_command, say, sentences, which};
 use crate::workspace::{Profile, Workspace};
 
 /// Most time that a machine may take for a tier.
@@ -103,17 +103,21 @@ struct Images {
     kernels: Vec<PathBuf>,
 }
 
-fn prepare(cache: &std::path::Path, lock: &Lock, kernels: &[&Kernel]) -> Result<Images> {
+fn prepare(cache: &Path, lock: &Lock, kernels: &[&Kernel]) -> Result<Images> {
     ensure!(cfg!(target_arch = "x86_64"), "The pinned kernels are for x86_64.");
     if which(machine::QEMU).is_none() {
-        bail!("{} is missing; install the package {}.", machine::QEMU, machine::QEMU_PACKAGE);
+        let reason = format!("{} is missing and apt-get installs it for the whole machine", machine::QEMU);
+        let mut install = as_root("apt-get", &reason);
+        install.args(["install", "-y", "--no-install-recommends", machine::QEMU_PACKAGE]);
+        run_command(install.env("DEBIAN_FRONTEND", "noninteractive"))
+            .with_context(|| format!("Machines need the package {}.", machine::QEMU_PACKAGE))?;
     }
     let busybox = packages::busybox(cache, lock)?;
     let kernels = kernels.iter().map(|kernel| packages::kernel(cache, kernel)).collect::<Result<_>>()?;
     Ok(Images { busybox, kernels })
 }
 
-fn test(kernel: &Kernel, image: &std::path::Path, contents: &Contents, first: &str, second: Option<&str>) -> Outcome {
+fn test(kernel: &Kernel, image: &Path, contents: &Contents, first: &str, second: Option<&str>) -> Outcome {
     let mut outcome = Outcome {
         kernel: kernel.name.clone(),
         release: kernel.release.clone(),
