@@ -14,7 +14,7 @@ use crate::{
     emit::{self, Urgency},
     globals::config,
     sockets::{decide_segment, pack},
-    syscall::{Buffers, Kind, read_user_pair},
+    syscall::{Buffers, Kind, read_user_pair, read_user_words},
 };
 
 /// The bytes of one segment: the first buffer is looked up already.
@@ -101,18 +101,17 @@ pub(crate) fn copy_and_decide(conn: &mut Conn, head: &DataHeader, buffers: Buffe
             one(head, place, want, end)
         }
         Kind::Many => {
+            let answers = conn.cap[way] == config!(response_head);
             // A server that writes head and body apart puts the head first: behind a short one, little of the body is worth
             // its room. (A client may write its header lines one by one, and all of them matter.)
             let small = CLASSES[2] as u64 / 2;
-            let want = if conn.cap[way] == config!(response_head)
-                && want > small
-                && read_user_pair(place)[1] + SHORT_HEAD_MARGIN <= small
-            {
+            let want = if answers && want > small && read_user_pair(place)[1] + SHORT_HEAD_MARGIN <= small {
                 small
             } else {
                 want
             };
-            gathered(head, place, buffers.count, want)
+            let whole = if answers && buffers.count == 2 { head_and_body(head, place) } else { NOT_DONE };
+            if whole == NOT_DONE { gathered(head, place, buffers.count, want) } else { whole }
         }
         Kind::Unseen => one(head, 0, 0, 0),
     };
@@ -120,6 +119,31 @@ pub(crate) fn copy_and_decide(conn: &mut Conn, head: &DataHeader, buffers: Buffe
         let seen = if want < 8 { want as u32 } else { 8 };
         decide_segment(conn, prefix, seen, pack(head.len, way));
     }
+}
+
+/// What [`head_and_body`] returns where it did nothing. No message begins like this.
+const NOT_DONE: u64 = u64::MAX;
+
+/// The bytes of an empty line behind a header line, little endian.
+const HEAD_END: u32 = u32::from_le_bytes(*b"\r\n\r\n");
+
+/// A server that writes a whole head and a body by one call, the usual case: only the head is copied. [`NOT_DONE`] where
+/// that is not so. A global function like those below: its words would be on the stack of every other call.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn head_and_body(head: *const DataHeader, array: u64) -> u64 {
+    // SAFETY: the verifier checks pointers that are handed to global functions; null is possible for it.
+    let Some(head) = (unsafe { head.as_ref() }) else { return NOT_DONE };
+    let [first, first_len, second, second_len] = read_user_words(array);
+    // Not cut by the call, no longer than the class, and the last bytes in one buffer.
+    if first_len.wrapping_add(second_len) != u64::from(head.len)
+        || first_len.wrapping_sub(8) > CLASSES[1] as u64 - 8
+        || second_len < TAIL as u64
+        || (read_user_words::<1>(first.wrapping_add(first_len - 8))[0] >> 32) as u32 != HEAD_END
+    {
+        return NOT_DONE;
+    }
+    one(head, first, first_len, second.wrapping_add(second_len - TAIL as u64))
 }
 
 /// Emits a data record with the first `want` bytes of the segment and, if that is not all, its last bytes.
@@ -341,9 +365,12 @@ fn emit_gathered<const N: usize>(head: &DataHeader, array: u64, count: u64, want
 /// `slot` must be a reserved record.
 #[inline(always)]
 unsafe fn tail<const N: usize>(slot: *mut Data<N>, end: u64) {
-    // SAFETY: the destination has exactly that size.
+    // By way of a local: see `emit_small`.
+    let mut last = 0u64;
+    // SAFETY: the destination has exactly that size; the slot is the caller's promise.
     unsafe {
-        if end != 0 && read_user((&raw mut (*slot).head.tail).cast(), TAIL as u64, TAIL as u64, end) == 0 {
+        if end != 0 && read_user((&raw mut last).cast(), TAIL as u64, TAIL as u64, end) == 0 {
+            (*slot).head.tail = last;
             (*slot).head.header.flags |= flags::HAS_TAIL;
         }
     }

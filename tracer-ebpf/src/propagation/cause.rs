@@ -144,7 +144,7 @@ extern "C" fn request_read(conn: *mut Conn, head: *mut Head, tgid: u32, task_and
     hand.unclear = 0;
     hand.tgid = tgid;
     hand.task = task;
-    hand.turn = turn::current(tid);
+    hand.turn = turn::current();
     hand.plain = u8::from(u32::from(conn.work) & TASKS != 0 && task == 0);
     hand.polled = polled as u8;
     if head.traits & traits::STRANGE == 0 {

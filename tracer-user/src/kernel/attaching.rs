@@ -31,7 +31,9 @@ pub(super) fn attach(ebpf: &mut Ebpf, spec: &ProgramSpec) -> Result<(), ProgramE
 
 /// Attaches a program to the exit of a function for a moment.
 pub(super) fn try_out(ebpf: &mut Ebpf, spec: &ProgramSpec) -> Result<(), ProgramError> {
-    let Program::FExit(program) = program(ebpf, spec)? else { return Err(ProgramError::UnexpectedProgramType) };
+    let Program::FExit(program) = program(ebpf, spec)? else {
+        return Err(ProgramError::UnexpectedProgramType);
+    };
     let link = program.attach()?;
     program.detach(link)
 }

@@ -231,12 +231,20 @@ fn load_programs(ebpf: &mut Ebpf, tls: bool) -> Result<(Plan, Vec<ProgramState>,
 }
 
 /// The states of those programs that this kernel may need.
-fn load_all(ebpf: &mut Ebpf, specs: &'static [ProgramSpec], btf: &Btf) -> Result<Vec<ProgramState>, LoadError> {
+fn load_all(
+    ebpf: &mut Ebpf,
+    specs: &'static [ProgramSpec],
+    btf: &Btf,
+) -> Result<Vec<ProgramState>, LoadError> {
     let mut states = Vec::new();
     for spec in specs {
         let reason = match attaching::load(ebpf, spec, btf) {
             Ok(()) => None,
-            Err(ProgramError::Btf(aya::BtfError::UnknownBtfTypeName { .. })) if spec.need == Need::WhereThere => continue,
+            Err(ProgramError::Btf(aya::BtfError::UnknownBtfTypeName { .. }))
+                if spec.need == Need::WhereThere =>
+            {
+                continue;
+            }
             Err(source) if spec.need == Need::Required => {
                 return Err(LoadError::program(spec, source));
             }

@@ -50,12 +50,8 @@ const fn base(name: &'static str, tracepoint: &'static str) -> ProgramSpec {
     ProgramSpec { name, tracepoint, need: Need::Required, loss: "nothing can be traced in plan base" }
 }
 
-const BASE: &[ProgramSpec] = &[
-    base("sock_recv", "sock_recv_length"),
-    base("sock_send", "sock_send_length"),
-    INET_PAGES,
-    UNIX_PAGES,
-];
+const BASE: &[ProgramSpec] =
+    &[base("sock_recv", "sock_recv_length"), base("sock_send", "sock_send_length"), INET_PAGES, UNIX_PAGES];
 
 const fn fexit(name: &'static str, function: &'static str) -> ProgramSpec {
     ProgramSpec {

@@ -77,7 +77,11 @@ mod tests {
         assert_eq!(bytes.len() % 4, 0);
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let at = |name: &str| text.find(name).expect(name);
-        assert!(at("lib\0") < at("lib/x\0") && at("lib/x\0") < at("lib/x/one\0") && at("lib/x/one\0") < at("lib/x/two\0"));
+        assert!(
+            at("lib\0") < at("lib/x\0")
+                && at("lib/x\0") < at("lib/x/one\0")
+                && at("lib/x/one\0") < at("lib/x/two\0")
+        );
         assert_eq!(text.matches("lib/x\0").count(), 1);
         assert!(text.ends_with("TRAILER!!!\0\0\0\0"), "the name's end, and padding");
     }

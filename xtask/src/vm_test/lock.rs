@@ -51,7 +51,8 @@ impl Lock {
             return Ok(self.kernels.iter().collect());
         }
         let find = |name: &String| {
-            let known = || self.kernels.iter().map(|kernel| kernel.name.as_str()).collect::<Vec<_>>().join(", ");
+            let known =
+                || self.kernels.iter().map(|kernel| kernel.name.as_str()).collect::<Vec<_>>().join(", ");
             self.kernels
                 .iter()
                 .find(|kernel| kernel.name == *name)
@@ -76,7 +77,9 @@ mod tests {
             assert!(kernel.package.path.contains(&kernel.release), "{kernel:?}");
         }
         for package in lock.kernels.iter().map(|kernel| &kernel.package).chain([&lock.busybox]) {
-            assert!(package.sha256.len() == 64 && package.sha256.bytes().all(|letter| letter.is_ascii_hexdigit()));
+            assert!(
+                package.sha256.len() == 64 && package.sha256.bytes().all(|letter| letter.is_ascii_hexdigit())
+            );
         }
     }
 

@@ -23,7 +23,9 @@ pub(super) struct Contents {
 impl Contents {
     /// Collects them; `programs` are stripped, since a test machine has little memory.
     pub(super) fn collect(root: &Path, busybox: &Path, programs: &[PathBuf]) -> Result<Self> {
-        let read = |path: &Path| std::fs::read(path).with_context(|| format!("{} could not be read.", path.display()));
+        let read = |path: &Path| {
+            std::fs::read(path).with_context(|| format!("{} could not be read.", path.display()))
+        };
         let mut files = vec![
             ("/bin/busybox".to_owned(), read(busybox)?),
             ("/init".to_owned(), read(&root.join("tests/vm/init"))?),
@@ -33,7 +35,11 @@ impl Contents {
             let name = program.file_name().and_then(|name| name.to_str()).context("A program has a name.")?;
             let stripped = work.path().join(name);
             let status = Command::new("strip").arg("-g").arg("-o").arg(&stripped).arg(program).status();
-            ensure!(status.is_ok_and(|status| status.success()), "{} could not be stripped.", program.display());
+            ensure!(
+                status.is_ok_and(|status| status.success()),
+                "{} could not be stripped.",
+                program.display()
+            );
             files.push((format!("/{name}"), read(&stripped)?));
             for library in libraries(program)? {
                 if !files.iter().any(|(known, _)| *known == library) {
@@ -80,7 +86,18 @@ pub(super) fn run(kernel: &Path, contents: &Contents, job: &str, limit: Duration
         (work.path().join("console"), work.path().join("output"), work.path().join("initrd"));
     std::fs::write(&initrd, contents.archive(job))?;
     let mut command = Command::new(QEMU);
-    command.args(["-accel", "tcg", "-cpu", "max", "-m", "1024", "-smp", "2", "-nodefaults", "-no-user-config"]);
+    command.args([
+        "-accel",
+        "tcg",
+        "-cpu",
+        "max",
+        "-m",
+        "1024",
+        "-smp",
+        "2",
+        "-nodefaults",
+        "-no-user-config",
+    ]);
     command.args(["-display", "none", "-no-reboot", "-nic", "none"]);
     for file in [&console, &output] {
         command.arg("-serial").arg(format!("file:{}", file.display()));
@@ -112,7 +129,9 @@ pub(super) fn run(kernel: &Path, contents: &Contents, job: &str, limit: Duration
 /// The kernel's command line. The rate of the clock is told: on a busy machine, an emulated one measures it wrongly.
 fn arguments() -> String {
     let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let mhz = cpus.lines().find_map(|line| line.strip_prefix("cpu MHz")?.split(':').nth(1)?.trim().parse::<f64>().ok());
+    let mhz = cpus
+        .lines()
+        .find_map(|line| line.strip_prefix("cpu MHz")?.split(':').nth(1)?.trim().parse::<f64>().ok());
     let rate = mhz.map_or_else(String::new, |mhz| format!(" tsc_early_khz={:.0}", mhz * 1000.0));
     format!("console=ttyS0 quiet panic=-1 tsc=reliable{rate}")
 }

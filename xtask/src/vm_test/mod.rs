@@ -76,7 +76,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let profile = if args.debug { Profile::Debug } else { Profile::Release };
     let mut programs = vec![build::build(&workspace, profile)?];
     if args.tier == 2 {
-        run_command(cargo(workspace.root()).args(["build", "--package", "tracer-tests", "--bin", "syscalls"]))?;
+        run_command(cargo(workspace.root()).args([
+            "build",
+            "--package",
+            "tracer-tests",
+            "--bin",
+            "syscalls",
+        ]))?;
         programs.push(workspace.target_dir().join(Profile::Debug.directory()).join("syscalls"));
     }
     let contents = Contents::collect(workspace.root(), &images.busybox, &programs)?;
@@ -132,7 +138,9 @@ fn test(kernel: &Kernel, image: &Path, contents: &Contents, first: &str, second:
         }
         Err(error) => outcome.faults.push(sentences(&error)),
     }
-    let Some(second) = second.filter(|_| outcome.found.usable && outcome.faults.is_empty()) else { return outcome };
+    let Some(second) = second.filter(|_| outcome.found.usable && outcome.faults.is_empty()) else {
+        return outcome;
+    };
     match machine::run(image, contents, second, LIMIT) {
         Ok(output) => {
             outcome.traces = Some((tier2::count(&output), tier2::expected()));
@@ -157,7 +165,8 @@ fn print(outcomes: &[Outcome], json: bool) -> Result<()> {
 }
 
 fn table(outcomes: &[Outcome]) -> String {
-    let mut text = format!("{:<8} {:<10} {:<7} {:>8} {:>8}\n", "kernel", "release", "usable", "attached", "traces");
+    let mut text =
+        format!("{:<8} {:<10} {:<7} {:>8} {:>8}\n", "kernel", "release", "usable", "attached", "traces");
     for Outcome { kernel, release, found, traces, faults } in outcomes {
         let usable = if found.usable { "yes" } else { "no" };
         let traces = traces.map_or_else(|| "-".to_owned(), |(right, all)| format!("{right}/{all}"));
@@ -180,7 +189,8 @@ mod tests {
 
     #[test]
     fn the_table_says_what_is_missing_and_what_failed() {
-        let found = tier1::Found { usable: true, attached: vec!["one".into()], missing: vec!["two: no".into()] };
+        let found =
+            tier1::Found { usable: true, attached: vec!["one".into()], missing: vec!["two: no".into()] };
         let outcome = Outcome {
             kernel: "6.1".into(),
             release: "6.1.192".into(),
@@ -189,7 +199,9 @@ mod tests {
             faults: vec!["not everything is attached".into()],
         };
         let text = table(&[outcome]);
-        for part in ["6.1      6.1.192    yes            1    87/88", "    two: no", "    FAILED: not everything"] {
+        for part in
+            ["6.1      6.1.192    yes            1    87/88", "    two: no", "    FAILED: not everything"]
+        {
             assert!(text.contains(part), "{text}");
         }
     }

@@ -34,11 +34,14 @@ fn extract(cache: &Path, package: &Package, pattern: &str, name: &str) -> Result
     fetch(package, &deb)?;
     // Names without wildcards match directories too.
     let mut script = Command::new("sh");
-    script.arg("-c").arg("dpkg-deb --fsys-tarfile \"$0\" | tar -x -C \"$1\" --wildcards --no-anchored \"$2\"");
+    script
+        .arg("-c")
+        .arg("dpkg-deb --fsys-tarfile \"$0\" | tar -x -C \"$1\" --wildcards --no-anchored \"$2\"");
     run(script.arg(&deb).arg(work.path()).arg(pattern))?;
-    let found = files(work.path())?.into_iter().filter(|found| *found != deb).max_by_key(|found| {
-        std::fs::metadata(found).map_or(0, |metadata| metadata.len())
-    });
+    let found = files(work.path())?
+        .into_iter()
+        .filter(|found| *found != deb)
+        .max_by_key(|found| std::fs::metadata(found).map_or(0, |metadata| metadata.len()));
     let found = found.with_context(|| format!("{} holds no {pattern}.", package.path))?;
     // Whole or not at all.
     std::fs::rename(found, &file)?;
@@ -47,7 +50,8 @@ fn extract(cache: &Path, package: &Package, pattern: &str, name: &str) -> Result
 
 fn fetch(package: &Package, to: &Path) -> Result<()> {
     let targets = Command::new("apt-get").args(["indextargets", "--format", "$(SITE)"]).output();
-    let targets = targets.context("apt-get could not be started; test machines are made of Debian packages.")?;
+    let targets =
+        targets.context("apt-get could not be started; test machines are made of Debian packages.")?;
     let sites = String::from_utf8_lossy(&targets.stdout).into_owned();
     let site = site(&sites, &package.archive).with_context(|| {
         format!("apt knows no archive {}, so {} cannot be had.", package.archive, package.path)

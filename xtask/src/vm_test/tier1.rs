@@ -62,7 +62,9 @@ pub(super) fn read(output: &str) -> Result<Found> {
         }
     } else if check.usable {
         let said = part("@agent\n", "@end").unwrap_or_default();
-        found.missing.push(format!("the daemon does not run although `tracer check` says that it can: {said}"));
+        found
+            .missing
+            .push(format!("the daemon does not run although `tracer check` says that it can: {said}"));
     }
     Ok(found)
 }
@@ -71,8 +73,12 @@ impl Found {
     /// What is wrong with it, for a kernel on which everything has to be traced, or not.
     pub(super) fn fault(&self, traces: bool) -> Option<&'static str> {
         match (traces, self.usable) {
-            (true, _) if !self.missing.is_empty() || self.attached.is_empty() => Some("not everything is attached"),
-            (false, true) => Some("it is traced, and no longer expected not to be: say so in tests/vm/packages.json"),
+            (true, _) if !self.missing.is_empty() || self.attached.is_empty() => {
+                Some("not everything is attached")
+            }
+            (false, true) => {
+                Some("it is traced, and no longer expected not to be: say so in tests/vm/packages.json")
+            }
             (false, false) if self.missing.is_empty() => Some("nothing says why it cannot be traced"),
             _ => None,
         }
@@ -100,7 +106,8 @@ mod tests {
 
     #[test]
     fn a_program_that_is_refused_is_a_fault() {
-        let refused = GOOD.replace(r#""attached": true, "reason": null"#, r#""attached": false, "reason": "no""#);
+        let refused =
+            GOOD.replace(r#""attached": true, "reason": null"#, r#""attached": false, "reason": "no""#);
         let found = read(&refused).expect("a whole output");
         assert_eq!(found.missing, ["sock_send: no"]);
         assert!(found.fault(true).is_some());
@@ -118,7 +125,8 @@ mod tests {
     fn an_old_kernel_has_to_be_explained() {
         let silent = Found::default();
         assert!(silent.fault(false).is_some());
-        let explained = Found { missing: vec!["kernel helpers: It lacks them.".to_owned()], ..Found::default() };
+        let explained =
+            Found { missing: vec!["kernel helpers: It lacks them.".to_owned()], ..Found::default() };
         assert_eq!(explained.fault(false), None);
     }
 }

@@ -126,15 +126,17 @@ fn process_details(facts: &Facts) -> Finding {
 fn types(facts: &Facts) -> Finding {
     let what = "kernel type information";
     match &facts.types {
-        KernelTypes::Unreadable(reason) => Finding::missing(what, format!("{}.", sentence(reason)))
-            .advice("Boot a kernel that is built with CONFIG_DEBUG_INFO_BTF=y; those of all large distributions are."),
+        KernelTypes::Unreadable(reason) => Finding::missing(what, format!("{}.", sentence(reason))).advice(
+            "Boot a kernel that is built with CONFIG_DEBUG_INFO_BTF=y; those of all large distributions are.",
+        ),
         KernelTypes::Searched(lacking) if !lacking.fields.is_empty() => {
             let advice = if facts.missing_helpers.is_empty() {
                 "Report this together with the output of `tracer check --json`: the tracer has to learn this kernel."
             } else {
                 "Solve what is missing above first."
             };
-            Finding::missing(what, format!("This kernel's structures lack {}.", lacking.fields.join(", "))).advice(advice)
+            Finding::missing(what, format!("This kernel's structures lack {}.", lacking.fields.join(", ")))
+                .advice(advice)
         }
         KernelTypes::Searched(_) => {
             Finding::ok(what, "It is there, and every structure field that the tracer reads was found.")
@@ -193,8 +195,14 @@ fn helpers(facts: &Facts) -> Option<Finding> {
     if facts.missing_helpers.is_empty() {
         return None;
     }
-    let means = format!("This kernel lacks {}, which the tracer's programs call.", facts.missing_helpers.join(" and "));
-    Some(Finding::missing("kernel functions", means).advice("Use kernel 6.1 or later, where the tracer was tested."))
+    let means = format!(
+        "This kernel lacks {}, which the tracer's programs call.",
+        facts.missing_helpers.join(" and ")
+    );
+    Some(
+        Finding::missing("kernel functions", means)
+            .advice("Use kernel 6.1 or later, where the tracer was tested."),
+    )
 }
 
 /// `explained`: what is missing above is reason enough for a refusal.

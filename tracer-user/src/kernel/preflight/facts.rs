@@ -173,7 +173,9 @@ pub fn gather(load: Option<impl FnOnce() -> Result<Kernel, LoadError>>) -> Facts
         // Where that cannot be found out, the attempt to load tells.
         missing_helpers: HELPERS
             .iter()
-            .filter(|(helper, _)| is_helper_supported(ProgramType::RawTracePoint, *helper).is_ok_and(|there| !there))
+            .filter(|(helper, _)| {
+                is_helper_supported(ProgramType::RawTracePoint, *helper).is_ok_and(|there| !there)
+            })
             .map(|&(_, name)| name)
             .collect(),
         load,

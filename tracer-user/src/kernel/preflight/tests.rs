@@ -102,7 +102,10 @@ fn a_kernel_before_5_15_lacks_functions_that_nothing_stands_in_for() {
     let findings = evaluate(&facts);
     assert!(!usable(&findings));
     let text = format!("{findings:?}");
-    assert!(text.contains("bpf_task_pt_regs (kernel 5.15)") && text.contains("Solve what is missing above"), "{text}");
+    assert!(
+        text.contains("bpf_task_pt_regs (kernel 5.15)") && text.contains("Solve what is missing above"),
+        "{text}"
+    );
 }
 
 #[test]
