@@ -28,7 +28,7 @@ use crate::shell::{as_root, cargo, is_ci, run as run_command, say, sentences, wh
 use crate::workspace::{Profile, Workspace};
 
 /// Most time that a machine may take for a tier.
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_mins(5);
 
 /// Options of `cargo xtask vm-test`.
 #[derive(Debug, clap::Args)]
