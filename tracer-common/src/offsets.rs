@@ -66,6 +66,8 @@ offsets! {
     snd_una: "tcp_sock"."snd_una",
     /// The file that applications hold; null once all have closed it.
     socket: "sock"."sk_socket",
+    /// The socket behind a file.
+    sk: "socket"."sk",
     /// The file of a socket.
     file: "socket"."file",
     /// The epoll sets that a file is in; null where it is in none.

@@ -72,10 +72,12 @@ pub(crate) fn prefix(segment: &Segment) -> (u64, u32) {
     (value, if failed == 0 { len as u32 } else { 0 })
 }
 
+/// Copies `len` bytes of user memory, at most `max`.
+///
 /// # Safety
 /// `to` must have room for `max` bytes.
 #[inline(always)]
-unsafe fn read_user(to: *mut u8, len: u64, max: u64, from: u64) -> i64 {
+pub(crate) unsafe fn read_user(to: *mut u8, len: u64, max: u64, from: u64) -> i64 {
     let mut len = opaque(len);
     if len > max {
         len = max;
@@ -90,21 +92,16 @@ unsafe fn read_user(to: *mut u8, len: u64, max: u64, from: u64) -> i64 {
 pub(crate) fn copy_and_decide(conn: &mut Conn, head: &DataHeader, buffers: Buffers, want: u32) {
     let want = u64::from(want);
     let place = buffers.place;
-    match buffers.kind {
-        Kind::One if want <= CLASSES[0] as u64 => {
-            emit_small(conn, head, place, want);
-        }
+    let way = usize::from(head.header.flags & flags::SENT) & 1;
+    let prefix = match buffers.kind {
+        Kind::One if want <= CLASSES[0] as u64 => emit_small(head, place, want),
         Kind::One => {
             let len = u64::from(head.len);
             let end = if len >= TAIL as u64 { place.wrapping_add(len - TAIL as u64) } else { 0 };
-            one(conn, head, place, want, end);
+            one(head, place, want, end)
         }
         Kind::Many => {
-            let answers =
-                conn.cap[usize::from(head.header.flags & flags::SENT) & 1] == config!(response_head);
-            if answers && buffers.count == 2 && head_and_body(conn, head, place) {
-                return;
-            }
+            let answers = conn.cap[way] == config!(response_head);
             // A server that writes head and body apart puts the head first: behind a short one, little of the body is worth
             // its room. (A client may write its header lines one by one, and all of them matter.)
             let small = CLASSES[2] as u64 / 2;
@@ -113,19 +110,30 @@ pub(crate) fn copy_and_decide(conn: &mut Conn, head: &DataHeader, buffers: Buffe
             } else {
                 want
             };
-            gathered(conn, head, place, buffers.count, want);
+            let whole = if answers && buffers.count == 2 { head_and_body(head, place) } else { NOT_DONE };
+            if whole == NOT_DONE { gathered(head, place, buffers.count, want) } else { whole }
         }
-        Kind::Unseen => emit_nothing(head),
+        Kind::Unseen => one(head, 0, 0, 0),
+    };
+    if prefix != 0 {
+        let seen = if want < 8 { want as u32 } else { 8 };
+        decide_segment(conn, prefix, seen, pack(head.len, way));
     }
 }
+
+/// What [`head_and_body`] returns where it did nothing. No message begins like this.
+const NOT_DONE: u64 = u64::MAX;
 
 /// The bytes of an empty line behind a header line, little endian.
 const HEAD_END: u32 = u32::from_le_bytes(*b"\r\n\r\n");
 
-/// A server that writes a whole head and a body by one call, the usual case: only the head is copied. False, and nothing done, where
-/// that is not so.
-#[inline(always)]
-fn head_and_body(conn: &mut Conn, head: &DataHeader, array: u64) -> bool {
+/// A server that writes a whole head and a body by one call, the usual case: only the head is copied. [`NOT_DONE`] where
+/// that is not so. A global function like those below: its words would be on the stack of every other call.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn head_and_body(head: *const DataHeader, array: u64) -> u64 {
+    // SAFETY: the verifier checks pointers that are handed to global functions; null is possible for it.
+    let Some(head) = (unsafe { head.as_ref() }) else { return NOT_DONE };
     let [first, first_len, second, second_len] = read_user_words(array);
     // Not cut by the call, no longer than the class, and the last bytes in one buffer.
     if first_len.wrapping_add(second_len) != u64::from(head.len)
@@ -133,10 +141,9 @@ fn head_and_body(conn: &mut Conn, head: &DataHeader, array: u64) -> bool {
         || second_len < TAIL as u64
         || (read_user_words::<1>(first.wrapping_add(first_len - 8))[0] >> 32) as u32 != HEAD_END
     {
-        return false;
+        return NOT_DONE;
     }
-    one(conn, head, first, first_len, second.wrapping_add(second_len - TAIL as u64));
-    true
+    one(head, first, first_len, second.wrapping_add(second_len - TAIL as u64))
 }
 
 /// Emits a data record with the first `want` bytes of the segment and, if that is not all, its last bytes.
@@ -145,7 +152,8 @@ pub(crate) fn emit(head: &DataHeader, segment: &Segment, want: u64) {
     let want = if want > MAX_CAPTURE as u64 { MAX_CAPTURE as u64 } else { want };
     let first_len = segment.first_len;
     if segment.buffers.kind == Kind::Many && first_len < want {
-        return gathered(ptr::null_mut(), head, segment.buffers.place, segment.buffers.count, want);
+        gathered(head, segment.buffers.place, segment.buffers.count, want);
+        return;
     }
     // The end of the segment is known where one buffer holds it all.
     let len = u64::from(head.len);
@@ -154,31 +162,32 @@ pub(crate) fn emit(head: &DataHeader, segment: &Segment, want: u64) {
     } else {
         0
     };
-    one(ptr::null_mut(), head, segment.first, if first_len == 0 { 0 } else { want }, end);
+    one(head, segment.first, if first_len == 0 { 0 } else { want }, end);
 }
 
 /// Emits a data record with the first `want` bytes at `first`.
 #[inline(always)]
 pub(crate) fn emit_piece(head: &DataHeader, first: u64, want: u64) {
-    one(ptr::null_mut(), head, first, want, 0);
+    one(head, first, want, 0);
 }
 
 /// Emits a data record that has a length and no bytes.
 #[inline(always)]
 pub(crate) fn emit_nothing(head: &DataHeader) {
-    one(ptr::null_mut(), head, 0, 0, 0);
+    one(head, 0, 0, 0);
 }
 
+/// As everything that emits a record, returns the first eight bytes that were copied, as a little-endian number with zeros behind.
 #[inline(always)]
-fn one(conn: *mut Conn, head: &DataHeader, first: u64, want: u64, end: u64) {
+fn one(head: &DataHeader, first: u64, want: u64, end: u64) -> u64 {
     if want <= CLASSES[0] as u64 {
-        emit_one_128(conn, head, first, want, end);
+        emit_one_128(head, first, want, end)
     } else if want <= CLASSES[1] as u64 {
-        emit_one_512(conn, head, first, want, end);
+        emit_one_512(head, first, want, end)
     } else if want <= CLASSES[2] as u64 {
-        emit_one_1024(conn, head, first, want, end);
+        emit_one_1024(head, first, want, end)
     } else {
-        emit_one_8192(conn, head, first, want, end);
+        emit_one_8192(head, first, want, end)
     }
 }
 
@@ -187,40 +196,49 @@ const SHORT_HEAD_MARGIN: u64 = 32;
 
 /// Scattered buffers are gathered into the lower half of the payload: see `limits::MAX_CAPTURE`.
 #[inline(always)]
-fn gathered(conn: *mut Conn, head: &DataHeader, array: u64, count: u64, want: u64) {
+fn gathered(head: &DataHeader, array: u64, count: u64, want: u64) -> u64 {
     let small = CLASSES[2] as u64 / 2;
     if want <= small {
-        emit_gathered_1024(conn, head, array, count, want);
+        emit_gathered_1024(head, array, count, want)
     } else if want <= CLASSES[3] as u64 / 2 {
-        emit_gathered_2048(conn, head, array, count, want);
+        emit_gathered_2048(head, array, count, want)
     } else {
-        emit_gathered_8192(conn, head, array, count, want);
+        emit_gathered_8192(head, array, count, want)
     }
 }
 
-/// What the copied bytes at `payload` mean for the protocol state, where that is asked for.
+/// Copies a header word by word: as a whole, the compiler calls a function for it, which takes stack of its own.
 ///
 /// # Safety
-/// `payload` must be valid for eight bytes, the first `copied` of them (or all) being of the segment.
+/// `slot` must be valid for writes.
 #[inline(always)]
-unsafe fn learn(conn: *mut Conn, head: &DataHeader, payload: *const u8, copied: u64) {
-    if conn.is_null() {
-        return;
+unsafe fn put_head<const N: usize>(slot: *mut Data<N>, head: &DataHeader) {
+    let (from, to) = (ptr::from_ref(head).cast::<u64>(), slot.cast::<u64>());
+    for index in 0..size_of::<DataHeader>() / 8 {
+        // SAFETY: both are headers: aligned, a whole number of words, and without padding. Volatile: the compiler must not see a copy.
+        unsafe { to.add(index).write(from.add(index).read_volatile()) };
     }
+}
+
+/// The first eight of the copied bytes at `payload`.
+///
+/// # Safety
+/// `payload` must be valid for eight bytes.
+#[inline(always)]
+unsafe fn first_eight(payload: *const u8, copied: u64) -> u64 {
     // SAFETY: the caller's promise.
     let prefix = unsafe { payload.cast::<u64>().read_unaligned() };
-    let (prefix, seen) =
-        if copied >= 8 { (prefix, 8) } else { (prefix & ((1 << (8 * (copied & 7))) - 1), copied as u32) };
-    decide_segment(conn, prefix, seen, pack(head.len, usize::from(head.header.flags & flags::SENT)));
+    if copied >= 8 { prefix } else { prefix & ((1 << (8 * (copied & 7))) - 1) }
 }
 
 /// A small segment goes by way of the stack: the kernel checks a copy of user memory into the stack faster than one into
 /// a ring buffer (CONFIG_HARDENED_USERCOPY looks up every vmalloc area), and the record is no longer than need be.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn emit_small(conn: *mut Conn, head: *const DataHeader, base: u64, want: u64) -> i32 {
+extern "C" fn emit_small(head: *const DataHeader, base: u64, want: u64) -> u64 {
     // SAFETY: the verifier checks pointers that are handed to global functions; null is possible for it.
     let Some(head) = (unsafe { head.as_ref() }) else { return 0 };
+    let mut prefix = 0;
     let mut record = MaybeUninit::<Data<{ CLASSES[0] }>>::uninit();
     let slot = record.as_mut_ptr();
     // SAFETY: `slot` is a local; what is not written is not sent.
@@ -228,14 +246,14 @@ extern "C" fn emit_small(conn: *mut Conn, head: *const DataHeader, base: u64, wa
         let payload = (&raw mut (*slot).payload).cast::<u8>();
         // Fewer than eight bytes are looked at as eight.
         payload.cast::<u64>().write_unaligned(0);
-        (*slot).head = *head;
+        put_head(slot, head);
         let mut want = opaque(want);
         if want > CLASSES[0] as u64 {
             want = CLASSES[0] as u64;
         }
         if bpf_probe_read_user(payload.cast(), want as u32, base as *const core::ffi::c_void) == 0 {
             (*slot).head.captured = want as u32;
-            learn(conn, head, payload, want);
+            prefix = first_eight(payload, want);
         } else {
             emit::count(KernelDrop::UnreadableBuffer);
             want = 0;
@@ -246,21 +264,22 @@ extern "C" fn emit_small(conn: *mut Conn, head: *const DataHeader, base: u64, wa
         // Records are multiples of eight, so that the next one is aligned too.
         emit::output(slot.cast(), size_of::<DataHeader>() as u64 + ((want + 7) & 0xf8));
     }
-    0
+    prefix
 }
 
 /// Global functions: the verifier checks each once by itself, not again for every state that a caller may be in. That is
-/// what keeps loading fast and far from the verifier's limit. With a `conn`, its protocol state is updated by what was copied.
+/// what keeps loading fast and far from the verifier's limit. None calls another one: the stack of a program and of all that it
+/// calls is 512 bytes, and before kernel 6.13 no function has one of its own.
 macro_rules! global {
     ($($name:ident: $inner:ident<$class:literal>($a:ident, $b:ident, $c:ident);)*) => {$(
         #[unsafe(no_mangle)]
         #[inline(never)]
-        extern "C" fn $name(conn: *mut Conn, head: *const DataHeader, $a: u64, $b: u64, $c: u64) -> i32 {
+        extern "C" fn $name(head: *const DataHeader, $a: u64, $b: u64, $c: u64) -> u64 {
             // SAFETY: the verifier checks pointers that are handed to global functions; null is possible for it.
-            if let Some(head) = unsafe { head.as_ref() } {
-                $inner::<{ CLASSES[$class] }>(conn, head, $a, $b, $c);
+            match unsafe { head.as_ref() } {
+                Some(head) => $inner::<{ CLASSES[$class] }>(head, $a, $b, $c),
+                None => 0,
             }
-            0
         }
     )*};
 }
@@ -276,16 +295,17 @@ global! {
 
 /// A record of the first `want` bytes at `first`, with the segment's last bytes at `end` (0: not known).
 #[inline(always)]
-fn emit_one<const N: usize>(conn: *mut Conn, head: &DataHeader, first: u64, want: u64, end: u64) {
+fn emit_one<const N: usize>(head: &DataHeader, first: u64, want: u64, end: u64) -> u64 {
+    let mut prefix = 0;
     emit::record::<Data<N>>(Urgency::Timer, |slot| {
         // SAFETY: `slot` is a reserved `Data<N>`.
         unsafe {
-            (*slot).head = *head;
+            put_head(slot, head);
             if want == 0 {
                 // Nothing is copied but, perhaps, the end.
             } else if read_user((&raw mut (*slot).payload).cast(), want, N as u64, first) == 0 {
                 (*slot).head.captured = want as u32;
-                learn(conn, head, (&raw const (*slot).payload).cast(), want);
+                prefix = first_eight((&raw const (*slot).payload).cast(), want);
             } else {
                 emit::count(KernelDrop::UnreadableBuffer);
             }
@@ -294,15 +314,17 @@ fn emit_one<const N: usize>(conn: *mut Conn, head: &DataHeader, first: u64, want
             }
         }
     });
+    prefix
 }
 
 /// As [`emit_one`], from iovecs whose first bytes are copied one behind the other.
 #[inline(always)]
-fn emit_gathered<const N: usize>(conn: *mut Conn, head: &DataHeader, array: u64, count: u64, want: u64) {
+fn emit_gathered<const N: usize>(head: &DataHeader, array: u64, count: u64, want: u64) -> u64 {
+    let mut prefix = 0;
     emit::record::<Data<N>>(Urgency::Timer, |slot| {
         // SAFETY: `slot` is a reserved `Data<N>`.
         unsafe {
-            (*slot).head = *head;
+            put_head(slot, head);
             let payload = (&raw mut (*slot).payload).cast::<u8>();
             let half = N as u64 / 2;
             let len = u64::from(head.len);
@@ -328,12 +350,13 @@ fn emit_gathered<const N: usize>(conn: *mut Conn, head: &DataHeader, array: u64,
                 filled += size;
             }
             (*slot).head.captured = filled as u32;
-            learn(conn, head, payload, filled);
+            prefix = first_eight(payload, filled);
             if filled < len && passed == len && len >= TAIL as u64 {
                 tail(slot, end.wrapping_sub(TAIL as u64));
             }
         }
     });
+    prefix
 }
 
 /// Copies the last bytes of the segment, at `end` (0: not known).

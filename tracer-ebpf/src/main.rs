@@ -1,10 +1,12 @@
-//! Kernel programs. One object. Those that see attach to BTF-typed raw tracepoints (`tp_btf`, kernel 5.5), and to instructions of traced
-//! programs and of TLS libraries (uprobe):
+//! Kernel programs. One object. Those that see attach to BTF-typed raw tracepoints (`tp_btf`, kernel 5.5), to the exit of kernel
+//! functions (fexit), and to instructions of traced programs and of TLS libraries (uprobe):
 //!
 //! | program | tracepoint | since | why |
 //! |---|---|---|---|
 //! | `sock_send` | `sock:sock_send_length` | 6.3 | bytes that a process wrote to a socket, by whatever syscall |
 //! | `sock_recv` | `sock:sock_recv_length` | 6.3 | bytes that a process read from a socket |
+//! | `inet_sent`, `inet6_sent`, `unix_sent`, and the same with `received` | exit of `inet_sendmsg` and its like | 6.1 | the same, before 6.3 |
+//! | `inet_page_sent`, `unix_page_sent` | exit of `inet_sendpage` and its like | until 6.4 | bytes sent by sendfile and splice |
 //! | `sock_state` | `sock:inet_sock_set_state` | 4.16 | FIN, reset and end of a TCP connection |
 //! | `process_exit` | `sched:sched_process_exit` | 2.6 | forgets a process |
 //! | `process_exec` | `sched:sched_process_exec` | 3.4 | the process must be described anew |

@@ -98,9 +98,10 @@ extern "C" fn turn_begins(socket: u32, resumed: u32, prompt: u32) -> i32 {
     0
 }
 
-/// The turn that the current thread is at, 0 where it is not known.
-#[inline(always)]
-pub(crate) fn current() -> u32 {
+/// The turn that the current thread is at, 0 where it is not known. A global function: see `capture`.
+#[unsafe(export_name = "turn_current")]
+#[inline(never)]
+pub(crate) extern "C" fn current() -> u32 {
     match TURNS.current() {
         Some(turn) if turn.sleeps == sleeps() => turn.current,
         _ => 0,

@@ -379,6 +379,7 @@ impl Agent {
             version: VERSION.into(),
             pid: std::process::id(),
             uptime_ms: self.started.elapsed().as_millis() as u64,
+            plan: kernel.plan.name().into(),
             programs: programs.collect(),
             libraries: kernel.libraries.iter().map(library).collect(),
             drops,

@@ -13,6 +13,7 @@ mod test;
 mod test_env;
 mod tidy;
 mod tools;
+mod vm_test;
 mod web;
 mod workspace;
 
@@ -42,6 +43,8 @@ enum Command {
     Test(test::Args),
     /// Make a Debian package, an archive, checksums and a list of what is inside, in target/package/dist.
     Package(package::Args),
+    /// Test the daemon on other kernels, in emulated machines.
+    VmTest(vm_test::Args),
     /// Measure what tracing costs on this machine.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Package(args) => package::run(args),
+        Command::VmTest(args) => vm_test::run(&args),
         Command::Bench(bench) => bench::run(&bench),
         Command::Tidy => tidy::run(),
         Command::Check => check::run(),

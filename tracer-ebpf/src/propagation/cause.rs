@@ -9,7 +9,7 @@ use aya_ebpf::{bindings::BPF_ANY, helpers::bpf_ktime_get_ns};
 use tracer_common::{process::TASKS, propagation::MAX_NEW_TRACE_AGE_NS};
 
 use super::{
-    head::{Head, Value, context_value, scan_head, traits},
+    head::{Head, content_length, context_value, scan_head, traits},
     id,
 };
 use crate::{
@@ -37,11 +37,11 @@ pub(crate) struct Hand {
     /// It is not believed before.
     distrusted_until_ns: u64,
     /// Trace of that request, as text; valid with `has_trace`.
-    trace: [u8; 32],
+    pub(super) trace: [u8; 32],
     /// Flags of its context, as text.
-    flags: [u8; 2],
+    pub(super) flags: [u8; 2],
     /// Its trace is known.
-    has_trace: u8,
+    pub(super) has_trace: u8,
     /// Its context could not be understood.
     unclear: u8,
     /// Requests that were read and are not being answered.
@@ -90,13 +90,22 @@ pub(crate) fn passed<const WAY: usize>(
         let task = if u32::from(conn.work) & TASKS != 0 { current_task(ids.0) } else { 0 };
         // A segment has less than 2^31 bytes.
         let len = len | u32::from(polled) << 31;
-        request_read(conn, &mut head, ids.0, (u64::from(task) << 32) | u64::from(ids.1), len);
+        let unread = request_read(conn, &mut head, ids.0, (u64::from(task) << 32) | u64::from(ids.1), len);
+        if unread != 0
+            && let Some(hand) = HANDS.get_ptr_mut(ids.1)
+            && context_value(&raw const head, hand) == 0
+        {
+            // Of another version, say: the daemon may understand it.
+            // SAFETY: a live map value, of this very thread.
+            unsafe { (*hand).unclear = 1 };
+        }
     } else if WAY == SENT && what == begun::RESPONSE {
         answer_begun(conn, ids.0, ids.1);
     }
 }
 
-/// A request was read. A global function: see `capture`.
+/// A request was read. Returns 1 if its context is still to be looked at: on the caller's stack, where there is room. A global
+/// function: see `capture`.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn request_read(conn: *mut Conn, head: *mut Head, tgid: u32, task_and_tid: u64, len: u32) -> i32 {
@@ -112,36 +121,35 @@ extern "C" fn request_read(conn: *mut Conn, head: *mut Head, tgid: u32, task_and
             let _ = SERVERS.insert(tgid, 0, u64::from(BPF_ANY));
         }
     }
-    let mut hand = Hand {
-        read_ns: now_ns,
-        distrusted_until_ns: 0,
-        trace: [0; 32],
-        flags: *b"01",
-        has_trace: 0,
-        unclear: 0,
-        open: 1,
-        tgid,
-        task,
-        turn: turn::current(),
-        plain: u8::from(u32::from(conn.work) & TASKS != 0 && task == 0),
-        polled: polled as u8,
-        padding: [0; 6],
-    };
-    let known = HANDS.get_ptr_mut(tid);
-    // SAFETY: a copy is taken at once.
-    if let Some(before) = known.map(|known| unsafe { *known })
-        && before.tgid == tgid
-        && now_ns.wrapping_sub(before.read_ns) < FORGET_NS
-    {
+    // In place: an update of an LRU table takes a new element each time, and a copy takes room on the stack.
+    if HANDS.get_ptr(tid).is_none() {
+        new_hand(tid);
+    }
+    let Some(hand) = HANDS.get_ptr_mut(tid) else { return 0 };
+    // SAFETY: a live map value, of this very thread; those that answer for it only count `open` down.
+    let hand = unsafe { &mut *hand };
+    if hand.tgid == tgid && now_ns.wrapping_sub(hand.read_ns) < FORGET_NS {
         // The connection of the one before may be this one: then it was given up, or this one is pipelined.
-        hand.open = before.open.wrapping_add(1);
-        hand.distrusted_until_ns = before.distrusted_until_ns;
-        if before.open != 0 {
+        if hand.open != 0 {
             hand.distrusted_until_ns = now_ns + DISTRUST_NS;
         }
+        hand.open = hand.open.wrapping_add(1);
+    } else {
+        hand.open = 1;
+        hand.distrusted_until_ns = 0;
     }
+    hand.read_ns = now_ns;
+    hand.flags = *b"01";
+    hand.has_trace = 0;
+    hand.unclear = 0;
+    hand.tgid = tgid;
+    hand.task = task;
+    hand.turn = turn::current();
+    hand.plain = u8::from(u32::from(conn.work) & TASKS != 0 && task == 0);
+    hand.polled = polled as u8;
     if head.traits & traits::STRANGE == 0 {
         scan_head(head);
+        content_length(head);
     }
     // What follows the head must be its body: a second request is in hand as well.
     let rest = len.wrapping_sub(head.end);
@@ -150,28 +158,31 @@ extern "C" fn request_read(conn: *mut Conn, head: *mut Head, tgid: u32, task_and
         || rest != 0 && (head.traits & traits::CODED != 0 || rest > head.content)
     {
         hand.unclear = 1;
-    } else if head.context != 0 {
-        let mut value = Value { text: [0; 64] };
-        if context_value(head, &raw mut value) == 1 {
-            hand.has_trace = 1;
-            for at in 0..32 {
-                hand.trace[at] = value.text[3 + at];
-            }
-            hand.flags = [value.text[53], value.text[54]];
-        } else {
-            // Of another version, say: the daemon may understand it.
-            hand.unclear = 1;
-        }
-    }
-    match known {
-        // In place: an update of an LRU table takes a new element each time.
-        // SAFETY: a live map value, of this very thread; those that answer for it only count `open` down.
-        Some(known) => unsafe { *known = hand },
-        None => {
-            let _ = HANDS.insert(tid, hand, u64::from(BPF_ANY));
-        }
     }
     conn.reader = tid;
+    i32::from(hand.unclear == 0 && head.context != 0)
+}
+
+/// Makes room for what a thread has in hand. A global function: see `capture`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn new_hand(tid: u32) -> i32 {
+    const EMPTY: Hand = Hand {
+        read_ns: 0,
+        distrusted_until_ns: 0,
+        trace: [0; 32],
+        flags: [0; 2],
+        has_trace: 0,
+        unclear: 0,
+        open: 0,
+        tgid: 0,
+        task: 0,
+        turn: 0,
+        plain: 0,
+        polled: 0,
+        padding: [0; 6],
+    };
+    let _ = HANDS.insert(tid, EMPTY, u64::from(BPF_ANY));
     0
 }
 

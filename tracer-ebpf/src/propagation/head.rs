@@ -3,7 +3,9 @@
 //! Strict where the daemon's parser is lenient: this decides whether bytes are added.
 
 use aya_ebpf::helpers::generated::{bpf_probe_read_kernel, bpf_probe_read_user};
-use tracer_common::propagation::{MAX_HEAD, VALUE};
+use tracer_common::propagation::MAX_HEAD;
+
+use super::cause::Hand;
 
 /// Bytes looked at in one step.
 const CHUNK: u32 = 64;
@@ -49,8 +51,8 @@ pub(crate) struct Head {
     pub(crate) traits: u32,
     /// `Content-Length`, 0 where there is none.
     pub(crate) content: u32,
-    /// Keeps the struct a multiple of eight.
-    pub(crate) reserved: u32,
+    /// Offset of that header's value, 0 where there is none.
+    content_at: u32,
 }
 
 impl Head {
@@ -65,7 +67,7 @@ impl Head {
             context: 0,
             traits: 0,
             content: 0,
-            reserved: 0,
+            content_at: 0,
         }
     }
 
@@ -213,19 +215,19 @@ extern "C" fn line(head: *mut Head, start: u32) -> i32 {
     } else if first == name(b"transfer") {
         head.traits |= traits::CODED;
     } else if first == name(b"content-") && second & 0xff_ffff_ffff_ffff == name(b"length:") {
-        content_length(head, start + b"content-length:".len() as u32);
+        head.content_at = start + b"content-length:".len() as u32;
     }
     0
 }
 
-/// A global function: see `capture`.
+/// Reads `Content-Length`, if a head that was looked through has it. A global function: see `capture`.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn content_length(head: *mut Head, at: u32) -> i32 {
+pub(crate) extern "C" fn content_length(head: *mut Head) -> i32 {
     // SAFETY: as in `scan_head`.
     let Some(head) = (unsafe { head.as_mut() }) else { return 0 };
     let mut text = [0u8; 16];
-    if !head.read(at, &mut text) {
+    if head.content_at == 0 || !head.read(head.content_at, &mut text) {
         return 0;
     }
     let mut value = 0u32;
@@ -240,18 +242,12 @@ extern "C" fn content_length(head: *mut Head, at: u32) -> i32 {
     0
 }
 
-/// A `traceparent` value.
-#[repr(C)]
-pub(crate) struct Value {
-    /// Its characters and what follows them.
-    pub(crate) text: [u8; 64],
-}
-
-/// Whether there is one `traceparent` of version 00 (W3C Trace Context, section 3.2.2), which is then copied to `to`: 1 or 0.
+/// Whether there is one `traceparent` of version 00 (W3C Trace Context, section 3.2.2), whose trace id and flags are then copied to `to`:
+/// 1 or 0.
 /// A global function: see `capture`.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub(crate) extern "C" fn context_value(head: *const Head, to: *mut Value) -> i32 {
+pub(crate) extern "C" fn context_value(head: *const Head, to: *mut Hand) -> i32 {
     // SAFETY: as in `scan_head`.
     let (Some(head), Some(to)) = (unsafe { head.as_ref() }, unsafe { to.as_mut() }) else { return 0 };
     let mut space = [0u8; 1];
@@ -259,32 +255,65 @@ pub(crate) extern "C" fn context_value(head: *const Head, to: *mut Value) -> i32
         return 0;
     }
     let start = head.context + u32::from(space[0] == b' ');
-    let mut text = [0u8; 64];
-    if !head.read(start, &mut text) {
+    let mut text = [0u64; 8];
+    // SAFETY: the same bytes.
+    if !head.read(start, unsafe { &mut *(&raw mut text).cast::<[u8; 64]>() }) {
         return 0;
     }
-    let (mut wrong, mut trace, mut span) = (0u8, 0u8, 0u8);
-    #[expect(clippy::needless_range_loop, reason = "an iterator makes more of it than the verifier likes")]
-    for at in 0..VALUE {
-        let letter = text[at];
-        if at == 2 || at == 35 || at == 52 {
-            wrong |= letter ^ b'-';
-            continue;
-        }
-        let digit = letter.wrapping_sub(b'0') < 10;
-        let small = letter.wrapping_sub(b'a') < 6;
-        wrong |= u8::from(!digit & !small);
-        if at < 2 {
-            wrong |= letter ^ b'0';
-        } else if at < 35 {
-            trace |= letter ^ b'0';
-        } else if at < 52 {
-            span |= letter ^ b'0';
-        }
+    // Version, trace id, span id and flags, with a dash between each two, and the end of the line.
+    let mut wrong = (text[0] ^ u64::from_le_bytes(*b"00-\0\0\0\0\0")) & 0xff_ffff;
+    wrong |= (text[4] >> 24 ^ u64::from(b'-')) & 0xff;
+    wrong |= (text[6] >> 32 ^ u64::from(b'-')) & 0xff;
+    wrong |= text[6] >> 56 ^ u64::from(b'\r');
+    let flags = text[6] >> 40 & 0xffff;
+    wrong |= not_hex(flags | ZEROS << 16);
+    let (mut trace, mut span) = (0, 0);
+    for index in 0..4 {
+        let word = shifted(&text, 3 + 8 * index);
+        // Of use once `has_trace` is set.
+        to.trace[8 * index..8 * index + 8].copy_from_slice(&word.to_le_bytes());
+        trace |= word ^ ZEROS;
+        wrong |= not_hex(word);
     }
-    if wrong != 0 || trace == 0 || span == 0 || text[VALUE] != b'\r' {
+    for at in [36, 44] {
+        let word = shifted(&text, at);
+        span |= word ^ ZEROS;
+        wrong |= not_hex(word);
+    }
+    if wrong != 0 || trace == 0 || span == 0 {
         return 0;
     }
-    to.text = text;
+    to.flags = [flags as u8, (flags >> 8) as u8];
+    to.has_trace = 1;
     1
+}
+
+/// Eight bytes from an offset that is no multiple of eight. (Loading them one by one takes three times the stack.)
+#[inline(always)]
+const fn shifted(words: &[u64; 8], at: usize) -> u64 {
+    let shift = at % 8 * 8;
+    words[at / 8] >> shift | words[at / 8 + 1] << (64 - shift)
+}
+
+/// Eight times the digit 0.
+const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
+
+/// 0 if eight characters are hexadecimal digits in lower case.
+///
+/// All at once: a loop with branches over 55 characters is more than kernel 6.1's verifier wants to look at. A global function, so that
+/// the compiler does not keep all words on the stack at a time.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn not_hex(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    /// The highest bit of each character.
+    const HIGH: u64 = ONES << 7;
+    /// Added to characters below 128, sets their highest bits from `letter` on.
+    const fn from(letter: u8) -> u64 {
+        ONES * (128 - letter as u64)
+    }
+    let low = word & !HIGH;
+    let digit = low.wrapping_add(from(b'0')) & !low.wrapping_add(from(b'9' + 1));
+    let small = low.wrapping_add(from(b'a')) & !low.wrapping_add(from(b'f' + 1));
+    (!(digit | small) | word) & HIGH
 }

@@ -5,7 +5,6 @@
 //! a piece ends, so that the next one begins with a frame. What cannot be followed is reported by length, and the direction is
 //! [`ADRIFT`] until a segment begins with something that can only be a frame.
 
-use aya_ebpf::helpers::generated::bpf_probe_read_user;
 use tracer_common::{
     drops::KernelDrop,
     event::{DataHeader, flags},
@@ -248,14 +247,9 @@ fn header(conn: &mut Conn, way: usize, walk: &mut Walk, available: u32) {
     let wanted = smaller(smaller(taken, 8u32.wrapping_sub(known)), 8);
     let mut prefix = 0u64;
     if known < 8 {
+        let from = walk.base.wrapping_add(u64::from(walk.at));
         // SAFETY: at most eight bytes go into a u64; the helper checks the source.
-        let failed = unsafe {
-            bpf_probe_read_user(
-                (&raw mut prefix).cast(),
-                wanted & 15,
-                walk.base.wrapping_add(u64::from(walk.at)) as *const core::ffi::c_void,
-            )
-        };
+        let failed = unsafe { capture::read_user((&raw mut prefix).cast(), u64::from(wanted), 8, from) };
         if failed != 0 {
             emit::count(KernelDrop::UnreadableBuffer);
             conn.frame[way] = ADRIFT;

@@ -61,9 +61,9 @@ pub(crate) fn sock_recv(ctx: BtfTracePointContext) -> i32 {
 }
 
 /// # Safety
-/// `sk` must be the tracepoint's `struct sock` argument.
+/// `sk` must be a BTF-typed `struct sock` pointer: the tracepoint's argument, or reached from a function's.
 #[inline(always)]
-unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flags: i32) {
+pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flags: i32) {
     // SAFETY: BTF-typed pointer, offsets of these very fields.
     let (family, kind, protocol) = unsafe {
         (

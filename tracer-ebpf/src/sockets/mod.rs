@@ -1,7 +1,8 @@
-//! Programs on the socket tracepoints.
+//! Programs that see sockets being used.
 
 mod decide;
 mod describe;
+mod exits;
 mod frame;
 mod framed;
 mod frames;

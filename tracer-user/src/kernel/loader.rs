@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use aya::{
     Btf, Ebpf, EbpfLoader,
     maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf},
-    programs::{BtfTracePoint, Program, ProgramError},
+    programs::{Program, ProgramError},
     util::online_cpus,
 };
 use tracer_common::{
@@ -19,8 +19,10 @@ use tracer_common::{
 };
 
 use super::{
+    attaching,
     btf::{self, BtfError, VMLINUX},
     memory,
+    plan::Plan,
     probes::Probes,
     programs::{NEW_CONTEXT, NEW_GOROUTINE, Need, PROGRAMS, ProgramSpec, ROUND_TRIP, SHARED_WRITER},
     rings,
@@ -70,16 +72,24 @@ pub enum LoadError {
     #[error("the ring buffers cannot be waited for: {0}")]
     Epoll(nix::errno::Errno),
     /// A required program was refused.
-    #[error("the kernel refuses program {name} on tracepoint {tracepoint}: {source}; without it, {loss}")]
+    #[error("the kernel refuses program {name} on {tracepoint}: {source}; without it, {loss}")]
     Program {
         /// The program.
         name: &'static str,
-        /// Its tracepoint.
+        /// Its tracepoint or function.
         tracepoint: &'static str,
         /// What that costs.
         loss: &'static str,
         /// The kernel's reason, with the verifier's log where there is one.
         source: Box<ProgramError>,
+    },
+    /// No plan works here.
+    #[error("bytes through sockets cannot be seen in any way: {base}; {fexit}")]
+    NoPlan {
+        /// Why not by tracepoints.
+        base: Box<LoadError>,
+        /// Why not at the exit of functions.
+        fexit: Box<LoadError>,
     },
 }
 
@@ -118,6 +128,8 @@ pub struct Kernel {
     generation: Array<MapData, u32>,
     /// The ring buffers.
     pub rings: Vec<RingBuf<MapData>>,
+    /// How bytes through sockets are seen.
+    pub plan: Plan,
     /// Every program with its state.
     pub programs: Vec<ProgramState>,
     /// TLS libraries that were found, and programs that move TLS records by none that is known.
@@ -177,7 +189,7 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
         HashMap::try_from(ebpf.take_map("GO_RUNTIMES").ok_or(LoadError::NoMap("GO_RUNTIMES"))?)?;
     let generation = Array::try_from(ebpf.take_map("GENERATION").ok_or(LoadError::NoMap("GENERATION"))?)?;
 
-    let (programs, probes) = load_programs(&mut ebpf, tls)?;
+    let (plan, programs, probes) = load_programs(&mut ebpf, tls)?;
     // Between the two largest users of memory: types of a whole kernel before, rings behind.
     memory::give_back();
     let rings = rings::create(&mut ebpf, slots, ring_bytes)?;
@@ -191,6 +203,7 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
         runtime_probes: Probes::default(),
         generation,
         rings,
+        plan,
         programs,
         libraries: Vec::new(),
         probes,
@@ -198,24 +211,20 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
     })
 }
 
-fn program<'a>(ebpf: &'a mut Ebpf, spec: &ProgramSpec) -> Result<&'a mut BtfTracePoint, ProgramError> {
-    ebpf.program_mut(spec.name).ok_or(ProgramError::NotLoaded)?.try_into()
-}
-
-/// Returns the state of each program, and whether TLS libraries can be probed.
-fn load_programs(ebpf: &mut Ebpf, tls: bool) -> Result<(Vec<ProgramState>, bool), LoadError> {
+/// Returns the plan, the state of each program, and whether TLS libraries can be probed.
+fn load_programs(ebpf: &mut Ebpf, tls: bool) -> Result<(Plan, Vec<ProgramState>, bool), LoadError> {
     let kernel_btf = Btf::from_sys_fs()?;
-    let mut programs = Vec::new();
-    for spec in PROGRAMS {
-        let reason = match load_program(ebpf, spec, &kernel_btf) {
-            Ok(()) => None,
-            Err(source) if spec.need == Need::Required => {
-                return Err(LoadError::program(spec, source));
+    let mut programs = load_all(ebpf, PROGRAMS, &kernel_btf)?;
+    let (plan, sockets) = match load_all(ebpf, Plan::Base.programs(), &kernel_btf) {
+        Ok(states) => (Plan::Base, states),
+        Err(base) => match load_exits(ebpf, &kernel_btf) {
+            Ok(states) => (Plan::Fexit, states),
+            Err(fexit) => {
+                return Err(LoadError::NoPlan { base: Box::new(base), fexit: Box::new(fexit) });
             }
-            Err(error) => Some(format!("{error}; without it, {}", spec.loss)),
-        };
-        programs.push(ProgramState { spec, reason });
-    }
+        },
+    };
+    programs.extend(sockets);
     let mut probes = tls;
     for spec in if tls { TLS_PROGRAMS } else { &[] } {
         let reason = uprobes::load(ebpf, spec).err();
@@ -223,11 +232,41 @@ fn load_programs(ebpf: &mut Ebpf, tls: bool) -> Result<(Vec<ProgramState>, bool)
         let reason = reason.map(|error| format!("{error}; without it, {}", spec.loss));
         programs.push(ProgramState { spec, reason });
     }
-    Ok((programs, probes))
+    Ok((plan, programs, probes))
 }
 
-fn load_program(ebpf: &mut Ebpf, spec: &ProgramSpec, btf: &Btf) -> Result<(), ProgramError> {
-    program(ebpf, spec)?.load(spec.tracepoint, btf)
+/// The states of those programs that this kernel may need.
+fn load_all(
+    ebpf: &mut Ebpf,
+    specs: &'static [ProgramSpec],
+    btf: &Btf,
+) -> Result<Vec<ProgramState>, LoadError> {
+    let mut states = Vec::new();
+    for spec in specs {
+        let reason = match attaching::load(ebpf, spec, btf) {
+            Ok(()) => None,
+            Err(ProgramError::Btf(aya::BtfError::UnknownBtfTypeName { .. }))
+                if spec.need == Need::WhereThere =>
+            {
+                continue;
+            }
+            Err(source) if spec.need == Need::Required => {
+                return Err(LoadError::program(spec, source));
+            }
+            Err(error) => Some(format!("{error}; without it, {}", spec.loss)),
+        };
+        states.push(ProgramState { spec, reason });
+    }
+    Ok(states)
+}
+
+/// The kernel takes programs for the exit of functions also where it cannot call them (before 6.4 on arm64): one is attached for a moment.
+fn load_exits(ebpf: &mut Ebpf, btf: &Btf) -> Result<Vec<ProgramState>, LoadError> {
+    let states = load_all(ebpf, Plan::Fexit.programs(), btf)?;
+    if let Some(spec) = Plan::Fexit.programs().first() {
+        attaching::try_out(ebpf, spec).map_err(|source| LoadError::program(spec, source))?;
+    }
+    Ok(states)
 }
 
 impl Kernel {
@@ -242,8 +281,7 @@ impl Kernel {
                 // Attached where a library is found.
                 continue;
             }
-            if let Err(source) = program(&mut self.ebpf, spec).and_then(|program| program.attach().map(drop))
-            {
+            if let Err(source) = attaching::attach(&mut self.ebpf, spec) {
                 if spec.need == Need::Required {
                     return Err(LoadError::program(spec, source));
                 }

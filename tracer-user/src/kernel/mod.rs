@@ -1,8 +1,10 @@
 //! The kernel side as the daemon sees it: offsets, the object, loading and attaching. Kernel-facing: `unsafe` is allowed here.
 
+mod attaching;
 pub mod btf;
 pub mod loader;
 mod memory;
+pub mod plan;
 pub mod preflight;
 pub mod privileges;
 mod probes;

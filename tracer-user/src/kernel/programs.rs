@@ -5,7 +5,7 @@
 pub struct ProgramSpec {
     /// Its name in the object.
     pub name: &'static str,
-    /// The tracepoint that it attaches to, or the function in traced programs.
+    /// The tracepoint that it attaches to, or the function of the kernel or of traced programs.
     pub tracepoint: &'static str,
     /// When it is needed.
     pub need: Need,
@@ -20,11 +20,13 @@ pub enum Need {
     Required,
     /// Always; the daemon starts without it.
     Useful,
+    /// Where the kernel has the function; elsewhere nothing is lost without it.
+    WhereThere,
     /// Once a traced process has the function.
     OnDemand,
 }
 
-/// Every program, in the order of attaching: endings before beginnings, so that nothing is opened that is never closed.
+/// Every program that all plans share (see [`super::plan`], whose programs come behind), in the order of attaching: endings before beginnings, so that nothing is opened that is never closed.
 pub const PROGRAMS: &[ProgramSpec] = &[
     ProgramSpec {
         name: "process_exit",
@@ -49,18 +51,6 @@ pub const PROGRAMS: &[ProgramSpec] = &[
         tracepoint: "inet_sock_set_state",
         need: Need::Useful,
         loss: "resets and responses that end with their connection are noticed late",
-    },
-    ProgramSpec {
-        name: "sock_recv",
-        tracepoint: "sock_recv_length",
-        need: Need::Required,
-        loss: "nothing can be traced (kernel 6.3 or later is needed)",
-    },
-    ProgramSpec {
-        name: "sock_send",
-        tracepoint: "sock_send_length",
-        need: Need::Required,
-        loss: "nothing can be traced (kernel 6.3 or later is needed)",
     },
 ];
 

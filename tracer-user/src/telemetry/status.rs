@@ -11,6 +11,9 @@ pub struct Snapshot {
     pub pid: u32,
     /// Milliseconds since its start.
     pub uptime_ms: u64,
+    /// How bytes through sockets are seen: a word for it.
+    #[serde(default)]
+    pub plan: String,
     /// Every kernel program.
     pub programs: Vec<Program>,
     /// TLS libraries that were found, and programs that move TLS records by none that is known.
@@ -45,7 +48,7 @@ pub struct Snapshot {
 pub struct Program {
     /// Its name.
     pub name: String,
-    /// The tracepoint that it attaches to.
+    /// The tracepoint or function that it attaches to.
     pub tracepoint: String,
     /// Whether it runs.
     pub attached: bool,
@@ -212,7 +215,7 @@ impl Snapshot {
                 );
             }
         }
-        let _ = writeln!(text, "\nKernel programs:");
+        let _ = writeln!(text, "\nKernel programs (plan {}):", self.plan);
         for program in &self.programs {
             match &program.reason {
                 None if program.run_count > 0 => {

@@ -6,7 +6,7 @@ use super::{
     capabilities,
     facts::{Capability, Facts, KernelTypes, Load, Lockdown},
 };
-use crate::kernel::programs::{Need, PROGRAMS};
+use crate::kernel::programs::PROGRAMS;
 
 /// How good a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -64,8 +64,11 @@ pub fn usable(findings: &[Finding]) -> bool {
 
 /// Says what the facts mean, the weightiest first.
 pub fn evaluate(facts: &Facts) -> Vec<Finding> {
-    let mut findings = vec![privileges(facts), types(facts), tracepoints(facts), maps(facts)];
+    let mut findings = vec![privileges(facts)];
+    findings.extend(helpers(facts));
+    findings.extend([types(facts), tracepoints(facts), maps(facts)]);
     let explained = !usable(&findings);
+    findings.extend(facts.plan.map(|plan| Finding::ok("sockets", plan.means())));
     findings.extend(load(facts, explained));
     findings.extend(propagation(facts));
     findings.push(lockdown(facts));
@@ -110,11 +113,17 @@ fn lacking(facts: &Facts, wanted: &[Capability]) -> String {
 fn types(facts: &Facts) -> Finding {
     let what = "kernel type information";
     match &facts.types {
-        KernelTypes::Unreadable(reason) => Finding::missing(what, format!("{}.", sentence(reason)))
-            .advice("Boot a kernel that is built with CONFIG_DEBUG_INFO_BTF=y; those of all large distributions are."),
+        KernelTypes::Unreadable(reason) => Finding::missing(what, format!("{}.", sentence(reason))).advice(
+            "Boot a kernel that is built with CONFIG_DEBUG_INFO_BTF=y; those of all large distributions are.",
+        ),
         KernelTypes::Searched(lacking) if !lacking.fields.is_empty() => {
+            let advice = if facts.missing_helpers.is_empty() {
+                "Report this together with the output of `tracer check --json`: the tracer has to learn this kernel."
+            } else {
+                "Solve what is missing above first."
+            };
             Finding::missing(what, format!("This kernel's structures lack {}.", lacking.fields.join(", ")))
-                .advice("Report this together with the output of `tracer check --json`: the tracer has to learn this kernel.")
+                .advice(advice)
         }
         KernelTypes::Searched(_) => {
             Finding::ok(what, "It is there, and every structure field that the tracer reads was found.")
@@ -130,21 +139,17 @@ fn tracepoints(facts: &Facts) -> Finding {
             .advice("See above.");
     };
     let absent = PROGRAMS.iter().filter(|program| lacking.tracepoints.contains(&program.tracepoint));
-    let (required, useful): (Vec<_>, Vec<_>) = absent.partition(|program| program.need == Need::Required);
+    let useful: Vec<_> = absent.collect();
     let names = |programs: &[&crate::kernel::programs::ProgramSpec]| {
         programs.iter().map(|program| program.tracepoint).collect::<Vec<_>>().join(" and ")
     };
-    if !required.is_empty() {
-        return Finding::missing(what, format!("This kernel lacks {}.", names(&required)))
-            .advice("Use kernel 6.3 or later, where these tracepoints are.");
-    }
     if !useful.is_empty() {
         let losses: Vec<_> = useful.iter().map(|program| program.loss).collect();
         return Finding::warning(what, format!("This kernel lacks {}.", names(&useful)))
             .loses(format!("{}.", sentence(&losses.join("; "))))
             .advice("Use a later kernel if that matters to you.");
     }
-    Finding::ok(what, "Every tracepoint that the tracer attaches to is there.")
+    Finding::ok(what, "Every tracepoint that the tracer attaches to in any plan is there.")
 }
 
 fn maps(facts: &Facts) -> Finding {
@@ -173,6 +178,20 @@ fn maps(facts: &Facts) -> Finding {
     } else {
         finding.advice("Solve what is missing above first.")
     }
+}
+
+fn helpers(facts: &Facts) -> Option<Finding> {
+    if facts.missing_helpers.is_empty() {
+        return None;
+    }
+    let means = format!(
+        "This kernel lacks {}, which the tracer's programs call.",
+        facts.missing_helpers.join(" and ")
+    );
+    Some(
+        Finding::missing("kernel functions", means)
+            .advice("Use kernel 6.1 or later, where the tracer was tested."),
+    )
 }
 
 /// `explained`: what is missing above is reason enough for a refusal.

@@ -4,8 +4,10 @@ use std::{fs, path::Path};
 
 use aya::{
     maps::MapType,
-    sys::{SyscallError, is_map_supported},
+    programs::ProgramType,
+    sys::{SyscallError, is_helper_supported, is_map_supported},
 };
+use aya_obj::generated::bpf_func_id::{self, BPF_FUNC_get_current_task_btf, BPF_FUNC_task_pt_regs};
 use nix::sys::{
     resource::{Resource, getrlimit},
     utsname::uname,
@@ -14,6 +16,7 @@ use nix::sys::{
 use crate::kernel::{
     btf::{self, Lacking, VMLINUX},
     loader::{Kernel, LoadError},
+    plan::Plan,
     programs::PROGRAMS,
     propagation::Propagation,
 };
@@ -107,8 +110,12 @@ pub struct Facts {
     pub types: KernelTypes,
     /// Kinds of maps that cannot be created, and why.
     pub missing_maps: Vec<(&'static str, String)>,
+    /// Functions for kernel programs that this kernel lacks, with the version that has them.
+    pub missing_helpers: Vec<&'static str>,
     /// The attempt to load.
     pub load: Load,
+    /// How bytes through sockets are seen, where the programs could be loaded.
+    pub plan: Option<Plan>,
     /// The attempt to write trace context into requests: what is wrong, if it was made.
     pub propagation: Option<Result<(), String>>,
     /// How far the kernel is locked down.
@@ -145,6 +152,13 @@ const MAPS: [(MapType, &str); 7] = [
     (MapType::PerCpuArray, "arrays per CPU"),
 ];
 
+/// The newest functions that the programs call, with the kernel that brought them. (Of those that only some kinds of programs may call,
+/// the kernel tells by refusing the program.)
+const HELPERS: [(bpf_func_id, &str); 2] = [
+    (BPF_FUNC_get_current_task_btf, "bpf_get_current_task_btf (kernel 5.11)"),
+    (BPF_FUNC_task_pt_regs, "bpf_task_pt_regs (kernel 5.15)"),
+];
+
 /// Looks at everything. `load` tries to load the kernel programs without attaching them, but for those that write trace context,
 /// which are tried out on a process of the tracer's own; `None` leaves that out.
 pub fn gather(load: Option<impl FnOnce() -> Result<Kernel, LoadError>>) -> Facts {
@@ -155,7 +169,7 @@ pub fn gather(load: Option<impl FnOnce() -> Result<Kernel, LoadError>>) -> Facts
         .map(|name| format!("{} {}", name.release().to_string_lossy(), name.machine().to_string_lossy()))
         .unwrap_or_default();
     let setting = |path: &str| fs::read_to_string(path).ok().map(|text| text.trim().to_owned());
-    let (load, propagation) = load.map_or((Load::Untried, None), |load| outcome(load()));
+    let (load, plan, propagation) = load.map_or((Load::Untried, None, None), |load| outcome(load()));
     Facts {
         kernel,
         uid: nix::unistd::geteuid().as_raw(),
@@ -165,7 +179,16 @@ pub fn gather(load: Option<impl FnOnce() -> Result<Kernel, LoadError>>) -> Facts
             Err(error) => KernelTypes::Unreadable(error.to_string()),
         },
         missing_maps: MAPS.iter().filter_map(|&(kind, name)| Some((name, probe(kind)?))).collect(),
+        // Where that cannot be found out, the attempt to load tells.
+        missing_helpers: HELPERS
+            .iter()
+            .filter(|(helper, _)| {
+                is_helper_supported(ProgramType::RawTracePoint, *helper).is_ok_and(|there| !there)
+            })
+            .map(|&(_, name)| name)
+            .collect(),
         load,
+        plan,
         propagation,
         lockdown: lockdown(setting("/sys/kernel/security/lockdown").as_deref()),
         tracefs: Path::new("/sys/kernel/tracing/events").exists()
@@ -208,16 +231,17 @@ fn probe(kind: MapType) -> Option<String> {
     }
 }
 
-fn outcome(load: Result<Kernel, LoadError>) -> (Load, Option<Result<(), String>>) {
+fn outcome(load: Result<Kernel, LoadError>) -> (Load, Option<Plan>, Option<Result<(), String>>) {
     match load {
         Ok(mut kernel) => {
             let propagation = Propagation::try_out(&mut kernel).map_err(|error| with_causes(&error));
+            let plan = kernel.plan;
             let left_out =
                 kernel.programs.into_iter().filter_map(|state| Some((state.spec.name, state.reason?)));
-            (Load::Works(left_out.collect()), Some(propagation))
+            (Load::Works(left_out.collect()), Some(plan), Some(propagation))
         }
-        Err(LoadError::Stub) => (Load::Stub, None),
-        Err(error) => (Load::Refused(with_causes(&error)), None),
+        Err(LoadError::Stub) => (Load::Stub, None, None),
+        Err(error) => (Load::Refused(with_causes(&error)), None, None),
     }
 }
 

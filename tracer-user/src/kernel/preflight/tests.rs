@@ -4,7 +4,7 @@ use super::{
     evaluate::{State, evaluate, usable},
     facts::{Capability, Facts, KernelTypes, Load, Lockdown},
 };
-use crate::kernel::btf::Lacking;
+use crate::kernel::{btf::Lacking, plan::Plan};
 
 /// A host where everything is as it should be.
 pub(super) fn good() -> Facts {
@@ -14,7 +14,9 @@ pub(super) fn good() -> Facts {
         capabilities: u64::MAX,
         types: KernelTypes::Searched(Lacking::default()),
         missing_maps: Vec::new(),
+        missing_helpers: Vec::new(),
         load: Load::Works(Vec::new()),
+        plan: Some(Plan::Base),
         propagation: Some(Ok(())),
         lockdown: Lockdown::None,
         tracefs: true,
@@ -123,12 +125,29 @@ fn maps_that_want_the_networks_capability_say_so() {
 }
 
 #[test]
-fn an_old_kernel_lacks_the_socket_tracepoints() {
-    let lacking = Lacking { fields: vec![], tracepoints: vec!["sock_recv_length", "sock_send_length"] };
-    let facts = Facts { types: KernelTypes::Searched(lacking), ..good() };
+fn a_kernel_before_5_15_lacks_functions_that_nothing_stands_in_for() {
+    let facts = Facts {
+        missing_helpers: vec!["bpf_task_pt_regs (kernel 5.15)"],
+        load: Load::Refused("no".into()),
+        ..good()
+    };
     let findings = evaluate(&facts);
     assert!(!usable(&findings));
-    assert!(format!("{findings:?}").contains("sock_recv_length and sock_send_length"));
+    let text = format!("{findings:?}");
+    assert!(
+        text.contains("bpf_task_pt_regs (kernel 5.15)") && text.contains("Solve what is missing above"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_plan_is_named() {
+    for plan in Plan::ALL {
+        let findings = evaluate(&Facts { plan: Some(plan), ..good() });
+        let finding = findings.iter().find(|finding| finding.what == "sockets").unwrap();
+        assert_eq!((finding.state, finding.means.as_str()), (State::Ok, plan.means()));
+    }
+    assert!(evaluate(&Facts { plan: None, ..good() }).iter().all(|finding| finding.what != "sockets"));
 }
 
 #[test]
@@ -197,6 +216,7 @@ fn every_text_is_made_of_full_sentences() {
         capabilities: 0,
         types: KernelTypes::Unreadable("the file is gone".into()),
         missing_maps: vec![("ring buffers", "not permitted".into())],
+        missing_helpers: vec!["bpf_task_pt_regs (kernel 5.15)"],
         load: Load::Refused("the kernel says no.".into()),
         lockdown: Lockdown::Confidentiality,
         runs_32_bit: true,
