@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod backlog;
 mod backoff;
 mod batch;
 mod client;
@@ -31,12 +32,13 @@ mod stats;
 mod text;
 mod tls;
 
+pub use backlog::StorageError;
 pub use batch::{Batch, Leftover, Rejected};
 pub use endpoint::{Endpoint, EndpointError};
 pub use environment::SettingsError;
 pub use exporter::{Exporter, StartError};
 pub use headers::{Headers, HeadersError};
-pub use settings::{Compression, Protocol, QueueBounds, RetryBounds, Settings};
+pub use settings::{Compression, Protocol, QueueBounds, RetryBounds, Settings, Storage};
 pub use signal::Signal;
 pub use stats::{DropReason, LastError, Snapshot, Stats};
 pub use tls::CredentialError;

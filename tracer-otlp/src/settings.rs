@@ -38,6 +38,15 @@ impl Default for QueueBounds {
     }
 }
 
+/// Where batches wait on disk instead of in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Storage {
+    /// A directory for this exporter alone; made if it does not exist.
+    pub directory: PathBuf,
+    /// Most bytes that its files may take.
+    pub bytes: u64,
+}
+
 /// How failures that may pass are retried: delays grow by half each time, from `first` to `longest`, each shortened by
 /// a random part so that many exporters do not return at the same moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,8 +104,10 @@ pub struct Settings {
     pub client_certificate: Option<PathBuf>,
     /// PEM file of the client's private key; needs `client_certificate`.
     pub client_key: Option<PathBuf>,
-    /// Bounds of the queue.
+    /// Bounds of the queue in memory.
     pub queue: QueueBounds,
+    /// A queue on disk in its place. Its batches are retried until the backend has them, whatever `retry.total` says.
+    pub storage: Option<Storage>,
     /// Bounds of the retries.
     pub retry: RetryBounds,
     /// Requests in flight at once: streams of one connection with gRPC, connections with HTTP. At least 1.
@@ -119,6 +130,7 @@ impl Settings {
             client_certificate: None,
             client_key: None,
             queue: QueueBounds::default(),
+            storage: None,
             retry: RetryBounds::default(),
             concurrency: match protocol {
                 Protocol::Grpc => 4,
