@@ -60,6 +60,8 @@ pub struct Status {
     pub drops: Vec<Drops>,
     /// Span counts.
     pub spans: Spans,
+    /// Backends.
+    pub exports: Vec<Export>,
     /// What sampling did.
     pub sampling: Sampling,
     /// Trace context that is written.

@@ -1,7 +1,8 @@
-//! Delivers OTLP batches of traces or metrics, by gRPC or HTTP/protobuf, without ever blocking the caller.
+//! Delivers OTLP batches of traces or metrics, by gRPC or HTTP/protobuf, without ever waiting for a backend; and batches in
+//! the formats of some backends that speak no OTLP ([`Body`]).
 //!
 //! Input is an already encoded `ExportTraceServiceRequest` with its span count ([`Batch`]). [`Exporter::offer`] puts it
-//! into a bounded queue; one thread of its own, with one current-thread runtime, sends it, retries it and counts what
+//! into a bounded queue, in memory or on disk ([`Storage`]); one thread of its own, with one current-thread runtime, sends it, retries it and counts what
 //! became of every span in [`Stats`].
 //!
 //! Protocol, retries and throttling follow the OTLP specification 1.x
@@ -13,6 +14,7 @@ mod answer;
 mod backlog;
 mod backoff;
 mod batch;
+mod body;
 mod client;
 mod delivery;
 mod endpoint;
@@ -34,6 +36,7 @@ mod tls;
 
 pub use backlog::StorageError;
 pub use batch::{Batch, Leftover, Rejected};
+pub use body::Body;
 pub use endpoint::{Endpoint, EndpointError};
 pub use environment::SettingsError;
 pub use exporter::{Exporter, StartError};

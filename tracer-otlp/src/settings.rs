@@ -1,6 +1,6 @@
 //! Everything that the exporter can be told.
 
-use crate::{endpoint::Endpoint, headers::Headers, signal::Signal};
+use crate::{body::Body, endpoint::Endpoint, headers::Headers, signal::Signal};
 use std::{path::PathBuf, time::Duration};
 
 /// How a batch travels.
@@ -10,6 +10,8 @@ pub enum Protocol {
     Grpc,
     /// `POST` of `application/x-protobuf` over HTTP/1.1.
     HttpProtobuf,
+    /// `POST` of something else than OTLP over HTTP/1.1.
+    Post(Body),
 }
 
 /// How a payload is compressed.
@@ -134,7 +136,7 @@ impl Settings {
             retry: RetryBounds::default(),
             concurrency: match protocol {
                 Protocol::Grpc => 4,
-                Protocol::HttpProtobuf => 2,
+                Protocol::HttpProtobuf | Protocol::Post(_) => 2,
             },
             user_agent: default_user_agent(),
         }

@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand};
 use crate::{
     agent::StartError,
     commands::{
-        self, agent::AgentArgs, check::CheckArgs, exec::ExecArgs, record::RecordArgs, replay::ReplayArgs,
-        run::RunArgs, server::ServerArgs, status::StatusArgs, tail::TailArgs,
+        self, agent::AgentArgs, check::CheckArgs, config::ConfigArgs, exec::ExecArgs, record::RecordArgs,
+        replay::ReplayArgs, run::RunArgs, server::ServerArgs, status::StatusArgs, tail::TailArgs,
     },
     config::ConfigError,
     kernel::propagation::ProbeArgs,
@@ -34,6 +34,7 @@ enum Command {
     Exec(ExecArgs),
     Status(StatusArgs),
     Check(CheckArgs),
+    Config(ConfigArgs),
     Record(RecordArgs),
     Replay(ReplayArgs),
     /// The client of the self-test of written trace context; started by the tracer itself.
@@ -51,6 +52,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Exec(args) => commands::exec::exec(&args),
         Command::Status(args) => commands::status::status(&args),
         Command::Check(args) => commands::check::check(&args),
+        Command::Config(args) => commands::config::config(&args),
         Command::Record(args) => commands::record::record(&args),
         Command::Replay(args) => commands::replay::replay(&args),
         Command::PropagationProbe(args) => commands::propagation_probe(args),

@@ -171,6 +171,17 @@ impl Pipeline {
         self.stage.force_header = force_header(config);
     }
 
+    /// Makes spans by another configuration from now on. What is known of routes so far is forgotten.
+    pub fn set_http(&mut self, config: &config::Http) {
+        self.stage.renderer.set_http(config);
+        self.max_request_age_ns = config.max_request_age.as_nanos() as u64;
+    }
+
+    /// Reads trace context by other formats from now on; the keys of baggage have to be the same as before.
+    pub fn set_context(&mut self, config: &config::Context) {
+        self.stage.extractor = config.extractor();
+    }
+
     /// Metrics of the spans that were made, if there are any.
     pub fn metrics(&self) -> Option<&Metrics> {
         self.last.metrics.as_ref()

@@ -5,6 +5,7 @@
 mod backends;
 mod context;
 mod event_loops;
+mod exporters;
 mod failures;
 mod framing;
 mod grpc;

@@ -215,6 +215,25 @@ pub const KEYS: &[Key] = &[
         "TRACER_EXPORT_QUEUE_BYTES",
         "a number of bytes from 65536 to 17179869184",
     ),
+    key(
+        "export.queue_dir",
+        Kind::Text,
+        "TRACER_EXPORT_QUEUE_DIR",
+        "a directory in quotes such as \"/var/lib/tracer/queue\", or \"\" for queues in memory",
+    ),
+    key(
+        "export.queue_disk_bytes",
+        Kind::Integer,
+        "TRACER_EXPORT_QUEUE_DISK_BYTES",
+        "a number of bytes from 1048576 to 1099511627776",
+    ),
+    key(
+        "export.targets",
+        Kind::Table,
+        "",
+        "a list of up to 16 tables such as { name = \"zipkin\", kind = \"zipkin\", endpoint = \
+         \"http://localhost:9411/api/v2/spans\" }: docs/exporters.md has all kinds and fields",
+    ),
     key("export.print", Kind::Text, "TRACER_EXPORT_PRINT", "\"auto\", \"always\" or \"never\""),
     key(
         "metrics.listen",

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use clap::Parser;
 
+use super::effective::EXAMPLE;
 use super::*;
 use crate::spans::span::{Key, Value};
 
-const EXAMPLE: &str = include_str!("../../../deploy/tracer.example.toml");
 const GOOD: &str = include_str!("../../testdata/config/good.toml");
 
 fn from_text(text: &str) -> Result<Config, ConfigError> {

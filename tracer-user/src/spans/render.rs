@@ -45,6 +45,13 @@ impl Renderer {
         }
     }
 
+    /// Renders by another configuration from now on.
+    pub fn set_http(&mut self, config: &Http) {
+        self.routes = Routes::new(config.clone());
+        self.redact_query = config.redact_query;
+        self.keep_query_keys.clone_from(&config.keep_query_keys);
+    }
+
     /// The span of a finished exchange. Trace id and parent are filled in by stage 6.
     pub fn span(
         &mut self,
