@@ -248,6 +248,7 @@ impl Agent {
         let output = &mut self.output;
         self.pipeline.set_sampling(&config.sampling, |trace| output.trace(trace, now_ns));
         self.pipeline.set_http(&config.http);
+        self.pipeline.set_redact(&config.redact);
         self.pipeline.set_context(&config.context);
         if let Some(batches) = self.output.batches() {
             batches.set_size(config.export.batch_spans, config.export.batch_delay);

@@ -100,6 +100,12 @@ pub const KEYS: &[Key] = &[
         "a duration in quotes from \"1s\" to \"24h\", such as \"5m\" or \"1h 30m\"",
     ),
     key(
+        "redact.patterns",
+        Kind::List,
+        "TRACER_REDACT_PATTERNS",
+        "a list of up to 64 regular expressions in quotes such as '[0-9]{16}', each of at most 64 KiB once compiled",
+    ),
+    key(
         "context.formats",
         Kind::List,
         "OTEL_PROPAGATORS",

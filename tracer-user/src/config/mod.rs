@@ -14,10 +14,12 @@ mod file;
 mod flags;
 pub mod keys;
 mod metrics;
+mod obi;
 mod otlp;
 mod overlay;
 mod pattern;
 mod policies;
+mod redact;
 pub mod reload;
 mod sampling;
 #[cfg(test)]
@@ -46,6 +48,7 @@ pub use self::{
     otlp::Otlp,
     pattern::{PathPattern, PatternError, PortRange, TextPattern},
     policies::{Code, Composite, LearnedLatency, Rare},
+    redact::Redact,
     sampling::{Choice, ForceAttribute, Root, Sampling, SamplingRule},
     sections::{Capture, Export, Http, Level, Log, Print, Propagation, ResourceSection, Routes, Tls},
     select::{PortFilter, Rule, Select, SkipReason, Verdict},
@@ -73,6 +76,8 @@ pub struct Config {
     pub tls: Tls,
     /// How HTTP becomes spans.
     pub http: Http,
+    /// What is never sent.
+    pub redact: Redact,
     /// Which headers say where a request comes from.
     pub context: Context,
     /// Which requests get a header.

@@ -3,8 +3,15 @@
 use super::Config;
 
 /// Keys, or sections with a point at the end, that are taken over.
-pub const RELOADED: [&str; 6] =
-    ["http.", "context.formats", "context.custom", "sampling.", "export.batch_spans", "export.batch_delay"];
+pub const RELOADED: [&str; 7] = [
+    "http.",
+    "redact.",
+    "context.formats",
+    "context.custom",
+    "sampling.",
+    "export.batch_spans",
+    "export.batch_delay",
+];
 
 /// Taken over between two intervals that are not zero: where nobody was going to read them, nothing is counted.
 const PUSH_INTERVAL: &str = "metrics.push_interval";
@@ -18,6 +25,7 @@ pub fn is_reloadable(key: &str, running: &Config, new: &Config) -> bool {
 /// Copies what is taken over.
 pub fn take_over(running: &mut Config, new: &Config) {
     running.http = new.http.clone();
+    running.redact = new.redact.clone();
     running.context.formats.clone_from(&new.context.formats);
     running.context.custom.clone_from(&new.context.custom);
     running.sampling = new.sampling.clone();
@@ -46,6 +54,8 @@ mod tests {
         redact_query = false
         keep_query_keys = ["page"]
         max_request_age = "9m"
+        [redact]
+        patterns = ["x{3}"]
         [context]
         formats = ["b3"]
         custom = [{ trace_id = "x-t", span_id = "x-s" }]

@@ -13,7 +13,12 @@ use super::{
     routes::{Routes, bare},
     span::{Resource, Span, SpanKind, Status, Value},
 };
-use crate::{clock::WallClock, config::Http, connections::Ends, sampling::FORCED_KEY};
+use crate::{
+    clock::WallClock,
+    config::{Http, Redact},
+    connections::Ends,
+    sampling::FORCED_KEY,
+};
 
 /// Makes spans.
 #[derive(Debug)]
@@ -21,6 +26,7 @@ pub struct Renderer {
     routes: Routes,
     redact_query: bool,
     keep_query_keys: Vec<String>,
+    redact: Redact,
     /// Attribute names, by the place of a baggage key in the configuration.
     baggage_names: Vec<&'static str>,
     buffer: String,
@@ -40,6 +46,7 @@ impl Renderer {
             routes: Routes::new(config.clone()),
             redact_query: config.redact_query,
             keep_query_keys: config.keep_query_keys.clone(),
+            redact: Redact::default(),
             baggage_names: baggage_keys.iter().map(|key| &*format!("baggage.{key}").leak()).collect(),
             buffer: String::new(),
         }
@@ -50,6 +57,29 @@ impl Renderer {
         self.routes = Routes::new(config.clone());
         self.redact_query = config.redact_query;
         self.keep_query_keys.clone_from(&config.keep_query_keys);
+    }
+
+    /// Leaves this out of every span from now on.
+    pub fn set_redact(&mut self, redact: &Redact) {
+        self.redact = redact.clone();
+    }
+
+    /// Replaces what is not to be sent.
+    fn redact(&self, span: &mut Span) {
+        if self.redact.is_empty() {
+            return;
+        }
+        for (_, value) in &mut span.attributes {
+            // What was known when the daemon was built is nobody's secret.
+            if let Value::Str(_) | Value::Shared(_) = value
+                && let Some(text) = value.as_str().and_then(|text| self.redact.apply(text))
+            {
+                *value = Value::Str(text.into());
+            }
+        }
+        if let Some(name) = self.redact.apply(&span.name) {
+            span.name = name.into();
+        }
     }
 
     /// The span of a finished exchange. Trace id and parent are filled in by stage 6.
@@ -92,7 +122,7 @@ impl Renderer {
         };
 
         let start_ns = clock.wall_ns(exchange.start_ns);
-        Span {
+        let mut span = Span {
             trace_id: [0; 16],
             span_id: exchange.span_id,
             parent: None,
@@ -106,7 +136,9 @@ impl Renderer {
             attributes: attributes.0,
             resource,
             incomplete: exchange.incomplete,
-        }
+        };
+        self.redact(&mut span);
+        span
     }
 
     /// What only HTTP requests have, and the span's name.
