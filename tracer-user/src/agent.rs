@@ -145,7 +145,7 @@ pub fn load_kernel(config: &Config, only_selected: bool) -> Result<loader::Kerne
 /// A pipeline that looks processes up in this host's /proc.
 pub fn live_pipeline(config: &Config) -> Pipeline {
     let processes = Processes::new(config, Host::read(Path::new("/")), Some(PathBuf::from("/proc")));
-    Pipeline::new(config, processes, Ids::random(), WallClock::now())
+    Pipeline::new(config, processes, Ids::random().with_xray(config.traces.xray_ids), WallClock::now())
 }
 
 /// A flag that is set when the process is asked to end (SIGINT, SIGTERM).

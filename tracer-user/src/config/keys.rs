@@ -138,6 +138,7 @@ pub const KEYS: &[Key] = &[
         "TRACER_TRACES_EVENT_LOOPS",
         "a list of file names of executables in quotes, such as [\"my-server\"]",
     ),
+    key("traces.xray_ids", Kind::Bool, "TRACER_TRACES_XRAY_IDS", BOOL),
     key("sampling.sampler", Kind::Text, "OTEL_TRACES_SAMPLER", SAMPLER),
     key(
         "sampling.argument",

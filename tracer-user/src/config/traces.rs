@@ -10,6 +10,8 @@ use crate::runtimes::PROMPT_LOOPS;
 pub struct Traces {
     /// Programs whose event loop handles one event at a time.
     pub event_loops: EventLoops,
+    /// Whether ids of traces are in the form that AWS X-Ray asks for.
+    pub xray_ids: bool,
 }
 
 /// Names of executables, beside those that are known anyway.
