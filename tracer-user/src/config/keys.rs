@@ -103,7 +103,7 @@ pub const KEYS: &[Key] = &[
         "redact.patterns",
         Kind::List,
         "TRACER_REDACT_PATTERNS",
-        "a list of up to 64 regular expressions in quotes such as '[0-9]{16}', each of at most 64 KiB once compiled",
+        "a list of up to 64 regular expressions in quotes such as '[0-9]{16}', each of at most 1 MiB once compiled",
     ),
     key(
         "context.formats",

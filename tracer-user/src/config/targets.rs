@@ -221,7 +221,7 @@ mod tests {
             (r#"{ name = "a", kind = "zipkin", endpoint = "http://b", compression = "lz4" }"#, "gzip"),
             (r#"{ name = "a", kind = "file", pth = "x" }"#, "pth"),
             (&format!("{fine}, {fine}"), "twice"),
-            (&vec![fine; MOST + 1].join(","), "17 targets"),
+            (&vec![fine; MOST + 1].join(","), "a list of up to 16"),
         ] {
             let error = targets(text).unwrap_err();
             assert!(error.contains(reason), "{text}: {error}");
