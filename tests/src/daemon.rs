@@ -68,6 +68,17 @@ pub struct Status {
     pub propagation: Propagation,
 }
 
+/// A backend that spans go to.
+#[derive(Debug, Deserialize)]
+pub struct Export {
+    /// Its name.
+    pub name: String,
+    /// Spans that it took.
+    pub exported: u64,
+    /// Batches that wait for it.
+    pub queued_batches: u64,
+}
+
 /// Trace context that is written into requests.
 #[derive(Debug, Deserialize)]
 pub struct Propagation {
