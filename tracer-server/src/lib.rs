@@ -1,6 +1,7 @@
 //! The embedded backend: receives OTLP, stores spans, answers queries. All that it knows arrives as OTLP.
 #![forbid(unsafe_code)]
 
+mod alerts;
 pub mod analysis;
 mod api;
 pub mod counters;
@@ -13,6 +14,7 @@ pub mod spans;
 pub mod store;
 mod token;
 
+pub use alerts::{RuleError, Rules};
 pub use receive::LARGEST_REQUEST;
 pub use serve::{ServeError, serve};
 pub use server::{Addresses, Server, StartError};

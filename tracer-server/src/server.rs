@@ -3,10 +3,14 @@
 use std::{future::Future, io, net::SocketAddr, sync::Arc};
 
 use axum::Router;
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, watch},
+};
 use tonic::transport::server::TcpIncoming;
 
 use crate::{
+    alerts::{self, Engine, Notifier},
     api::{self, App},
     counters::Counters,
     receive::{self, Intake},
@@ -21,6 +25,7 @@ pub struct Server {
     query: TcpListener,
     intake: Intake,
     app: Arc<App>,
+    notifier: Notifier,
 }
 
 /// A server cannot be started.
@@ -40,6 +45,9 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
+    /// Nobody could be told of alerts.
+    #[error("The host's certificate authorities, which tell the receivers of alerts, cannot be read: {0}.")]
+    Notifier(io::Error),
     /// An address cannot be had.
     #[error(
         "The {purpose} address {address} cannot be listened on: {source}. Is another backend running? Choose another address."
@@ -75,8 +83,14 @@ impl Server {
         let store = Arc::new(Store::open(&settings.data, settings.limits, Arc::clone(&counters))?);
         let token: Option<Arc<str>> = settings.token.map(Arc::from);
         let intake = Intake::new(Arc::clone(&store), Arc::clone(&counters), token.clone());
-        let app = Arc::new(App::new(store, counters, token));
-        Ok(Self { grpc, http, query, intake, app })
+        let alerts = Arc::new(Engine::new(&settings.rules, &settings.data, api::now_ns()));
+        alerts.recall(&store, api::now_ns());
+        let engine = Arc::clone(&alerts);
+        store.listen(Box::new(move |spans, first| engine.count(spans, first)));
+        let page = query.local_addr().map_or_else(|_| String::new(), |address| format!("http://{address}"));
+        let notifier = Notifier::new(settings.rules.targets(), page).map_err(StartError::Notifier)?;
+        let app = Arc::new(App::new(store, counters, alerts, token));
+        Ok(Self { grpc, http, query, intake, app, notifier })
     }
 
     /// Where it listens, with the ports that the system chose where the settings said 0.
@@ -98,6 +112,19 @@ impl Server {
                 ended(stopped.clone()),
             );
         let http = serve(self.http, receive::http_router(self.intake), stopped.clone());
+        let (notices, told) = mpsc::channel(alerts::QUEUE);
+        let judge = {
+            let (app, stopped) = (Arc::clone(&self.app), stopped.clone());
+            async move { app.alerts.run(notices, &app.counters, api::now_ns, ended(stopped)).await }
+        };
+        let tell = {
+            let (app, notifier) = (Arc::clone(&self.app), self.notifier);
+            async move { notifier.run(told, &app.counters).await }
+        };
+        let alerts = async {
+            tokio::join!(judge, tell);
+            Ok(())
+        };
         let query = serve(self.query, api::router(self.app), stopped);
         let stop = async {
             stop.await;
@@ -106,7 +133,7 @@ impl Server {
             Ok(())
         };
         let grpc = async { grpc.await.map_err(io::Error::other) };
-        tokio::try_join!(grpc, http, query, stop).map(drop)
+        tokio::try_join!(grpc, http, query, alerts, stop).map(drop)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, net::SocketAddr, path::PathBuf};
 
-use crate::store::Limits;
+use crate::{alerts::Rules, store::Limits};
 
 /// The settings of a [`crate::Server`].
 #[derive(Clone)]
@@ -19,6 +19,8 @@ pub struct Settings {
     pub data: PathBuf,
     /// How much is kept.
     pub limits: Limits,
+    /// When to raise alerts, and whom to tell.
+    pub rules: Rules,
 }
 
 impl Settings {
@@ -32,6 +34,7 @@ impl Settings {
             token: None,
             data,
             limits: Limits::default(),
+            rules: Rules::default(),
         }
     }
 }
@@ -45,6 +48,7 @@ impl fmt::Debug for Settings {
             .field("token", &self.token.as_ref().map(|_| "(secret)"))
             .field("data", &self.data)
             .field("limits", &self.limits)
+            .field("rules", &self.rules)
             .finish()
     }
 }

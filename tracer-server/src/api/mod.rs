@@ -9,4 +9,5 @@ mod params;
 mod tempo;
 mod time;
 
-pub(crate) use app::{App, router};
+pub(crate) use app::{App, now_ns, router};
+pub(crate) use time::rfc3339;
