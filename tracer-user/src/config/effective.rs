@@ -2,6 +2,8 @@
 //!
 //! Both are made from the table of keys and the example file, whose values are the defaults.
 
+use std::fmt::Write as _;
+
 use serde_json::{Map, Value as Json, json};
 use toml::{Table, Value};
 
@@ -51,7 +53,8 @@ pub fn print(flags: &Flags, env: &Environment) -> Result<String, ConfigError> {
             Place::Default => String::new(),
             place => format!("  # {place}"),
         };
-        text.push_str(&format!("{} = {value}{from}\n", key.path));
+        // Writing to memory does not fail.
+        let _ = writeln!(text, "{} = {value}{from}", key.path);
     }
     Ok(text)
 }

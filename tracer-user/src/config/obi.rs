@@ -15,15 +15,15 @@ const PREFIXES: [&str; 2] = ["OTEL_EBPF_", "BEYLA_"];
 const ALIASES: [Alias; 9] = [
     ("LOG_LEVEL", "TRACER_LOG_LEVEL", |value| Some(value.to_lowercase())),
     ("PROMETHEUS_PORT", "TRACER_METRICS_LISTEN", |port| (port != "0").then(|| format!("0.0.0.0:{port}"))),
-    ("METRICS_INTERVAL", "TRACER_METRICS_PUSH_INTERVAL", same),
-    ("METRICS_FEATURES", "TRACER_METRICS_FAMILIES", families),
+    ("METRICS_INTERVAL", "TRACER_METRICS_PUSH_INTERVAL", |value| Some(value.to_owned())),
+    ("METRICS_FEATURES", "TRACER_METRICS_FAMILIES", |value| Some(families(value))),
     ("TRACE_PRINTER", "TRACER_EXPORT_PRINT", printer),
-    ("BPF_HTTP_REQUEST_TIMEOUT", "TRACER_HTTP_MAX_REQUEST_AGE", same),
+    ("BPF_HTTP_REQUEST_TIMEOUT", "TRACER_HTTP_MAX_REQUEST_AGE", |value| Some(value.to_owned())),
     ("BPF_CONTEXT_PROPAGATION", "TRACER_PROPAGATION_ENABLED", |value| {
         Some(value.split(',').any(|way| matches!(way.trim(), "all" | "headers" | "http")).to_string())
     }),
-    ("OTLP_TRACES_BATCH_MAX_SIZE", "TRACER_EXPORT_BATCH_SPANS", same),
-    ("OTLP_TRACES_BATCH_TIMEOUT", "TRACER_EXPORT_BATCH_DELAY", same),
+    ("OTLP_TRACES_BATCH_MAX_SIZE", "TRACER_EXPORT_BATCH_SPANS", |value| Some(value.to_owned())),
+    ("OTLP_TRACES_BATCH_TIMEOUT", "TRACER_EXPORT_BATCH_DELAY", |value| Some(value.to_owned())),
 ];
 
 /// The same for variables of the OpenTelemetry specification ("Environment Variable Specification").
@@ -40,18 +40,14 @@ const STANDARD: [Alias; 3] = [
 const SELECTION: [&str; 3] = ["AUTO_TARGET_EXE", "OPEN_PORT", "TARGET_PID"];
 const INCLUDE: &str = "TRACER_INCLUDE";
 
-fn same(value: &str) -> Option<String> {
-    Some(value.to_owned())
-}
-
-fn families(features: &str) -> Option<String> {
+fn families(features: &str) -> String {
     let family = |feature: &str| match feature.trim() {
         "application" => Some("http"),
         "application_service_graph" => Some("service_graph"),
         "application_span" => Some("span_metrics"),
         _ => None,
     };
-    Some(features.split(',').filter_map(family).collect::<Vec<_>>().join(","))
+    features.split(',').filter_map(family).collect::<Vec<_>>().join(",")
 }
 
 fn printer(printer: &str) -> Option<String> {

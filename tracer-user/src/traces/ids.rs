@@ -38,6 +38,7 @@ impl Ids {
 
     /// With trace ids that begin with the time if `xray`: 32 bits of seconds since the Unix epoch, then 96 random ones (AWS X-Ray developer guide,
     /// "Trace ID format"). The W3C random flag stays true of them: it is about the last 56 bits.
+    #[must_use]
     pub fn with_xray(mut self, xray: bool) -> Self {
         self.xray = xray;
         self
