@@ -5,7 +5,7 @@ use crate::{
     support::{batch, eventually, finish, free_address, settings, start},
 };
 use std::{
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Write as _},
     path::Path,
     process::{Command, Stdio},
     time::Duration,
@@ -34,7 +34,7 @@ fn killed() {
         exporter.offer(batch(&[&format!("{at:03}")])).unwrap();
     }
     eventually("attempts have failed", || stats.snapshot().retries > 0);
-    println!("{WRITTEN}");
+    writeln!(std::io::stdout(), "{WRITTEN}").unwrap();
     std::thread::sleep(Duration::from_mins(5));
 }
 

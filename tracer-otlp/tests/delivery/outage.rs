@@ -63,7 +63,7 @@ fn a_backend_that_starts_late_gets_everything() {
                 finish(exporter);
                 backend.desk.seen()
             }
-            _ => {
+            Protocol::HttpProtobuf | Protocol::Post(_) => {
                 let backend = HttpBackend::start_at(address, Vec::new(), None);
                 finish(exporter);
                 backend.desk.seen()
@@ -108,7 +108,7 @@ fn a_server_that_dies_while_it_works_is_retried() {
                 eventually("the batch is exported", || stats.snapshot().exported_spans == 1);
                 assert_eq!(names(&backend.desk.seen()), ["a"]);
             }
-            _ => {
+            Protocol::HttpProtobuf | Protocol::Post(_) => {
                 let dying = HttpBackend::start_at(address, vec![Reply::Never], None);
                 eventually("the request has arrived", || dying.desk.seen().len() == 1);
                 drop(dying);
