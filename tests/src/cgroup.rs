@@ -17,11 +17,16 @@ pub struct Cgroup(PathBuf);
 impl Cgroup {
     /// Creates it.
     pub fn create(name: &str) -> Self {
+        Self::named(&format!("tracer-{name}-{}", std::process::id()))
+    }
+
+    /// Creates it under a name that means something.
+    pub fn named(name: &str) -> Self {
         let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
         let root =
             mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>()).find(|line| line[2] == "cgroup2");
         let root = root.expect("cgroups of version 2 are mounted")[1].to_owned();
-        let path = Path::new(&root).join(format!("tracer-{name}-{}", std::process::id()));
+        let path = Path::new(&root).join(name);
         fs::create_dir(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         Self(path)
     }

@@ -9,11 +9,12 @@ use std::{
 
 use aya::maps::MapError;
 use tracer_common::{config::KernelConfig, process};
+use tracer_k8s::{Pods, Watcher};
 use tracer_otlp::{DropReason, SettingsError};
 
 use crate::{
     clock::{WallClock, monotonic_ns},
-    config::{Config, Environment, Print},
+    config::{self, Config, Environment, Print},
     control::{Control, ControlError, Pending},
     export::{
         batches::Batches,
@@ -27,6 +28,7 @@ use crate::{
     kernel::{
         loader::{self, LoadError},
         preflight::explain_start_failure,
+        privileges::{self, CapabilitySet, PrivilegeError},
         uprobes::Probed,
     },
     metrics::{Exposition, Format, ListenError, Listener, Push, write_own},
@@ -76,6 +78,12 @@ pub enum StartError {
     /// The endpoint for metrics cannot be opened.
     #[error(transparent)]
     Metrics(#[from] ListenError),
+    /// The settings of Kubernetes make no sense.
+    #[error(transparent)]
+    Kubernetes(#[from] tracer_k8s::SettingsError),
+    /// Kubernetes cannot be watched.
+    #[error("the thread that watches Kubernetes cannot be started: {0}")]
+    Watcher(#[source] io::Error),
     /// The kernel side cannot be brought up.
     #[error("{}", explain_start_failure(.0))]
     Kernel(LoadError),
@@ -91,7 +99,7 @@ impl From<LoadError> for StartError {
 impl StartError {
     /// Whether the configuration, and not the host, is the reason.
     pub fn is_configuration(&self) -> bool {
-        matches!(self, Self::Settings(_) | Self::Exporter(_) | Self::File { .. })
+        matches!(self, Self::Settings(_) | Self::Exporter(_) | Self::File { .. } | Self::Kubernetes(_))
     }
 }
 
@@ -107,6 +115,9 @@ pub struct Options {
     pub socket: Option<PathBuf>,
     /// Whether to export by OTLP where an endpoint is configured.
     pub export: bool,
+    /// Whether the process is the daemon alone, so that it can give up privileges: all but what a daemon needs and these.
+    /// `None` where it has more to do: what it starts is to be started as by anybody else.
+    pub keep: Option<CapabilitySet>,
 }
 
 /// A running daemon.
@@ -117,6 +128,7 @@ pub struct Agent {
     output: Output,
     control: Option<Control>,
     scrapes: Option<Listener>,
+    kubernetes: Option<Watcher>,
     /// With the names of their backends.
     pushes: Vec<(String, Push)>,
     started: Instant,
@@ -143,8 +155,11 @@ pub fn load_kernel(config: &Config, only_selected: bool) -> Result<loader::Kerne
 }
 
 /// A pipeline that looks processes up in this host's /proc.
-pub fn live_pipeline(config: &Config) -> Pipeline {
-    let processes = Processes::new(config, Host::read(Path::new("/")), Some(PathBuf::from("/proc")));
+pub fn live_pipeline(config: &Config, pods: Option<Arc<Pods>>) -> Pipeline {
+    let mut processes = Processes::new(config, Host::read(Path::new("/")), Some(PathBuf::from("/proc")));
+    if let Some(pods) = pods {
+        processes.know(pods);
+    }
     Pipeline::new(config, processes, Ids::random().with_xray(config.traces.xray_ids), WallClock::now())
 }
 
@@ -195,6 +210,25 @@ impl Agent {
         let mut output = Output::new();
         let control = options.socket.as_deref().map(Control::listen).transpose()?;
         let scrapes = config.metrics.listen.map(Listener::listen).transpose()?;
+        let keep = options.keep.filter(|_| config.security.drop_capabilities);
+        if let Some(more) = keep {
+            kept("capabilities", privileges::before_loading(config, more));
+        }
+        let mut kernel = load_kernel(config, options.only_selected)?;
+        // Before anything is seen: the self-test is none of the traced traffic.
+        let propagation = Writing::start(&mut kernel, config);
+        let kubernetes = kubernetes(config, &options.environment)?;
+        let mut pipeline = live_pipeline(config, kubernetes.as_ref().map(|watcher| watcher.pods().clone()));
+        for (pid, mark) in pipeline.running() {
+            tell(&mut kernel, pid, &mark);
+        }
+        let capture = Capture::start(kernel)?;
+        if let Some(more) = keep
+            && let Some(left) = kept("capabilities", privileges::after_attaching(config, more))
+        {
+            tracing::info!(capabilities = privileges::names(left), "everything else was given up");
+        }
+        // Their threads have what is left.
         let (targets, pushes) = if options.export {
             (
                 exporters::targets(config, &options.environment)?,
@@ -205,9 +239,6 @@ impl Agent {
         };
         let exporting = !targets.is_empty();
         output.export(Batches::new(targets, config.export.batch_spans, config.export.batch_delay));
-        let mut kernel = load_kernel(config, options.only_selected)?;
-        // Before anything is seen: the self-test is none of the traced traffic.
-        let propagation = Writing::start(&mut kernel, config);
         if config.export.print == Print::Always
             || (config.export.print == Print::Auto && !exporting && options.export)
         {
@@ -216,11 +247,6 @@ impl Agent {
                 tracing::info!("no OTLP endpoint is set (OTEL_EXPORTER_OTLP_ENDPOINT): traces are printed");
             }
         }
-        let mut pipeline = live_pipeline(config);
-        for (pid, mark) in pipeline.running() {
-            tell(&mut kernel, pid, &mark);
-        }
-        let capture = Capture::start(kernel)?;
         for state in &capture.kernel.programs {
             if let Some(reason) = &state.reason {
                 tracing::debug!(program = state.spec.name, %reason, "a kernel program is not attached");
@@ -228,6 +254,9 @@ impl Agent {
         }
         if let Some(listener) = &scrapes {
             tracing::info!(address = %listener.address(), "Prometheus can pull metrics at /metrics");
+        }
+        if options.keep.is_some() && config.security.seccomp {
+            kept("system calls", privileges::filter_system_calls());
         }
         Ok(Self {
             capture,
@@ -237,6 +266,7 @@ impl Agent {
             control,
             scrapes,
             pushes,
+            kubernetes,
             started: Instant::now(),
             records: 0,
         })
@@ -365,6 +395,9 @@ impl Agent {
             ));
         }
         drops.push(drop_count("watchers", "slow_watcher", self.output.watcher_drops(), true));
+        if let Some(kubernetes) = &self.kubernetes {
+            drops.push(drop_count("kubernetes", "pod_limit", kubernetes.pods().left_out(), false));
+        }
         let pushed = self.pushes.iter().map(|(name, push)| (stage(PUSH, name), push.stats()));
         let exported = exports.iter().map(|(name, stats)| (stage(EXPORT, name), stats.clone()));
         for (stage, stats) in exported.chain(pushed) {
@@ -439,6 +472,13 @@ impl Agent {
     }
 }
 
+/// A daemon that has more privileges than it needs still traces: it says so and goes on.
+fn kept<T>(what: &str, result: Result<T, PrivilegeError>) -> Option<T> {
+    result
+        .inspect_err(|error| tracing::warn!("The tracer runs with more {what} than it needs: {error}."))
+        .ok()
+}
+
 /// Brings the losses of an exporter up to date.
 fn count_again(status: &mut Snapshot, stage: &str, stats: &tracer_otlp::Snapshot) {
     for reason in DropReason::ALL {
@@ -451,6 +491,14 @@ fn count_again(status: &mut Snapshot, stage: &str, stats: &tracer_otlp::Snapshot
 
 fn drop_count(stage: &str, reason: &str, count: u64, intentional: bool) -> DropCount {
     DropCount { stage: stage.into(), reason: reason.into(), count, intentional }
+}
+
+/// The watch of this node's pods, where it is wanted.
+fn kubernetes(config: &Config, environment: &Environment) -> Result<Option<Watcher>, StartError> {
+    let config::Kubernetes { enabled: true, node, labels } = &config.kubernetes else { return Ok(None) };
+    let variable = |name: &str| environment.get(name).map(str::to_owned);
+    let settings = tracer_k8s::Settings::of_this_pod(node, labels.clone(), variable)?;
+    Watcher::start(settings, privileges::renounce).map(Some).map_err(StartError::Watcher)
 }
 
 fn library(probed: &Probed) -> Library {

@@ -7,8 +7,9 @@ use clap::{Parser, Subcommand};
 use crate::{
     agent::StartError,
     commands::{
-        self, agent::AgentArgs, check::CheckArgs, config::ConfigArgs, exec::ExecArgs, record::RecordArgs,
-        replay::ReplayArgs, run::RunArgs, server::ServerArgs, status::StatusArgs, tail::TailArgs,
+        self, agent::AgentArgs, check::CheckArgs, completions::CompletionsArgs, config::ConfigArgs,
+        exec::ExecArgs, manual::ManualArgs, record::RecordArgs, replay::ReplayArgs, run::RunArgs,
+        server::ServerArgs, status::StatusArgs, tail::TailArgs,
     },
     config::ConfigError,
     kernel::propagation::ProbeArgs,
@@ -37,6 +38,9 @@ enum Command {
     Config(ConfigArgs),
     Record(RecordArgs),
     Replay(ReplayArgs),
+    Completions(CompletionsArgs),
+    #[command(hide = true)]
+    Manual(ManualArgs),
     /// The client of the self-test of written trace context; started by the tracer itself.
     #[command(hide = true)]
     PropagationProbe(ProbeArgs),
@@ -55,6 +59,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Config(args) => commands::config::config(&args),
         Command::Record(args) => commands::record::record(&args),
         Command::Replay(args) => commands::replay::replay(&args),
+        Command::Completions(args) => commands::completions::completions(args),
+        Command::Manual(args) => commands::manual::manual(&args),
         Command::PropagationProbe(args) => commands::propagation_probe(args),
     };
     result.unwrap_or_else(|error| {

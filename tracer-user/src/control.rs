@@ -22,6 +22,7 @@ use crate::{
         output::{Filter, Show, StatusFilter, Watcher},
         tree::Style,
     },
+    kernel::privileges::renounce,
     telemetry::status::Snapshot,
 };
 
@@ -140,7 +141,10 @@ impl Control {
         let (sender, pending) = channel();
         std::thread::Builder::new()
             .name("tracer-control".into())
-            .spawn(move || accept(&listener, &sender))
+            .spawn(move || {
+                renounce();
+                accept(&listener, &sender);
+            })
             .map_err(failed)?;
         Ok(Self { pending, path: path.to_owned() })
     }

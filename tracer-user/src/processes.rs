@@ -8,6 +8,7 @@ use std::{
 };
 
 use foldhash::fast::RandomState;
+use tracer_k8s::Pods;
 
 use crate::{
     config::{Config, EventLoops, Select, Verdict},
@@ -66,6 +67,11 @@ impl Processes {
         }
     }
 
+    /// Containers are looked up here from now on.
+    pub fn know(&mut self, pods: Arc<Pods>) {
+        self.directory.know(pods);
+    }
+
     /// A process is described. Returns what the kernel side has to know of it.
     pub fn describe(&mut self, record: &ProcessRecord<'_>) -> Option<Mark> {
         let process = record.process;
@@ -112,6 +118,7 @@ impl Processes {
         if let Some(proc) = &self.proc {
             facts.enrich_from_proc(proc);
         }
+        self.directory.find_container(&mut facts);
         self.directory.insert(&facts);
         let verdict = self.select.verdict(&facts);
         self.ended.remove(&facts.pid);

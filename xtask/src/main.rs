@@ -4,6 +4,7 @@
 mod bench;
 mod build;
 mod check;
+mod package;
 mod programs;
 mod run;
 mod setup;
@@ -36,6 +37,8 @@ enum Command {
     Run(run::Args),
     /// Run every test that this machine can run, and say which were left out and why.
     Test(test::Args),
+    /// Make a Debian package, an archive, checksums and a list of what is inside, in target/package/dist.
+    Package(package::Args),
     /// Measure what tracing costs on this machine.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Command::Build(args) => build::run(args),
         Command::Run(args) => run::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Package(args) => package::run(args),
         Command::Bench(bench) => bench::run(&bench),
         Command::Tidy => tidy::run(),
         Command::Check => check::run(),

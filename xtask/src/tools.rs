@@ -22,6 +22,9 @@ pub(crate) const BPF_LINKER: Tool = Tool { name: "bpf-linker", version: ebpf_bui
 /// once per checkout: short enough not to write such checks ourselves.
 pub(crate) const CARGO_DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2" };
 
+/// Makes the Debian package: maintainer scripts for the unit, libraries that the binary needs, compressed manual pages.
+pub(crate) const CARGO_DEB: Tool = Tool { name: "cargo-deb", version: "3.8.0" };
+
 impl Tool {
     /// Where [`Tool::install`] puts it.
     pub(crate) fn path(self, root: &Path) -> PathBuf {

@@ -8,11 +8,11 @@ use std::{
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use tracer_tests::{
     apps::{Upstream, curl, nginx, threaded_backend},
-    command::output_of,
+    command::{output_of, run},
     daemon::{Daemon, Options},
     ports::free_port,
     receiver::Transport,
-    scenario::Scenario,
+    scenario::{Scenario, workspace},
     service::{Listens, Service},
     wait::wait_until,
 };
@@ -146,4 +146,13 @@ fn prometheus_pulls_metrics_and_exemplars() {
     };
     let found: Vec<_> = spans.iter().filter(is_it).map(|span| span.kind).collect();
     assert_eq!(found, ["SERVER"], "{answer}");
+}
+
+/// The rules of deploy/ are well formed, and say of made-up series what they should.
+#[test]
+fn the_rules_for_prometheus_hold() {
+    let folder = workspace().join("deploy/prometheus");
+    for command in [["check", "rules", "rules.yaml"], ["test", "rules", "rules.test.yaml"]] {
+        run(Command::new("promtool").args(command).current_dir(&folder));
+    }
 }

@@ -9,6 +9,7 @@ use crate::{
     agent::{Agent, Options, reload_flag, stop_flag},
     config::{self, Environment, Flags, effective, keys::KEYS, reload},
     control::DEFAULT_SOCKET,
+    kernel::privileges::CapabilitySet,
     telemetry::status::Snapshot,
 };
 
@@ -32,8 +33,14 @@ pub fn agent(args: AgentArgs) -> anyhow::Result<ExitCode> {
     let mut values = effective::values(&args.flags, &environment)?;
     let (stop, reload) = (stop_flag()?, reload_flag()?);
     let AgentArgs { flags, socket } = args;
-    let mut options =
-        Options { config, environment, only_selected: false, socket: Some(socket), export: true };
+    let mut options = Options {
+        config,
+        environment,
+        only_selected: false,
+        socket: Some(socket),
+        export: true,
+        keep: Some(CapabilitySet::empty()),
+    };
     let mut agent = Agent::start(&options)?;
     say(format_args!("tracer is attached: {}", agent.attached().join(", ")));
     loop {

@@ -46,8 +46,14 @@ pub fn exec(args: &ExecArgs) -> anyhow::Result<ExitCode> {
     // Printing is this command's own matter.
     config.export.print = crate::config::Print::Never;
     let stop = stop_flag()?;
-    let mut agent =
-        Agent::start(&Options { config, environment, only_selected: true, socket: None, export: true })?;
+    let mut agent = Agent::start(&Options {
+        config,
+        environment,
+        only_selected: true,
+        socket: None,
+        export: true,
+        keep: None,
+    })?;
     let mut style = terminal_style(&std::io::stderr());
     style.evidence = args.evidence;
     let show = if args.json { Show::JsonLines } else { Show::Trees(style) };

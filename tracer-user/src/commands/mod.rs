@@ -2,8 +2,10 @@
 
 pub mod agent;
 pub mod check;
+pub mod completions;
 pub mod config;
 pub mod exec;
+pub mod manual;
 pub mod record;
 pub mod replay;
 pub mod run;

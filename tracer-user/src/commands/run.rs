@@ -27,6 +27,7 @@ use crate::{
     agent::{Agent, Options, stop_flag},
     config::{Environment, Flags, Print, Rule},
     control::DEFAULT_SOCKET,
+    kernel::privileges::CapabilitySet,
 };
 
 /// How long the server may take to end; it bounds its own end to less.
@@ -71,8 +72,10 @@ pub fn run(mut args: RunArgs) -> anyhow::Result<ExitCode> {
     config.export.print = Print::Never;
     // Its requests are about traces; tracing them would make more.
     config.select.exclude.push(Rule { pid: Some(server.child.id()), ..Rule::default() });
+    // The server, which is another user's, is asked to end at the end.
+    let keep = Some(CapabilitySet::KILL);
     let options =
-        Options { config, environment, only_selected: false, socket: Some(args.socket), export: true };
+        Options { config, environment, only_selected: false, socket: Some(args.socket), export: true, keep };
     let mut agent = Agent::start(&options)?;
     say(format_args!("tracer is attached: {}", agent.attached().join(", ")));
     say(format_args!("The traces are at {}", server.page));

@@ -64,8 +64,14 @@ pub fn tail(args: TailArgs) -> anyhow::Result<ExitCode> {
     let environment = Environment::of_this_process();
     let config = configure(&args.flags, &environment)?;
     let stop = stop_flag()?;
-    let mut agent =
-        Agent::start(&Options { config, environment, only_selected: false, socket: None, export: false })?;
+    let mut agent = Agent::start(&Options {
+        config,
+        environment,
+        only_selected: false,
+        socket: None,
+        export: false,
+        keep: None,
+    })?;
     let (sender, traces) = std::sync::mpsc::sync_channel(1024);
     agent.output().watch(Watcher { filter, show: tail.show(), sender });
     let printer = std::thread::spawn(move || {

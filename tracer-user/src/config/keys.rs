@@ -269,6 +269,11 @@ pub const KEYS: &[Key] = &[
         "a table of attribute names and values (text, whole numbers, true or false) that are true of every process, \
          so none of service.name, service.instance.id, container.id, process.* and telemetry.*",
     ),
+    key("kubernetes.enabled", Kind::Bool, "TRACER_KUBERNETES_ENABLED", BOOL),
+    key("kubernetes.node", Kind::Text, "TRACER_KUBERNETES_NODE", "the name of a node in quotes"),
+    key("kubernetes.labels", Kind::List, "TRACER_KUBERNETES_LABELS", "a list of label keys in quotes"),
+    key("security.drop_capabilities", Kind::Bool, "TRACER_SECURITY_DROP_CAPABILITIES", BOOL),
+    key("security.seccomp", Kind::Bool, "TRACER_SECURITY_SECCOMP", BOOL),
     key("log.level", Kind::Text, "TRACER_LOG_LEVEL", "\"error\", \"warn\", \"info\", \"debug\" or \"trace\""),
 ];
 

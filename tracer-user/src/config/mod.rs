@@ -13,6 +13,7 @@ mod error;
 mod file;
 mod flags;
 pub mod keys;
+mod kubernetes;
 mod metrics;
 mod obi;
 mod otlp;
@@ -25,6 +26,7 @@ mod sampling;
 #[cfg(test)]
 mod sampling_tests;
 mod sections;
+mod security;
 mod select;
 #[cfg(test)]
 mod select_tests;
@@ -44,6 +46,7 @@ pub use self::{
     environment::Environment,
     error::{ConfigError, Place},
     flags::Flags,
+    kubernetes::Kubernetes,
     metrics::{Family, Metrics},
     otlp::Otlp,
     pattern::{PathPattern, PatternError, PortRange, TextPattern},
@@ -51,6 +54,7 @@ pub use self::{
     redact::Redact,
     sampling::{Choice, ForceAttribute, Root, Sampling, SamplingRule},
     sections::{Capture, Export, Http, Level, Log, Print, Propagation, ResourceSection, Routes, Tls},
+    security::Security,
     select::{PortFilter, Rule, Select, SkipReason, Verdict},
     tail::{Policy, PolicyKind, Tail},
     targets::{Target, TargetKind},
@@ -92,6 +96,10 @@ pub struct Config {
     pub metrics: Metrics,
     /// What is known of every process.
     pub resource: ResourceSection,
+    /// What Kubernetes knows of processes.
+    pub kubernetes: Kubernetes,
+    /// What the daemon gives up.
+    pub security: Security,
     /// What the daemon says of itself.
     pub log: Log,
 }

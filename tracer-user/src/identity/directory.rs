@@ -4,6 +4,7 @@ use std::{num::NonZeroUsize, sync::Arc};
 
 use foldhash::fast::RandomState;
 use lru::LruCache;
+use tracer_k8s::Pods;
 
 use super::{host::Host, process::ProcessFacts, resource::resource};
 use crate::spans::span::{Key, Resource, Value};
@@ -12,12 +13,24 @@ use crate::spans::span::{Key, Resource, Value};
 ///
 /// A process is its id together with its start time, so that a reused id is a new process. The least recently used
 /// entry makes room where exits were missed; evicting one costs nothing but finding the facts again.
+///
+/// A new container may send requests before the API server has told of it: its processes are looked up again, whenever something
+/// is learned, until it has.
 #[derive(Debug)]
 pub struct Directory {
     host: Host,
     attributes: Vec<(Key, Value)>,
     processes: LruCache<u32, Entry, RandomState>,
     evicted: u64,
+    pods: Option<Arc<Pods>>,
+}
+
+/// A process whose container is not known yet.
+#[derive(Debug)]
+struct Waiting {
+    facts: ProcessFacts,
+    /// [`Pods::version`] when it was looked for.
+    version: u64,
 }
 
 #[derive(Debug)]
@@ -25,6 +38,7 @@ struct Entry {
     /// [`ProcessFacts::start_ticks`].
     start_ticks: u64,
     resource: Arc<Resource>,
+    waiting: Option<Box<Waiting>>,
 }
 
 impl Directory {
@@ -35,19 +49,47 @@ impl Directory {
             attributes,
             processes: LruCache::with_hasher(capacity, RandomState::default()),
             evicted: 0,
+            pods: None,
         }
+    }
+
+    /// Containers are looked up here from now on.
+    pub fn know(&mut self, pods: Arc<Pods>) {
+        self.pods = Some(pods);
+    }
+
+    /// Adds what Kubernetes knows of the container.
+    pub fn find_container(&self, facts: &mut ProcessFacts) {
+        let container = self.pods.as_ref().zip(facts.container_id.as_deref());
+        facts.kubernetes = container.and_then(|(pods, id)| pods.container(id));
     }
 
     /// The resource of a process that was inserted before. `start_ticks` of 0 stands for "whichever has this id now".
     pub fn get(&mut self, pid: u32, start_ticks: u64) -> Option<Arc<Resource>> {
-        let entry = self.processes.get(&pid)?;
-        same_process(entry.start_ticks, start_ticks).then(|| entry.resource.clone())
+        let entry =
+            self.processes.get_mut(&pid).filter(|entry| same_process(entry.start_ticks, start_ticks))?;
+        if let (Some(waiting), Some(pods)) = (&mut entry.waiting, &self.pods)
+            && waiting.version != pods.version()
+        {
+            waiting.version = pods.version();
+            let id = waiting.facts.container_id.as_deref().unwrap_or_default();
+            if let Some(container) = pods.container(id) {
+                waiting.facts.kubernetes = Some(container);
+                entry.resource = Arc::new(resource(&waiting.facts, &self.host, &self.attributes));
+                entry.waiting = None;
+            }
+        }
+        Some(entry.resource.clone())
     }
 
     /// Makes the resource of a process, in place of what was known under its id.
     pub fn insert(&mut self, facts: &ProcessFacts) -> Arc<Resource> {
         let resource = Arc::new(resource(facts, &self.host, &self.attributes));
-        let entry = Entry { start_ticks: facts.start_ticks(), resource: resource.clone() };
+        let waiting =
+            self.pods.as_ref().filter(|_| facts.container_id.is_some() && facts.kubernetes.is_none());
+        // Looked for again at once: it may have become known since.
+        let waiting = waiting.map(|_| Box::new(Waiting { facts: facts.clone(), version: 0 }));
+        let entry = Entry { start_ticks: facts.start_ticks(), resource: resource.clone(), waiting };
         let displaced = self.processes.push(facts.pid, entry);
         self.evicted += u64::from(displaced.is_some_and(|(pid, _)| pid != facts.pid));
         resource

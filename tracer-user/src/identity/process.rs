@@ -1,6 +1,8 @@
 //! The facts of one process.
 
-use std::{borrow::Cow, path::PathBuf};
+use std::{borrow::Cow, path::PathBuf, sync::Arc};
+
+use tracer_k8s::Container;
 
 use super::otel_env::OtelEnv;
 
@@ -71,6 +73,8 @@ pub struct ProcessFacts {
     pub container_id: Option<String>,
     /// Name of its container, where the cgroup or a container runtime tells.
     pub container_name: Option<String>,
+    /// What Kubernetes knows of its container.
+    pub kubernetes: Option<Arc<Container>>,
 }
 
 impl ProcessFacts {

@@ -8,7 +8,7 @@ use crate::spans::span::{Key, Resource, Value};
 /// The namespace that the conventions give for a `service.instance.id` made of an inherent id.
 const INSTANCE_NAMESPACE: Uuid = Uuid::from_u128(0x4d63_009a_8d0f_11ee_aad7_4c79_6ed8_e320);
 
-/// The resource of a process: what was found out, then the target's own `OTEL_RESOURCE_ATTRIBUTES`, then the
+/// The resource of a process: what was found out, what Kubernetes knows of its pod, then the target's own `OTEL_RESOURCE_ATTRIBUTES`, then the
 /// attributes of the configuration, each over the former. `service.name` follows [`ProcessFacts::service_name`].
 ///
 /// * `service.instance.id` is the version 5 UUID, in the conventions' namespace, of host id, process id and start time
@@ -44,6 +44,10 @@ pub fn resource(facts: &ProcessFacts, host: &Host, configured: &[(Key, Value)]) 
     }
     if let Some(name) = &facts.container_name {
         put(&mut attributes, "container.name", text(name.clone()));
+    }
+    let of_pod = facts.kubernetes.iter().flat_map(|container| &container.attributes);
+    for (key, value) in of_pod {
+        put(&mut attributes, key.clone(), text(value.clone()));
     }
     if let Some(name) = &host.name {
         put(&mut attributes, "host.name", Value::Shared(name.clone()));

@@ -12,7 +12,7 @@ const MAX_NAME_BYTES: usize = 128;
 
 impl ProcessFacts {
     /// `service.name`. The first of these that there is: the target's `OTEL_SERVICE_NAME`; `service.name` of its
-    /// `OTEL_RESOURCE_ATTRIBUTES`; the systemd unit; the container's name; the script, module or archive that an
+    /// `OTEL_RESOURCE_ATTRIBUTES`; what Kubernetes has for its pod (annotation, workload, pod); the systemd unit; the container's name; the script, module or archive that an
     /// interpreter runs; the executable; the start of the container's id; `unknown_service`.
     ///
     /// The working directory is not used: it can only be read while the process lives, and a name must not depend on
@@ -24,7 +24,12 @@ impl ProcessFacts {
             .as_deref()
             .or_else(|| self.env.attribute("service.name"))
             .map(str::to_owned);
+        let of_pod = || {
+            let mut attributes = self.kubernetes.iter().flat_map(|container| &container.attributes);
+            Some(attributes.find(|(key, _)| key == "service.name")?.1.clone())
+        };
         let name = own
+            .or_else(of_pod)
             .or_else(|| self.cgroup.as_deref().and_then(|cgroup| cgroup::membership(cgroup).unit))
             .or_else(|| self.container_name.clone())
             .or_else(|| self.program_name())

@@ -1,11 +1,12 @@
 //! Names, containers and resources, by tables; `/proc` as a directory tree.
 
-use std::{fs, os::unix::fs::symlink, path::Path};
+use std::{fs, os::unix::fs::symlink, path::Path, sync::Arc};
 
 use tempfile::TempDir;
+use tracer_k8s::{Container, Pods};
 
 use super::*;
-use crate::spans::span::{Key, Value};
+use crate::spans::span::{Key, Resource, Value};
 
 const ID: &str = "3f4a9c0e5d1b7a2c8e6f0d9b4c3a2e1f0a9b8c7d6e5f4a3b2c1d0e9f8a7b6c5d";
 
@@ -604,6 +605,44 @@ fn the_directory_tells_processes_with_one_id_apart() {
     directory.remove(7, 60);
     assert!(directory.is_empty());
     assert_eq!(directory.evicted(), 0);
+}
+
+fn container() -> Container {
+    let attributes = [("k8s.pod.name", "shop-1"), ("service.namespace", "eu"), ("service.name", "shop")];
+    Container { attributes: attributes.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec() }
+}
+
+#[test]
+fn what_kubernetes_knows_is_in_the_resource_and_the_process_has_the_last_word() {
+    let mut facts = facts("/bin/a", &["a"]);
+    facts.cgroup = Some("0::/system.slice/unit.service".to_owned());
+    facts.kubernetes = Some(container().into());
+    let found = resource(&facts, &host(), &[]);
+    assert_eq!(&*found.service_name, "shop");
+    assert_eq!(attribute(&found, "service.name"), Some(&Value::Static("shop")));
+    assert_eq!(attribute(&found, "k8s.pod.name"), Some(&Value::Static("shop-1")));
+    facts.env.service_name = Some("own".to_owned());
+    facts.env.resource_attributes = vec![("service.namespace".to_owned(), "us".to_owned())];
+    let found = resource(&facts, &host(), &[]);
+    assert_eq!(&*found.service_name, "own");
+    assert_eq!(attribute(&found, "service.namespace"), Some(&Value::Static("us")));
+}
+
+#[test]
+fn a_container_that_becomes_known_later_is_looked_up_again() {
+    let pods = Arc::new(Pods::default());
+    let mut directory = Directory::new(2.try_into().expect("not zero"), host(), Vec::new());
+    directory.know(pods.clone());
+    let mut facts = ProcessFacts { container_id: Some(ID.to_owned()), ..facts("/bin/a", &["a"]) };
+    directory.find_container(&mut facts);
+    let name = |resource: &Resource| resource.service_name.to_string();
+    assert_eq!(name(&directory.insert(&facts)), "a");
+    pods.insert("another", container());
+    assert_eq!(directory.get(7, 0).as_deref().map(name).as_deref(), Some("a"));
+    pods.insert(ID, container());
+    assert_eq!(directory.get(7, 0).as_deref().map(name).as_deref(), Some("shop"));
+    directory.find_container(&mut facts);
+    assert_eq!(name(&directory.insert(&facts)), "shop", "known at once from here on");
 }
 
 #[test]

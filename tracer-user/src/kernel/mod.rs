@@ -4,6 +4,7 @@ pub mod btf;
 pub mod loader;
 mod memory;
 pub mod preflight;
+pub mod privileges;
 mod probes;
 pub mod programs;
 pub mod propagation;

@@ -17,6 +17,7 @@ use super::{
     elf::Elf,
     plan::{Plan, Site, functions, plan},
 };
+use crate::kernel::privileges::only_look;
 
 /// Processes that wait to be looked at; each asks once, and one that finds no room is not looked at.
 const QUEUE: usize = 1024;
@@ -76,6 +77,7 @@ impl Search {
         // Before anything else: what is started from now on finds its library probed.
         look.folders(Path::new("/"), &mut |found| drop(sender.try_send(found)));
         std::thread::Builder::new().name("tracer-libraries".into()).spawn(move || {
+            only_look();
             let mut report = |found| {
                 // The capture loop that is gone wants nothing.
                 let _ = sender.send(found);

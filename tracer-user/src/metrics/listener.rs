@@ -14,6 +14,7 @@ use std::{
 };
 
 use super::exposition::Format;
+use crate::kernel::privileges::renounce;
 
 /// Longest request head in bytes, and the most pieces that it may come in: an asker that dribbles does not stay for ever.
 const MAX_HEAD: usize = 8192;
@@ -61,7 +62,10 @@ impl Listener {
         let (sender, pending) = channel();
         std::thread::Builder::new()
             .name("tracer-metrics".into())
-            .spawn(move || accept(&listener, &sender))
+            .spawn(move || {
+                renounce();
+                accept(&listener, &sender);
+            })
             .map_err(failed)?;
         Ok(Self { pending, address })
     }

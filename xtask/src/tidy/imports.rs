@@ -7,12 +7,16 @@ use super::files::File;
 use super::tokens::Source;
 
 /// Each package of the workspace, and the packages of the workspace that it may depend on outside its tests.
-const PACKAGES: [(&str, &[&str]); 9] = [
+const PACKAGES: [(&str, &[&str]); 10] = [
     ("tracer-common", &[]),
     ("tracer-protocols", &[]),
     ("tracer-otlp", &[]),
+    ("tracer-k8s", &[]),
     ("tracer-ebpf", &["tracer-common"]),
-    ("tracer-user", &["tracer-common", "tracer-protocols", "tracer-otlp", "tracer-server", "ebpf-build"]),
+    (
+        "tracer-user",
+        &["tracer-common", "tracer-protocols", "tracer-otlp", "tracer-server", "tracer-k8s", "ebpf-build"],
+    ),
     // All that it knows arrives as OTLP.
     ("tracer-server", &["tracer-otlp"]),
     ("ebpf-build", &[]),

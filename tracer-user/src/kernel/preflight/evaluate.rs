@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use super::facts::{Capability, Facts, KernelTypes, Load, Lockdown};
+use super::{
+    capabilities,
+    facts::{Capability, Facts, KernelTypes, Load, Lockdown},
+};
 use crate::kernel::programs::{Need, PROGRAMS};
 
 /// How good a finding is.
@@ -33,11 +36,11 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn ok(what: &'static str, means: impl Into<String>) -> Self {
+    pub(super) fn ok(what: &'static str, means: impl Into<String>) -> Self {
         Self { what, state: State::Ok, means: means.into(), loses: None, advice: None }
     }
 
-    fn warning(what: &'static str, means: impl Into<String>) -> Self {
+    pub(super) fn warning(what: &'static str, means: impl Into<String>) -> Self {
         Self { state: State::Warning, ..Self::ok(what, means) }
     }
 
@@ -45,11 +48,11 @@ impl Finding {
         Self { state: State::Missing, ..Self::ok(what, means) }.loses("Nothing can be traced.")
     }
 
-    fn loses(self, sentence: impl Into<String>) -> Self {
+    pub(super) fn loses(self, sentence: impl Into<String>) -> Self {
         Self { loses: Some(sentence.into()), ..self }
     }
 
-    fn advice(self, sentence: impl Into<String>) -> Self {
+    pub(super) fn advice(self, sentence: impl Into<String>) -> Self {
         Self { advice: Some(sentence.into()), ..self }
     }
 }
@@ -65,7 +68,8 @@ pub fn evaluate(facts: &Facts) -> Vec<Finding> {
     let explained = !usable(&findings);
     findings.extend(load(facts, explained));
     findings.extend(propagation(facts));
-    findings.extend([lockdown(facts), process_details(facts)]);
+    findings.push(lockdown(facts));
+    findings.extend(capabilities::findings(facts));
     findings.extend(memlock(facts));
     findings.extend([tls(facts), file_systems(facts), compat(facts), io_uring(facts)]);
     findings
@@ -86,7 +90,7 @@ fn privileges(facts: &Facts) -> Finding {
         "Give them to the container or service that it runs in (docker run --cap-add, AmbientCapabilities= of systemd)."
     } else {
         "Run it as root, or give the binary what it needs: \
-         setcap cap_bpf,cap_perfmon,cap_sys_ptrace,cap_dac_read_search+ep /path/to/tracer."
+         setcap cap_bpf,cap_perfmon,cap_net_admin,cap_sys_admin,cap_sys_ptrace,cap_dac_read_search+ep /path/to/tracer."
     };
     let who = if facts.uid == 0 { "root, but without" } else { "an ordinary user without" };
     Finding::missing(what, format!("This process runs as {who} {lacking}: it may not load kernel programs."))
@@ -101,23 +105,6 @@ fn lacking(facts: &Facts, wanted: &[Capability]) -> String {
         .map(|capability| capability.name())
         .collect();
     names.join(" and ")
-}
-
-fn process_details(facts: &Facts) -> Finding {
-    let what = "process details";
-    let lacking = lacking(facts, &[Capability::SysPtrace, Capability::DacReadSearch]);
-    if lacking.is_empty() {
-        return Finding::ok(
-            what,
-            "What other processes are called and which container they run in can be read.",
-        );
-    }
-    Finding::warning(what, format!("This process lacks {lacking}: parts of /proc of other users' processes are closed to it."))
-        .loses(
-            "Services may be named after their command instead of their executable, rules by executable do not match, \
-             and what stands late in a large environment is not seen.",
-        )
-        .advice(format!("Run the tracer as root, or give it {lacking}."))
 }
 
 fn types(facts: &Facts) -> Finding {
@@ -176,7 +163,9 @@ fn maps(facts: &Facts) -> Finding {
     let reasons: Vec<_> =
         reasons.iter().map(|(reason, kinds)| format!("{} ({reason})", kinds.join(", "))).collect();
     let finding = Finding::missing(what, format!("These maps cannot be created: {}.", reasons.join("; ")));
-    if may_load(facts) {
+    if may_load(facts) && !facts.has(Capability::NetAdmin) && !facts.has(Capability::SysAdmin) {
+        finding.advice("Give the tracer CAP_NET_ADMIN, which the kernel wants for tables of sockets; it is dropped after the start.")
+    } else if may_load(facts) {
         finding.advice(
             "See whether the kernel is built with CONFIG_BPF_SYSCALL=y and whether a container's seccomp profile \
              refuses bpf(2).",
@@ -265,15 +254,7 @@ fn tls(facts: &Facts) -> Finding {
             .loses(loses)
             .advice("Boot a kernel that is built with CONFIG_UPROBE_EVENTS=y; those of all large distributions are.");
     }
-    if !facts.has(Capability::SysAdmin) {
-        return Finding::warning(
-            what,
-            "Kernels of late 2025 and later want CAP_SYS_ADMIN for probes in other users' programs.",
-        )
-        .loses("TLS connections may not be read; `tracer status` says it of each library.")
-        .advice("Run the tracer as root, or give it CAP_SYS_ADMIN.");
-    }
-    Finding::ok(what, "Their functions can be probed: connections of OpenSSL and GnuTLS are read.")
+    Finding::ok(what, "This kernel can probe their functions: connections of OpenSSL and GnuTLS are read.")
 }
 
 fn file_systems(facts: &Facts) -> Finding {

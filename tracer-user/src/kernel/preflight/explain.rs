@@ -47,7 +47,7 @@ mod tests {
             "The tracer cannot start.\n\
              - This process runs as an ordinary user without CAP_BPF and CAP_PERFMON: it may not load kernel programs. \
              Run it as root, or give the binary what it needs: \
-             setcap cap_bpf,cap_perfmon,cap_sys_ptrace,cap_dac_read_search+ep /path/to/tracer.\n\
+             setcap cap_bpf,cap_perfmon,cap_net_admin,cap_sys_admin,cap_sys_ptrace,cap_dac_read_search+ep /path/to/tracer.\n\
              - The kernel refuses: EPERM. Solve what is missing above first.\n\
              `tracer check` says what else there is to know of this host."
         );

@@ -24,16 +24,22 @@ use crate::kernel::{
 pub enum Capability {
     /// Read other processes' files regardless of their modes.
     DacReadSearch = 2,
+    /// Sockets and networks.
+    NetAdmin = 12,
     /// Look into other processes.
     SysPtrace = 19,
     /// Everything that has no capability of its own.
     SysAdmin = 21,
+    /// Raise the priority of processes.
+    SysNice = 23,
     /// Raise resource limits.
     SysResource = 24,
     /// Read kernel and user memory from kernel programs.
     Perfmon = 38,
     /// Load kernel programs and maps.
     Bpf = 39,
+    /// Read the files of other processes' mappings (kernel 5.9).
+    CheckpointRestore = 40,
 }
 
 impl Capability {
@@ -41,11 +47,14 @@ impl Capability {
     pub const fn name(self) -> &'static str {
         match self {
             Self::DacReadSearch => "CAP_DAC_READ_SEARCH",
+            Self::NetAdmin => "CAP_NET_ADMIN",
             Self::SysPtrace => "CAP_SYS_PTRACE",
             Self::SysAdmin => "CAP_SYS_ADMIN",
+            Self::SysNice => "CAP_SYS_NICE",
             Self::SysResource => "CAP_SYS_RESOURCE",
             Self::Perfmon => "CAP_PERFMON",
             Self::Bpf => "CAP_BPF",
+            Self::CheckpointRestore => "CAP_CHECKPOINT_RESTORE",
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! [`facts`] probes; [`evaluate`] is a pure function from what was found to sentences. Nothing is told by a version number.
 
+mod capabilities;
 mod evaluate;
 mod explain;
 mod facts;

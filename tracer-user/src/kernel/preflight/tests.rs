@@ -86,8 +86,40 @@ fn the_old_capability_still_does() {
 #[test]
 fn closed_proc_costs_names_but_not_traces() {
     let facts = Facts { capabilities: without(&[Capability::SysPtrace]), ..good() };
-    assert_eq!(state(&facts, "process details"), State::Warning);
+    assert_eq!(state(&facts, "CAP_SYS_PTRACE"), State::Warning);
     assert!(usable(&evaluate(&facts)));
+}
+
+#[test]
+fn each_capability_is_named_with_what_is_lost_without_it() {
+    use Capability::{CheckpointRestore, DacReadSearch, NetAdmin, SysAdmin, SysNice, SysPtrace};
+    let all = [SysPtrace, DacReadSearch, CheckpointRestore, NetAdmin, SysAdmin, SysNice];
+    for capability in all {
+        assert_eq!(state(&good(), capability.name()), State::Ok, "{capability:?}");
+    }
+    let findings = evaluate(&Facts { capabilities: without(&all), ..good() });
+    for capability in all {
+        let finding = findings.iter().find(|finding| finding.what == capability.name()).unwrap();
+        assert_eq!(finding.state, State::Warning, "{capability:?}");
+        assert!(finding.loses.is_some() && finding.advice.as_ref().unwrap().contains(capability.name()));
+    }
+    // The old capability does for sockets and mappings.
+    let facts = Facts { capabilities: without(&[CheckpointRestore, NetAdmin]), ..good() };
+    assert_eq!(state(&facts, "CAP_NET_ADMIN"), State::Ok);
+    assert_eq!(state(&facts, "CAP_CHECKPOINT_RESTORE"), State::Ok);
+}
+
+#[test]
+fn maps_that_want_the_networks_capability_say_so() {
+    let failing = vec![("tables of sockets", "not permitted".into())];
+    let lacking = without(&[Capability::NetAdmin, Capability::SysAdmin]);
+    let facts = Facts { capabilities: lacking, missing_maps: failing.clone(), ..good() };
+    let advice = |facts: &Facts| {
+        let findings = evaluate(facts);
+        findings.into_iter().find(|finding| finding.what == "kernel maps").unwrap().advice.unwrap()
+    };
+    assert!(advice(&facts).contains("CAP_NET_ADMIN"));
+    assert!(!advice(&Facts { missing_maps: failing, ..good() }).contains("CAP_NET_ADMIN"));
 }
 
 #[test]

@@ -94,7 +94,9 @@ impl Propagation {
 fn try_out(kernel: &mut Kernel, programs: &mut Programs) -> Result<PathBuf, PropagationError> {
     let mounts = std::fs::read_to_string("/proc/self/mounts").map_err(PropagationError::Untested)?;
     let root = cgroup_root(&mounts).ok_or(PropagationError::NoCgroups)?;
-    let own = selftest::Cgroup::create(&root)?;
+    // Below the cgroup of this process, whose directory is root's own; that of the root is closed to root.
+    let place = own_cgroup(&root, &std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default());
+    let own = selftest::Cgroup::create(&place)?;
     let link = Programs::enrol(kernel, own.path())?;
     let result = selftest::run(&own, |pid| programs.set(switch::TEST, pid));
     programs.set(switch::OFF, 0)?;
@@ -113,9 +115,35 @@ fn cgroup_root(mounts: &str) -> Option<PathBuf> {
     found.map(|directory| PathBuf::from(directory.replace("\\040", " ")))
 }
 
+/// The directory of this process's cgroup, from /proc/self/cgroup (cgroups(7)); the root where that is not to be seen.
+fn own_cgroup(root: &Path, cgroup: &str) -> PathBuf {
+    let path = cgroup.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default();
+    let own = root.join(path);
+    // In a cgroup namespace, other cgroups have names that lead out of it.
+    if own.is_dir() && !path.starts_with("..") { own } else { root.to_owned() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_self_test_takes_place_below_the_own_cgroup() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(root.path().join("system.slice/tracer.service")).unwrap();
+        let place = |cgroup| own_cgroup(root.path(), cgroup);
+        assert_eq!(
+            place("1:name=systemd:/x\n0::/system.slice/tracer.service\n"),
+            root.path().join("system.slice/tracer.service")
+        );
+        for elsewhere in ["0::/\n", "0::/gone\n", "0::/../other\n", "4:memory:/a\n", ""] {
+            assert_eq!(
+                place(elsewhere).components().count(),
+                root.path().components().count(),
+                "{elsewhere}"
+            );
+        }
+    }
 
     #[test]
     fn the_hierarchy_is_found_among_the_mounts() {

@@ -11,6 +11,7 @@ use std::{
 };
 
 use super::PropagationError;
+use crate::kernel::privileges::renounce;
 
 /// How long any step may take; a step takes microseconds.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -94,6 +95,7 @@ fn listen(handle: Handler) -> io::Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let port = listener.local_addr()?.port();
     thread::Builder::new().name("self-test".into()).spawn(move || {
+        renounce();
         for stream in listener.incoming().flatten() {
             // A connection that fails is noticed by the client.
             drop(handle(&stream));
