@@ -60,10 +60,23 @@ pub struct Status {
     pub drops: Vec<Drops>,
     /// Span counts.
     pub spans: Spans,
+    /// Backends.
+    pub exports: Vec<Export>,
     /// What sampling did.
     pub sampling: Sampling,
     /// Trace context that is written.
     pub propagation: Propagation,
+}
+
+/// A backend that spans go to.
+#[derive(Debug, Deserialize)]
+pub struct Export {
+    /// Its name.
+    pub name: String,
+    /// Spans that it took.
+    pub exported: u64,
+    /// Batches that wait for it.
+    pub queued_batches: u64,
 }
 
 /// Trace context that is written into requests.

@@ -16,15 +16,18 @@ pub struct Batch {
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum Rejected {
     /// Taking the batch would exceed the queue's bound in batches or bytes.
-    #[error("the OTLP queue is full")]
+    #[error("the queue of the exporter is full")]
     QueueFull,
+    /// The queue on disk cannot be written.
+    #[error("the queue of the exporter cannot be written to the disk")]
+    Storage,
     /// The delivery thread is gone.
     #[error("the OTLP exporter has stopped")]
     Stopped,
 }
 
 /// What [`crate::Exporter::shutdown`] could not deliver before its deadline; counted as
-/// [`crate::DropReason::Shutdown`].
+/// [`crate::DropReason::Shutdown`]. Batches on disk are none of it: the next exporter with that directory delivers them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Leftover {
     /// Batches given up.

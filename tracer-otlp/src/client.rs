@@ -41,7 +41,7 @@ where
     let tls = HttpsConnectorBuilder::new().with_tls_config(tls::client_config(settings)?).https_or_http();
     let connector = match settings.protocol {
         Protocol::Grpc => tls.enable_http2().wrap_connector(tcp),
-        Protocol::HttpProtobuf => tls.enable_http1().wrap_connector(tcp),
+        Protocol::HttpProtobuf | Protocol::Post(_) => tls.enable_http1().wrap_connector(tcp),
     };
     Ok(Client::builder(TokioExecutor::new())
         .timer(TokioTimer::new())

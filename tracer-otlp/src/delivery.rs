@@ -86,10 +86,15 @@ impl Delivery {
                 self.gate.close(now, pause);
             }
             drop(turn);
-            let Some(delay) = backoff.delay(now, retry_after) else {
+            let delay = backoff.delay(now, retry_after).or_else(|| {
+                // What is kept on disk waits for as long as it takes.
+                *backoff = Backoff::new(self.retry, now);
+                held.is_stored().then_some(self.retry.longest)
+            });
+            let Some(delay) = delay else {
                 return self.give_up(held, DropReason::RetriesExhausted, &text);
             };
-            // Dropping `held` counts it as lost by shutdown.
+            // Dropping `held` leaves it on disk, or counts it as lost by shutdown.
             if !self.rest(now + delay, retry_after.is_none()).await {
                 return;
             }

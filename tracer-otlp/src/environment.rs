@@ -90,8 +90,8 @@ impl Settings {
         let insecure = find("INSECURE").map(Variable::boolean).transpose()?.unwrap_or(false);
         let target = match (protocol, own.is_some()) {
             (Protocol::Grpc, _) => Endpoint::grpc(&endpoint.value, insecure),
-            (Protocol::HttpProtobuf, true) => Endpoint::http(&endpoint.value),
-            (Protocol::HttpProtobuf, false) => Endpoint::http_base(&endpoint.value, signal),
+            (_, true) => Endpoint::http(&endpoint.value),
+            (_, false) => Endpoint::http_base(&endpoint.value, signal),
         };
         let mut settings =
             Settings::new(protocol, target.map_err(|problem| endpoint.unusable_endpoint(problem))?);

@@ -1,6 +1,7 @@
 //! The exporter as its caller sees it: start, offer, shut down.
 
 use crate::{
+    backlog::{Backlog, StorageError},
     batch::{Batch, Leftover, Rejected},
     delivery::{self, Delivery},
     gate::Gate,
@@ -33,6 +34,9 @@ pub enum StartError {
     /// A certificate or key cannot be used.
     #[error(transparent)]
     Credential(#[from] CredentialError),
+    /// The queue on disk cannot be opened.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
     /// The user agent holds characters that HTTP does not allow.
     #[error("The user agent {0:?} holds characters that HTTP does not allow in a header.")]
     UserAgent(String),
@@ -66,7 +70,9 @@ impl Exporter {
             .thread_name("tracer-otlp-dns")
             .build()
             .map_err(StartError::Runtime)?;
-        let queue = Arc::new(Queue::new(settings.queue, Arc::clone(&stats)));
+        let backlog =
+            settings.storage.map(|storage| Backlog::open(storage, Arc::clone(&stats))).transpose()?;
+        let queue = Arc::new(Queue::new(settings.queue, backlog, Arc::clone(&stats)));
         let (closing, closing_seen) = watch::channel(None);
         let retry = settings.retry.cut();
         let delivery = Arc::new(Delivery {
@@ -88,12 +94,12 @@ impl Exporter {
         Ok(Exporter { queue, closing, thread: Some(thread) })
     }
 
-    /// Queues a batch and never blocks. What is not taken is already counted in [`Stats`].
+    /// Queues a batch and never waits for the backend. What is not taken is already counted in [`Stats`].
     pub fn offer(&self, batch: Batch) -> Result<(), Rejected> {
         self.queue.offer(batch)
     }
 
-    /// Sends what is queued for at most `deadline` (an hour at most), then gives up the rest. Returns earlier when all
+    /// Sends what is queued for at most `deadline` (an hour at most), then gives up the rest, or leaves it on disk. Returns earlier when all
     /// is sent, or when nothing more can be before the deadline.
     pub fn shutdown(mut self, deadline: Duration) -> Leftover {
         self.stop(deadline)

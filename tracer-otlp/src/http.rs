@@ -1,7 +1,8 @@
-//! OTLP/HTTP with protobuf bodies.
+//! OTLP/HTTP with protobuf bodies, and the bodies of backends that speak no OTLP.
 
 use crate::{
     answer::{ExportResponse, RpcStatus},
+    body::Body,
     client::{self, HttpClient, LARGEST_ANSWER},
     outcome::{Acceptance, Outcome},
     settings::{Compression, Settings},
@@ -29,20 +30,28 @@ const PROTOBUF: &str = "application/x-protobuf";
 pub(crate) struct HttpSender {
     client: HttpClient<Full<Bytes>>,
     uri: Uri,
+    /// What is posted, where it is no OTLP.
+    body: Option<Body>,
     headers: HeaderMap,
     compression: Compression,
 }
 
 impl HttpSender {
     /// `headers` are the ones that every request carries.
-    pub(crate) fn new(settings: &Settings, mut headers: HeaderMap) -> Result<HttpSender, CredentialError> {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROTOBUF));
+    pub(crate) fn new(
+        settings: &Settings,
+        body: Option<Body>,
+        mut headers: HeaderMap,
+    ) -> Result<HttpSender, CredentialError> {
+        let content_type = body.map_or(PROTOBUF, Body::content_type);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         if settings.compression == Compression::Gzip {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         Ok(HttpSender {
             client: client::build(settings)?,
             uri: settings.endpoint.uri().clone(),
+            body,
             headers,
             compression: settings.compression,
         })
@@ -75,6 +84,9 @@ impl HttpSender {
         let status = head.status;
         let body = read(body).await;
         if status.is_success() {
+            if let Some(posted) = self.body {
+                return posted.outcome(&body);
+            }
             // The status line is the verdict. A body that cannot be read must not cause the batch to be sent twice.
             let response = if is_protobuf { ExportResponse::decode(body).ok() } else { None };
             return Outcome::Accepted(response.map_or_else(Acceptance::default, ExportResponse::acceptance));

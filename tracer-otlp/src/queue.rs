@@ -1,6 +1,7 @@
 //! The bounded queue between the caller's thread and the delivery thread.
 
 use crate::{
+    backlog::{Backlog, Refused, Ticket},
     batch::{Batch, Leftover, Rejected},
     settings::QueueBounds,
     stats::{DropReason, Stats},
@@ -15,6 +16,8 @@ use tokio::sync::Notify;
 #[derive(Default)]
 struct Contents {
     waiting: VecDeque<Batch>,
+    /// Where everything waits instead, if that is on disk.
+    backlog: Option<Backlog>,
     held_batches: usize,
     held_bytes: usize,
     closed: bool,
@@ -29,17 +32,19 @@ pub(crate) struct Queue {
     stats: Arc<Stats>,
 }
 
-/// A batch in flight. It counts against the bounds until it is dropped; dropped without having been settled, its spans
-/// count as lost by shutdown, so that no batch can vanish uncounted.
+/// A batch in flight. It counts against the bounds until it is dropped. If it is dropped without having been settled, it stays on disk, or else its
+/// spans count as lost by shutdown: no batch can vanish uncounted.
 pub(crate) struct Held {
     batch: Batch,
+    ticket: Option<Ticket>,
     queue: Arc<Queue>,
     settled: bool,
 }
 
 impl Queue {
-    pub(crate) fn new(bounds: QueueBounds, stats: Arc<Stats>) -> Queue {
-        Queue { contents: Mutex::default(), ready: Notify::new(), bounds, stats }
+    pub(crate) fn new(bounds: QueueBounds, backlog: Option<Backlog>, stats: Arc<Stats>) -> Queue {
+        let contents = Mutex::new(Contents { backlog, ..Contents::default() });
+        Queue { contents, ready: Notify::new(), bounds, stats }
     }
 
     pub(crate) fn offer(&self, batch: Batch) -> Result<(), Rejected> {
@@ -47,6 +52,11 @@ impl Queue {
         if contents.closed {
             self.stats.count_drop(DropReason::Shutdown, batch.spans.into());
             return Err(Rejected::Stopped);
+        }
+        if let Some(backlog) = &mut contents.backlog {
+            let appended = backlog.append(&batch);
+            drop(contents);
+            return self.stored(appended, &batch);
         }
         let bytes = contents.held_bytes.saturating_add(batch.payload.len());
         if contents.held_batches >= self.bounds.batches || bytes > self.bounds.bytes {
@@ -62,17 +72,40 @@ impl Queue {
         Ok(())
     }
 
+    fn stored(&self, appended: Result<(), Refused>, batch: &Batch) -> Result<(), Rejected> {
+        let (reason, rejected) = match appended {
+            Ok(()) => {
+                self.ready.notify_one();
+                return Ok(());
+            }
+            Err(Refused::Full) => (DropReason::QueueFull, Rejected::QueueFull),
+            Err(Refused::Io(error)) => {
+                let text = format!("A batch cannot be written to the queue on disk: {error}");
+                if self.stats.note_error(&text) {
+                    tracing::warn!("{text}");
+                }
+                (DropReason::StorageFailed, Rejected::Storage)
+            }
+        };
+        self.stats.count_drop(reason, batch.spans.into());
+        Err(rejected)
+    }
+
     /// The oldest waiting batch; `None` when the queue is closed and empty.
     pub(crate) async fn next(self: &Arc<Self>) -> Option<Held> {
         loop {
             {
                 let mut contents = self.lock();
+                if let Some((batch, ticket)) = contents.backlog.as_mut().and_then(Backlog::next) {
+                    let ticket = Some(ticket);
+                    return Some(Held { batch, ticket, queue: Arc::clone(self), settled: false });
+                }
                 if let Some(batch) = contents.waiting.pop_front() {
                     if contents.waiting.is_empty() {
                         // A queue that was long once does not keep its memory.
                         contents.waiting.shrink_to_fit();
                     }
-                    return Some(Held { batch, queue: Arc::clone(self), settled: false });
+                    return Some(Held { batch, ticket: None, queue: Arc::clone(self), settled: false });
                 }
                 if contents.closed {
                     return None;
@@ -92,6 +125,9 @@ impl Queue {
     pub(crate) fn abandon(&self) -> Leftover {
         let mut contents = self.lock();
         contents.closed = true;
+        if let Some(backlog) = &contents.backlog {
+            backlog.sync();
+        }
         while let Some(batch) = contents.waiting.pop_front() {
             self.give_up(&mut contents, &batch);
         }
@@ -121,6 +157,11 @@ impl Held {
         &self.batch
     }
 
+    /// Whether it is kept on disk until it is settled.
+    pub(crate) fn is_stored(&self) -> bool {
+        self.ticket.is_some()
+    }
+
     /// The batch's spans have been counted by the caller.
     pub(crate) fn settle(mut self) {
         self.settled = true;
@@ -130,7 +171,11 @@ impl Held {
 impl Drop for Held {
     fn drop(&mut self) {
         let mut contents = self.queue.lock();
-        if self.settled {
+        if let (Some(ticket), Some(backlog)) = (self.ticket, &mut contents.backlog) {
+            if self.settled {
+                backlog.settle(ticket);
+            }
+        } else if self.settled {
             self.queue.release(&mut contents, &self.batch);
         } else {
             self.queue.give_up(&mut contents, &self.batch);
@@ -145,7 +190,7 @@ mod tests {
 
     fn queue(batches: usize, bytes: usize) -> (Arc<Queue>, Arc<Stats>) {
         let stats = Arc::new(Stats::default());
-        (Arc::new(Queue::new(QueueBounds { batches, bytes }, Arc::clone(&stats))), stats)
+        (Arc::new(Queue::new(QueueBounds { batches, bytes }, None, Arc::clone(&stats))), stats)
     }
 
     fn batch(bytes: usize) -> Batch {

@@ -30,7 +30,8 @@ impl Sender {
         headers.entry(USER_AGENT).or_insert(user_agent);
         let transport = match settings.protocol {
             Protocol::Grpc => Transport::Grpc(GrpcSender::new(settings, headers)?),
-            Protocol::HttpProtobuf => Transport::Http(HttpSender::new(settings, headers)?),
+            Protocol::HttpProtobuf => Transport::Http(HttpSender::new(settings, None, headers)?),
+            Protocol::Post(body) => Transport::Http(HttpSender::new(settings, Some(body), headers)?),
         };
         Ok(Sender { transport, timeout: settings.timeout })
     }

@@ -1,6 +1,6 @@
 //! Everything that the exporter can be told.
 
-use crate::{endpoint::Endpoint, headers::Headers, signal::Signal};
+use crate::{body::Body, endpoint::Endpoint, headers::Headers, signal::Signal};
 use std::{path::PathBuf, time::Duration};
 
 /// How a batch travels.
@@ -10,6 +10,8 @@ pub enum Protocol {
     Grpc,
     /// `POST` of `application/x-protobuf` over HTTP/1.1.
     HttpProtobuf,
+    /// `POST` of something else than OTLP over HTTP/1.1.
+    Post(Body),
 }
 
 /// How a payload is compressed.
@@ -36,6 +38,15 @@ impl Default for QueueBounds {
     fn default() -> Self {
         QueueBounds { batches: 2048, bytes: 64 << 20 }
     }
+}
+
+/// Where batches wait on disk instead of in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Storage {
+    /// A directory for this exporter alone; made if it does not exist.
+    pub directory: PathBuf,
+    /// Most bytes that its files may take.
+    pub bytes: u64,
 }
 
 /// How failures that may pass are retried: delays grow by half each time, from `first` to `longest`, each shortened by
@@ -95,8 +106,10 @@ pub struct Settings {
     pub client_certificate: Option<PathBuf>,
     /// PEM file of the client's private key; needs `client_certificate`.
     pub client_key: Option<PathBuf>,
-    /// Bounds of the queue.
+    /// Bounds of the queue in memory.
     pub queue: QueueBounds,
+    /// A queue on disk in its place. Its batches are retried until the backend has them, whatever `retry.total` says.
+    pub storage: Option<Storage>,
     /// Bounds of the retries.
     pub retry: RetryBounds,
     /// Requests in flight at once: streams of one connection with gRPC, connections with HTTP. At least 1.
@@ -119,10 +132,11 @@ impl Settings {
             client_certificate: None,
             client_key: None,
             queue: QueueBounds::default(),
+            storage: None,
             retry: RetryBounds::default(),
             concurrency: match protocol {
                 Protocol::Grpc => 4,
-                Protocol::HttpProtobuf => 2,
+                Protocol::HttpProtobuf | Protocol::Post(_) => 2,
             },
             user_agent: default_user_agent(),
         }

@@ -22,16 +22,22 @@ pub enum DropReason {
     PartialSuccess,
     /// Not delivered when the exporter was stopped.
     Shutdown,
+    /// Kept in a file that was found damaged, such as by a power failure. Where the number of spans is lost too, they count as one.
+    Damaged,
+    /// Could not be written to the queue on disk.
+    StorageFailed,
 }
 
 impl DropReason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [DropReason; 5] = [
+    pub const ALL: [DropReason; 7] = [
         DropReason::QueueFull,
         DropReason::Rejected,
         DropReason::RetriesExhausted,
         DropReason::PartialSuccess,
         DropReason::Shutdown,
+        DropReason::Damaged,
+        DropReason::StorageFailed,
     ];
 
     /// A stable name for metrics and status output.
@@ -42,6 +48,8 @@ impl DropReason {
             DropReason::RetriesExhausted => "retries_exhausted",
             DropReason::PartialSuccess => "partial_success",
             DropReason::Shutdown => "shutdown",
+            DropReason::Damaged => "damaged",
+            DropReason::StorageFailed => "storage_failed",
         }
     }
 }

@@ -10,16 +10,19 @@ use std::{
 use aya::maps::MapError;
 use tracer_common::{config::KernelConfig, process};
 use tracer_k8s::{Pods, Watcher};
-use tracer_otlp::{DropReason, Exporter, Settings, SettingsError, Signal, Stats};
+use tracer_otlp::{DropReason, SettingsError};
 
 use crate::{
     clock::{WallClock, monotonic_ns},
     config::{self, Config, Environment, Print},
     control::{Control, ControlError, Pending},
     export::{
-        output::{Otlp, Output, Show, VERSION},
+        batches::Batches,
+        output::{Output, Show, VERSION},
+        target::MAIN,
         tree::Style,
     },
+    exporters,
     identity::Host,
     ingest::Capture,
     kernel::{
@@ -43,9 +46,14 @@ use crate::{
 /// How long the end may take: what is not delivered by then is counted as lost.
 const SHUTDOWN: Duration = Duration::from_secs(4);
 
-/// The stages of spans and of metrics on their way to the backend.
+/// The stages of spans and of metrics on their way to a backend.
 const EXPORT: &str = "export";
 const PUSH: &str = "metrics";
+
+/// A stage, with the name of the backend if it is not that of `[export.otlp]`.
+fn stage(stage: &str, backend: &str) -> String {
+    if backend == MAIN { stage.to_owned() } else { format!("{stage}/{backend}") }
+}
 
 /// A daemon cannot be started.
 #[derive(Debug, thiserror::Error)]
@@ -54,8 +62,16 @@ pub enum StartError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// The exporter refuses what it is given.
-    #[error("the OTLP exporter cannot be started: {0}")]
+    #[error("an exporter cannot be started: {0}")]
     Exporter(#[from] tracer_otlp::StartError),
+    /// A file for spans cannot be opened.
+    #[error("The file {} for spans cannot be opened: {source}. Make it writable, or name another.", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The control socket cannot be opened.
     #[error(transparent)]
     Control(#[from] ControlError),
@@ -83,7 +99,7 @@ impl From<LoadError> for StartError {
 impl StartError {
     /// Whether the configuration, and not the host, is the reason.
     pub fn is_configuration(&self) -> bool {
-        matches!(self, Self::Settings(_) | Self::Exporter(_) | Self::Kubernetes(_))
+        matches!(self, Self::Settings(_) | Self::Exporter(_) | Self::File { .. } | Self::Kubernetes(_))
     }
 }
 
@@ -113,7 +129,8 @@ pub struct Agent {
     control: Option<Control>,
     scrapes: Option<Listener>,
     kubernetes: Option<Watcher>,
-    push: Option<Push>,
+    /// With the names of their backends.
+    pushes: Vec<(String, Push)>,
     started: Instant,
     records: u64,
 }
@@ -144,7 +161,7 @@ pub fn live_pipeline(config: &Config, pods: Option<Arc<Pods>>) -> Pipeline {
     if let Some(pods) = pods {
         processes.know(pods);
     }
-    Pipeline::new(config, processes, Ids::random(), WallClock::now())
+    Pipeline::new(config, processes, Ids::random().with_xray(config.traces.xray_ids), WallClock::now())
 }
 
 /// A flag that is set when the process is asked to end (SIGINT, SIGTERM).
@@ -192,9 +209,6 @@ impl Agent {
     pub fn start(options: &Options) -> Result<Self, StartError> {
         let config = &options.config;
         let mut output = Output::new();
-        let settings =
-            if options.export { otlp_settings(Signal::Traces, config, &options.environment)? } else { None };
-        let exporting = settings.is_some();
         let control = options.socket.as_deref().map(Control::listen).transpose()?;
         let scrapes = config.metrics.listen.map(Listener::listen).transpose()?;
         let keep = options.keep.filter(|_| config.security.drop_capabilities);
@@ -216,13 +230,16 @@ impl Agent {
             tracing::info!(capabilities = privileges::names(left), "everything else was given up");
         }
         // Their threads have what is left.
-        let push = if options.export { push(config, &options.environment)? } else { None };
-        if let Some(settings) = settings {
-            tracing::info!(endpoint = ?settings.endpoint, protocol = ?settings.protocol, "traces are exported by OTLP");
-            let stats = Arc::new(Stats::default());
-            let exporter = Exporter::start(settings, stats.clone())?;
-            output.export(Otlp::new(exporter, stats, config.export.batch_spans, config.export.batch_delay));
-        }
+        let (targets, pushes) = if options.export {
+            (
+                exporters::targets(config, &options.environment)?,
+                exporters::pushes(config, &options.environment)?,
+            )
+        } else {
+            (Vec::new(), Vec::new())
+        };
+        let exporting = !targets.is_empty();
+        output.export(Batches::new(targets, config.export.batch_spans, config.export.batch_delay));
         if config.export.print == Print::Always
             || (config.export.print == Print::Auto && !exporting && options.export)
         {
@@ -249,18 +266,27 @@ impl Agent {
             output,
             control,
             scrapes,
+            pushes,
             kubernetes,
-            push,
             started: Instant::now(),
             records: 0,
         })
     }
 
-    /// Samples by another configuration from now on; its counts start anew.
-    pub fn set_sampling(&mut self, config: &config::Sampling) {
+    /// Works by another configuration from now on, as far as that is possible (`config::reload`); counts of sampling start anew.
+    pub fn reconfigure(&mut self, config: &Config) {
         let now_ns = monotonic_ns();
         let output = &mut self.output;
-        self.pipeline.set_sampling(config, |trace| output.trace(trace, now_ns));
+        self.pipeline.set_sampling(&config.sampling, |trace| output.trace(trace, now_ns));
+        self.pipeline.set_http(&config.http);
+        self.pipeline.set_redact(&config.redact);
+        self.pipeline.set_context(&config.context);
+        if let Some(batches) = self.output.batches() {
+            batches.set_size(config.export.batch_spans, config.export.batch_delay);
+        }
+        for (_, push) in &mut self.pushes {
+            push.set_interval(config.metrics.push_interval, now_ns);
+        }
     }
 
     /// Names of the attached kernel programs.
@@ -318,9 +344,7 @@ impl Agent {
         let output = &mut self.output;
         self.pipeline.advance(horizon_ns, WallClock::now(), |trace| output.trace(trace, now_ns));
         self.output.tick(now_ns);
-        if let (Some(push), Some(metrics)) = (&mut self.push, self.pipeline.metrics()) {
-            push.tick(metrics, now_ns, WallClock::now().wall_ns(now_ns));
-        }
+        self.push(now_ns);
         for (pid, mark) in self.pipeline.take_marks() {
             tell(&mut self.capture.kernel, pid, &mark);
         }
@@ -331,10 +355,22 @@ impl Agent {
         }
     }
 
+    /// Sends metrics to those backends for which it is time to.
+    fn push(&mut self, now_ns: u64) {
+        let due: Vec<bool> = self.pushes.iter_mut().map(|(_, push)| push.is_due(now_ns)).collect();
+        if due.contains(&true) {
+            let status = self.status();
+            let wall_ns = WallClock::now().wall_ns(now_ns);
+            for ((_, push), _) in self.pushes.iter_mut().zip(due).filter(|(_, due)| *due) {
+                push.send(self.pipeline.metrics(), &status, wall_ns);
+            }
+        }
+    }
+
     /// The state at this moment.
     pub fn status(&self) -> Snapshot {
         let census = self.pipeline.census();
-        let otlp = self.output.otlp_stats();
+        let exports = self.output.export_stats();
         let kernel = &self.capture.kernel;
         let costs = kernel.costs();
         let programs = kernel.programs.iter().map(|state| {
@@ -368,11 +404,11 @@ impl Agent {
         if let Some(kubernetes) = &self.kubernetes {
             drops.push(drop_count("kubernetes", "pod_limit", kubernetes.pods().left_out(), false));
         }
-        let pushed = self.push.as_ref().map(Push::stats);
-        for (stage, stats) in [(EXPORT, &otlp), (PUSH, &pushed)] {
-            let Some(stats) = stats else { continue };
+        let pushed = self.pushes.iter().map(|(name, push)| (stage(PUSH, name), push.stats()));
+        let exported = exports.iter().map(|(name, stats)| (stage(EXPORT, name), stats.clone()));
+        for (stage, stats) in exported.chain(pushed) {
             drops.extend(
-                DropReason::ALL.map(|reason| drop_count(stage, reason.name(), stats.dropped(reason), false)),
+                DropReason::ALL.map(|reason| drop_count(&stage, reason.name(), stats.dropped(reason), false)),
             );
         }
         Snapshot {
@@ -386,16 +422,10 @@ impl Agent {
             spans: Spans {
                 finished: census.finished_spans,
                 waiting: census.waiting_spans,
-                exported: otlp.as_ref().map_or(0, |otlp| otlp.exported_spans),
+                exported: exports.first().map_or(0, |(_, stats)| stats.exported_spans),
             },
             sampling: census.sampling,
-            export: otlp.map(|otlp| Export {
-                queued_batches: otlp.queued_batches,
-                queued_bytes: otlp.queued_bytes,
-                retries: otlp.retries,
-                failing: otlp.failing,
-                last_error: otlp.last_error.map(|error| error.text),
-            }),
+            exports: exports.into_iter().map(|(name, stats)| export(name, stats)).collect(),
             propagation: self.propagation.status(),
             records: self.records,
             connections: census.connections,
@@ -423,20 +453,23 @@ impl Agent {
         let output = &mut self.output;
         self.pipeline.finish(|trace| output.trace(trace, now_ns));
         let mut status = self.status();
-        if let (Some(push), Some(metrics)) = (&mut self.push, self.pipeline.metrics()) {
-            push.send(metrics, WallClock::now().wall_ns(now_ns));
+        let wall_ns = WallClock::now().wall_ns(now_ns);
+        for (_, push) in &mut self.pushes {
+            push.send(self.pipeline.metrics(), &status, wall_ns);
         }
         // Everything detaches here, the probes in libraries while the backend is waited for.
         let links = self.capture.kernel.take_links();
         let detaching = std::thread::Builder::new().spawn(move || drop(links));
         drop(self.capture);
         let left = || deadline.saturating_duration_since(Instant::now());
-        if let Some((_, otlp)) = self.output.finish(left()) {
-            status.spans.exported = otlp.exported_spans;
-            count_again(&mut status, EXPORT, &otlp);
+        for (at, (name, stats)) in self.output.finish(left()).into_iter().enumerate() {
+            if at == 0 {
+                status.spans.exported = stats.exported_spans;
+            }
+            count_again(&mut status, &stage(EXPORT, &name), &stats);
         }
-        if let Some(push) = self.push {
-            count_again(&mut status, PUSH, &push.finish(left()));
+        for (name, push) in self.pushes {
+            count_again(&mut status, &stage(PUSH, &name), &push.finish(left()));
         }
         if let Ok(detaching) = detaching {
             // It has nothing to say.
@@ -467,21 +500,6 @@ fn drop_count(stage: &str, reason: &str, count: u64, intentional: bool) -> DropC
     DropCount { stage: stage.into(), reason: reason.into(), count, intentional }
 }
 
-/// The push of metrics, where one is asked for and has a backend.
-fn push(config: &Config, environment: &Environment) -> Result<Option<Push>, StartError> {
-    let interval = config.metrics.push_interval;
-    if interval.is_zero() {
-        return Ok(None);
-    }
-    let Some(settings) = otlp_settings(Signal::Metrics, config, environment)? else {
-        tracing::warn!("metrics.push_interval is set, but no OTLP endpoint for metrics: none are pushed");
-        return Ok(None);
-    };
-    tracing::info!(endpoint = ?settings.endpoint, "metrics are pushed by OTLP");
-    let now_ns = monotonic_ns();
-    Ok(Some(Push::start(settings, interval, now_ns, WallClock::now().wall_ns(now_ns))?))
-}
-
 /// The watch of this node's pods, where it is wanted.
 fn kubernetes(config: &Config, environment: &Environment) -> Result<Option<Watcher>, StartError> {
     let config::Kubernetes { enabled: true, node, labels } = &config.kubernetes else { return Ok(None) };
@@ -494,14 +512,14 @@ fn library(probed: &Probed) -> Library {
     Library { file: probed.name.display().to_string(), reason: probed.reason.clone() }
 }
 
-/// The exporter's settings, from flags, environment and file.
-fn otlp_settings(
-    signal: Signal,
-    config: &Config,
-    environment: &Environment,
-) -> Result<Option<Settings>, SettingsError> {
-    let variable = |name: &str| config.export.otlp.variable(environment, name);
-    let Some(mut settings) = Settings::from_env(signal, &variable)? else { return Ok(None) };
-    settings.queue.bytes = config.export.queue_bytes as usize;
-    Ok(Some(settings))
+fn export(name: &str, stats: tracer_otlp::Snapshot) -> Export {
+    Export {
+        name: name.into(),
+        exported: stats.exported_spans,
+        queued_batches: stats.queued_batches,
+        queued_bytes: stats.queued_bytes,
+        retries: stats.retries,
+        failing: stats.failing,
+        last_error: stats.last_error.map(|error| error.text),
+    }
 }

@@ -7,9 +7,9 @@ use clap::{Parser, Subcommand};
 use crate::{
     agent::StartError,
     commands::{
-        self, agent::AgentArgs, check::CheckArgs, completions::CompletionsArgs, exec::ExecArgs,
-        manual::ManualArgs, record::RecordArgs, replay::ReplayArgs, run::RunArgs, server::ServerArgs,
-        status::StatusArgs, tail::TailArgs,
+        self, agent::AgentArgs, check::CheckArgs, completions::CompletionsArgs, config::ConfigArgs,
+        exec::ExecArgs, manual::ManualArgs, record::RecordArgs, replay::ReplayArgs, run::RunArgs,
+        server::ServerArgs, status::StatusArgs, tail::TailArgs,
     },
     config::ConfigError,
     kernel::propagation::ProbeArgs,
@@ -35,6 +35,7 @@ enum Command {
     Exec(ExecArgs),
     Status(StatusArgs),
     Check(CheckArgs),
+    Config(ConfigArgs),
     Record(RecordArgs),
     Replay(ReplayArgs),
     Completions(CompletionsArgs),
@@ -55,6 +56,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Exec(args) => commands::exec::exec(&args),
         Command::Status(args) => commands::status::status(&args),
         Command::Check(args) => commands::check::check(&args),
+        Command::Config(args) => commands::config::config(&args),
         Command::Record(args) => commands::record::record(&args),
         Command::Replay(args) => commands::replay::replay(&args),
         Command::Completions(args) => commands::completions::completions(args),

@@ -10,6 +10,7 @@ pub mod config;
 pub mod connections;
 pub mod control;
 pub mod export;
+mod exporters;
 pub mod identity;
 pub mod ingest;
 mod instrumented;

@@ -90,6 +90,8 @@ pub struct Census {
 impl Pipeline {
     /// Builds the stages.
     pub fn new(config: &Config, processes: Processes, ids: Ids, clock: WallClock) -> Self {
+        let mut renderer = Renderer::new(&config.http, &config.context.baggage_keys);
+        renderer.set_redact(&config.redact);
         Self {
             tracker: Tracker::new(connections::Limits::default()),
             stage: Stage {
@@ -97,7 +99,7 @@ impl Pipeline {
                 extractor: config.context.extractor(),
                 force_header: force_header(&config.sampling),
                 correlator: Correlator::new(traces::Limits::default()),
-                renderer: Renderer::new(&config.http, &config.context.baggage_keys),
+                renderer,
                 ids,
                 drops: Drops::default(),
                 clock,
@@ -176,6 +178,22 @@ impl Pipeline {
         self.last.finish(self.swept_ns, &mut out);
         self.last.sampler = Sampler::new(config);
         self.stage.force_header = force_header(config);
+    }
+
+    /// Makes spans by another configuration from now on. What is known of routes so far is forgotten.
+    pub fn set_http(&mut self, config: &config::Http) {
+        self.stage.renderer.set_http(config);
+        self.max_request_age_ns = config.max_request_age.as_nanos() as u64;
+    }
+
+    /// Leaves this out of every span from now on.
+    pub fn set_redact(&mut self, config: &config::Redact) {
+        self.stage.renderer.set_redact(config);
+    }
+
+    /// Reads trace context by other formats from now on; the keys of baggage have to be the same as before.
+    pub fn set_context(&mut self, config: &config::Context) {
+        self.stage.extractor = config.extractor();
     }
 
     /// Metrics of the spans that were made, if there are any.

@@ -7,6 +7,7 @@ mod backends;
 mod context;
 mod databases;
 mod event_loops;
+mod exporters;
 mod failures;
 mod framing;
 mod go;

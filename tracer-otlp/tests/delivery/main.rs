@@ -2,6 +2,7 @@
 
 mod backend;
 mod credentials;
+mod disk;
 mod environment;
 mod grpc;
 mod http;

@@ -32,6 +32,7 @@ pub(crate) fn settings_for(protocol: Protocol, url: &str) -> Settings {
     let endpoint = match protocol {
         Protocol::Grpc => Endpoint::grpc(url, false),
         Protocol::HttpProtobuf => Endpoint::http_base(url, Signal::Traces),
+        Protocol::Post(_) => Endpoint::http(url),
     };
     let mut settings = Settings::new(protocol, endpoint.expect("a valid URL"));
     settings.retry = RetryBounds {

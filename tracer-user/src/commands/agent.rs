@@ -2,10 +2,12 @@
 
 use std::{path::PathBuf, process::ExitCode, sync::atomic::Ordering};
 
+use toml::Table;
+
 use super::{configure, say};
 use crate::{
     agent::{Agent, Options, reload_flag, stop_flag},
-    config::{self, Environment, Flags},
+    config::{self, Environment, Flags, effective, keys::KEYS, reload},
     control::DEFAULT_SOCKET,
     kernel::privileges::CapabilitySet,
     telemetry::status::Snapshot,
@@ -28,6 +30,7 @@ pub struct AgentArgs {
 pub fn agent(args: AgentArgs) -> anyhow::Result<ExitCode> {
     let environment = Environment::of_this_process();
     let config = configure(&args.flags, &environment)?;
+    let mut values = effective::values(&args.flags, &environment)?;
     let (stop, reload) = (stop_flag()?, reload_flag()?);
     let AgentArgs { flags, socket } = args;
     let mut options = Options {
@@ -46,30 +49,44 @@ pub fn agent(args: AgentArgs) -> anyhow::Result<ExitCode> {
             break;
         }
         reload.store(false, Ordering::Relaxed);
-        read_again(&mut agent, &mut options, &flags);
+        read_again(&mut agent, &mut options, &flags, &mut values);
     }
     summarise(&agent.finish());
     Ok(ExitCode::SUCCESS)
 }
 
 /// Takes over what can be changed while the daemon runs. A configuration that is wrong changes nothing.
-fn read_again(agent: &mut Agent, options: &mut Options, flags: &Flags) {
-    let loaded = match config::load(flags, &options.environment) {
-        Ok(loaded) => loaded,
+fn read_again(agent: &mut Agent, options: &mut Options, flags: &Flags, values: &mut Table) {
+    let env = &options.environment;
+    let read =
+        config::load(flags, env).and_then(|loaded| Ok((loaded.config, effective::values(flags, env)?)));
+    let (new, new_values) = match read {
+        Ok(read) => read,
         Err(error) => {
             tracing::error!("{error} The configuration stays as it was.");
             return;
         }
     };
-    let running = &mut options.config;
-    running.sampling = loaded.config.sampling.clone();
-    agent.set_sampling(&running.sampling);
-    tracing::info!("configuration read again: [sampling] is in force");
-    if *running != loaded.config {
+    let changed = effective::differences(values, &new_values);
+    let (taken, left): (Vec<&str>, Vec<&str>) =
+        changed.into_iter().partition(|key| reload::is_reloadable(key, &options.config, &new));
+    reload::take_over(&mut options.config, &new);
+    agent.reconfigure(&options.config);
+    // What waits for a restart is said again each time, so it is not taken for done.
+    for key in KEYS.iter().map(|key| key.path).filter(|key| !left.contains(key)) {
+        effective::copy(key, &new_values, values);
+    }
+    tracing::info!("configuration read again; in force now: {}", list(&taken));
+    if !left.is_empty() {
         tracing::warn!(
-            "Only [sampling] can be changed while the tracer runs. The other changes need a restart."
+            "These keys cannot be changed while the tracer runs and need a restart: {}.",
+            list(&left)
         );
     }
+}
+
+fn list(keys: &[&str]) -> String {
+    if keys.is_empty() { "nothing new".to_owned() } else { keys.join(", ") }
 }
 
 /// Says at the end what was made and what was lost.

@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod check;
 pub mod completions;
+pub mod config;
 pub mod exec;
 pub mod manual;
 pub mod record;
@@ -17,13 +18,13 @@ use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    config::{self, Config, Environment, Flags},
+    config::{Config, ConfigError, Environment, Flags, load},
     kernel::propagation::{ProbeArgs, probe},
 };
 
 /// Loads the configuration for a command and sets up its log.
-pub(crate) fn configure(flags: &Flags, environment: &Environment) -> Result<Config, config::ConfigError> {
-    let loaded = config::load(flags, environment)?;
+pub(crate) fn configure(flags: &Flags, environment: &Environment) -> Result<Config, ConfigError> {
+    let loaded = load(flags, environment)?;
     // Whoever sets RUST_LOG knows the modules; everybody else has [log] level.
     let filter =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(loaded.config.log.level.name()));

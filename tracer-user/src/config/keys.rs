@@ -101,6 +101,12 @@ pub const KEYS: &[Key] = &[
         "a duration in quotes from \"1s\" to \"24h\", such as \"5m\" or \"1h 30m\"",
     ),
     key(
+        "redact.patterns",
+        Kind::List,
+        "TRACER_REDACT_PATTERNS",
+        "a list of up to 64 regular expressions in quotes such as '[0-9]{16}', each of at most 1 MiB once compiled",
+    ),
+    key(
         "context.formats",
         Kind::List,
         "OTEL_PROPAGATORS",
@@ -134,6 +140,7 @@ pub const KEYS: &[Key] = &[
         "a list of file names of executables in quotes, such as [\"my-server\"]",
     ),
     key("traces.instrumented", Kind::Text, "TRACER_TRACES_INSTRUMENTED", "\"yield\" or \"trace\""),
+    key("traces.xray_ids", Kind::Bool, "TRACER_TRACES_XRAY_IDS", BOOL),
     key("sampling.sampler", Kind::Text, "OTEL_TRACES_SAMPLER", SAMPLER),
     key(
         "sampling.argument",
@@ -216,6 +223,25 @@ pub const KEYS: &[Key] = &[
         Kind::Integer,
         "TRACER_EXPORT_QUEUE_BYTES",
         "a number of bytes from 65536 to 17179869184",
+    ),
+    key(
+        "export.queue_dir",
+        Kind::Text,
+        "TRACER_EXPORT_QUEUE_DIR",
+        "a directory in quotes such as \"/var/lib/tracer/queue\", or \"\" for queues in memory",
+    ),
+    key(
+        "export.queue_disk_bytes",
+        Kind::Integer,
+        "TRACER_EXPORT_QUEUE_DISK_BYTES",
+        "a number of bytes from 1048576 to 1099511627776",
+    ),
+    key(
+        "export.targets",
+        Kind::Table,
+        "",
+        "a list of up to 16 tables such as { name = \"zipkin\", kind = \"zipkin\", endpoint = \
+         \"http://localhost:9411/api/v2/spans\" }: docs/exporters.md has all kinds and fields",
     ),
     key("export.print", Kind::Text, "TRACER_EXPORT_PRINT", "\"auto\", \"always\" or \"never\""),
     key(

@@ -7,6 +7,7 @@
 mod context;
 #[cfg(test)]
 mod context_tests;
+pub mod effective;
 mod environment;
 mod error;
 mod file;
@@ -14,10 +15,13 @@ mod flags;
 pub mod keys;
 mod kubernetes;
 mod metrics;
+mod obi;
 mod otlp;
 mod overlay;
 mod pattern;
 mod policies;
+mod redact;
+pub mod reload;
 mod sampling;
 #[cfg(test)]
 mod sampling_tests;
@@ -27,6 +31,7 @@ mod select;
 #[cfg(test)]
 mod select_tests;
 mod tail;
+mod targets;
 #[cfg(test)]
 mod tests;
 mod traces;
@@ -46,11 +51,13 @@ pub use self::{
     otlp::Otlp,
     pattern::{PathPattern, PatternError, PortRange, TextPattern},
     policies::{Code, Composite, LearnedLatency, Rare},
+    redact::Redact,
     sampling::{Choice, ForceAttribute, Root, Sampling, SamplingRule},
     sections::{Capture, Export, Http, Level, Log, Print, Propagation, ResourceSection, Routes, Tls},
     security::Security,
     select::{PortFilter, Rule, Select, SkipReason, Verdict},
     tail::{Policy, PolicyKind, Tail},
+    targets::{Target, TargetKind},
     traces::{EventLoops, OfInstrumented, Traces},
 };
 use self::{file::Document, overlay::Settings};
@@ -73,6 +80,8 @@ pub struct Config {
     pub tls: Tls,
     /// How HTTP becomes spans.
     pub http: Http,
+    /// What is never sent.
+    pub redact: Redact,
     /// Which headers say where a request comes from.
     pub context: Context,
     /// Which requests get a header.
@@ -109,18 +118,23 @@ pub struct Loaded {
 /// Reads the file that the flags or the environment name, else the default one if it exists, and lays the
 /// environment and the flags over it.
 pub fn load(flags: &Flags, env: &Environment) -> Result<Loaded, ConfigError> {
+    let source = source(flags, env)?;
+    let file = source.as_ref().map(|(path, text)| (path.as_path(), text.as_str()));
+    let config = combine(file, flags, env)?;
+    Ok(Loaded { config, file: source.map(|(path, _)| path), warnings: warnings(env) })
+}
+
+/// The file that is read and its text, if there is one.
+fn source(flags: &Flags, env: &Environment) -> Result<Option<(PathBuf, String)>, ConfigError> {
     let named = flags.config.clone().or_else(|| env.get(FILE_VARIABLE).map(PathBuf::from));
     let optional = named.is_none();
     let path = named.unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
     match file::read(&path) {
-        Ok(text) => {
-            let config = combine(Some((&path, &text)), flags, env)?;
-            Ok(Loaded { config, file: Some(path), warnings: warnings(env) })
-        }
+        Ok(text) => Ok(Some((path, text))),
         Err(ConfigError::Unreadable { source, .. })
             if optional && source.kind() == std::io::ErrorKind::NotFound =>
         {
-            Ok(Loaded { config: combine(None, flags, env)?, file: None, warnings: warnings(env) })
+            Ok(None)
         }
         Err(error) => Err(error),
     }
@@ -164,7 +178,8 @@ pub fn combine(file: Option<(&Path, &str)>, flags: &Flags, env: &Environment) ->
 /// The error for a value, with what the key takes instead.
 fn bad_value(place: Place, key: &str, value: &str, message: &str) -> ConfigError {
     const LONGEST_VALUE: usize = 80;
-    let secret = key.starts_with("export.otlp.headers");
+    let secret = key.starts_with("export.otlp.headers")
+        || key.starts_with("export.targets") && key.contains(".headers");
     let mut value: String = if secret {
         "this value (not shown)".to_owned()
     } else {

@@ -69,7 +69,7 @@ impl Otlp {
         env.get(name).map(str::to_owned).or_else(|| self.file_value(name))
     }
 
-    fn file_value(&self, name: &str) -> Option<String> {
+    pub(super) fn file_value(&self, name: &str) -> Option<String> {
         let text = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
         match name.strip_prefix("OTEL_EXPORTER_OTLP_")? {
             "ENDPOINT" => text(&self.endpoint),

@@ -10,7 +10,7 @@ use super::{
     file::rule_hint,
     flags::Flags,
     keys::{self, KEYS, Key, Kind},
-    validate,
+    obi, validate,
 };
 
 /// The table that a configuration is read from, and where each key that did not come from the file was set.
@@ -22,13 +22,14 @@ pub(super) struct Settings {
 impl Settings {
     /// Lays the environment over what is there.
     pub(super) fn add_environment(&mut self, env: &Environment) -> Result<(), ConfigError> {
+        let env = &obi::translated(env);
         // The exporter's own variables stay in the environment: `Otlp::variable` reads them there.
         for key in KEYS.iter().filter(|key| !key.path.starts_with("export.otlp.")) {
             let Some(text) = Some(key.env).filter(|name| !name.is_empty()).and_then(|name| env.get(name))
             else {
                 continue;
             };
-            let place = Place::Variable(key.env.to_owned());
+            let place = Place::Variable(env.name_set(key.env));
             let mut value = parse(key, text, &place)?;
             if key.path == "resource.attributes"
                 && let Value::Table(attributes) = &mut value

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::{otlp::Otlp, pattern::TextPattern};
+use super::{otlp::Otlp, pattern::TextPattern, targets::Target};
 use crate::spans::span::{Key, Value};
 
 /// `[capture]`: what the kernel programs copy.
@@ -79,6 +79,12 @@ pub struct Export {
     pub batch_delay: Duration,
     /// Bytes of encoded batches kept while the backend is away; beyond it spans are dropped and counted.
     pub queue_bytes: u64,
+    /// Directory in which each backend has a queue on disk in place of that in memory; empty for none.
+    pub queue_dir: PathBuf,
+    /// Most bytes that the queue of one backend may take there.
+    pub queue_disk_bytes: u64,
+    /// Backends beside that of `otlp`.
+    pub targets: Vec<Target>,
     /// Whether traces are printed as trees.
     pub print: Print,
 }
@@ -169,6 +175,9 @@ impl Default for Export {
             batch_spans: 512,
             batch_delay: Duration::from_millis(200),
             queue_bytes: 64 << 20,
+            queue_dir: PathBuf::new(),
+            queue_disk_bytes: 1 << 30,
+            targets: Vec::new(),
             print: Print::Auto,
         }
     }

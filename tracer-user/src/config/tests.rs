@@ -4,10 +4,10 @@ use std::path::Path;
 
 use clap::Parser;
 
+use super::effective::EXAMPLE;
 use super::*;
 use crate::spans::span::{Key, Value};
 
-const EXAMPLE: &str = include_str!("../../../deploy/tracer.example.toml");
 const GOOD: &str = include_str!("../../testdata/config/good.toml");
 
 fn from_text(text: &str) -> Result<Config, ConfigError> {
@@ -192,7 +192,7 @@ fn keys_that_do_not_exist() {
         ("[log]\nxyz = 1", "tracer.toml:2:1: there is no key `log.xyz`. The keys of [log] are level."),
         (
             "qqq = 1",
-            "tracer.toml:1:1: there is no key `qqq`. The sections are select, capture, tls, http, context, propagation, traces, sampling, export, metrics, resource, kubernetes, security, log.",
+            "tracer.toml:1:1: there is no key `qqq`. The sections are select, capture, tls, http, redact, context, propagation, traces, sampling, export, metrics, resource, kubernetes, security, log.",
         ),
         (
             "[select]\ninclude = [{ exe = 'a', prot = 1 }]",

@@ -12,6 +12,8 @@ pub struct Traces {
     pub event_loops: EventLoops,
     /// What becomes of processes that report their own spans.
     pub instrumented: OfInstrumented,
+    /// Whether ids of traces are in the form that AWS X-Ray asks for.
+    pub xray_ids: bool,
 }
 
 /// What becomes of processes that report their own spans by OTLP.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tracer_protocols::context::is_baggage_key;
 
-use super::Config;
+use super::{Config, targets::MOST as MOST_TARGETS};
 
 /// A setting that cannot be used: the full name of its key, what it is, and what is wrong if its range is not.
 pub(super) struct Problem {
@@ -29,6 +29,7 @@ pub(super) fn first_problem(config: &Config) -> Option<Problem> {
         .or_else(|| context(config))
         .or_else(|| sampling(config))
         .or_else(|| words(config))
+        .or_else(|| targets(config))
         .or_else(|| attributes(config))
 }
 
@@ -69,6 +70,7 @@ fn numbers(config: &Config) -> Option<Problem> {
         ("sampling.tail.max_bytes", config.sampling.tail.max_bytes, 64 * KIB..=16 * KIB * KIB * KIB),
         ("export.batch_spans", u64::from(export.batch_spans), 1..=65_536),
         ("export.queue_bytes", export.queue_bytes, 64 * KIB..=16 * KIB * KIB * KIB),
+        ("export.queue_disk_bytes", export.queue_disk_bytes, KIB * KIB..=KIB * KIB * KIB * KIB),
         ("metrics.max_series", u64::from(config.metrics.max_series), 10..=1_000_000),
     ];
     let outside = ranges
@@ -170,6 +172,24 @@ fn words(config: &Config) -> Option<Problem> {
         reason: "",
         also: &[],
     })
+}
+
+fn targets(config: &Config) -> Option<Problem> {
+    let targets = &config.export.targets;
+    let problem = |key: String, value: String, reason| Some(Problem { key, value, reason, also: &[] });
+    if targets.len() > MOST_TARGETS {
+        return problem("export.targets".to_owned(), format!("{} targets", targets.len()), "");
+    }
+    for (at, target) in targets.iter().enumerate() {
+        if let Some((field, reason)) = target.problem() {
+            return problem(format!("export.targets[{at}].{field}"), "this".to_owned(), reason);
+        }
+        if targets[..at].iter().any(|other| other.name == target.name) {
+            let name = format!("\"{}\"", target.name);
+            return problem(format!("export.targets[{at}].name"), name, "it is there twice");
+        }
+    }
+    None
 }
 
 fn attributes(config: &Config) -> Option<Problem> {

@@ -1,78 +1,16 @@
-//! Where finished traces go: the OTLP exporter, standard output, and whoever watches live.
+//! Where finished traces go: the exporters, standard output, and whoever watches live.
 
 use std::{
     io::{self, Write},
-    sync::{
-        Arc,
-        mpsc::{SyncSender, TrySendError},
-    },
+    sync::mpsc::{SyncSender, TrySendError},
     time::Duration,
 };
 
-use tracer_otlp::{Batch, Exporter, Leftover, Stats};
-
-use super::{json, otlp::Encoder, tree};
+use super::{batches::Batches, json, tree};
 use crate::spans::span::{Span, Status};
 
 /// How the scope of exported spans is versioned: as the daemon is.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// Most bytes of spans in one request: half of what gRPC servers take by default (4 MiB), a span being well under 2 KiB.
-const MAX_BATCH_SPANS: usize = 1024;
-
-/// Spans on their way to an OTLP backend.
-pub struct Otlp {
-    exporter: Exporter,
-    stats: Arc<Stats>,
-    encoder: Encoder,
-    waiting: Vec<Span>,
-    waiting_since_ns: u64,
-    batch_spans: usize,
-    batch_delay_ns: u64,
-}
-
-impl Otlp {
-    /// Batches for a running exporter.
-    pub fn new(exporter: Exporter, stats: Arc<Stats>, batch_spans: u32, batch_delay: Duration) -> Self {
-        Self {
-            exporter,
-            stats,
-            encoder: Encoder::new(VERSION),
-            waiting: Vec::new(),
-            waiting_since_ns: 0,
-            batch_spans: (batch_spans as usize).clamp(1, MAX_BATCH_SPANS),
-            batch_delay_ns: batch_delay.as_nanos() as u64,
-        }
-    }
-
-    fn take(&mut self, spans: Vec<Span>, now_ns: u64) {
-        if self.waiting.is_empty() {
-            self.waiting_since_ns = now_ns;
-        }
-        self.waiting.extend(spans);
-        while self.waiting.len() >= self.batch_spans {
-            self.send(self.batch_spans);
-        }
-    }
-
-    fn tick(&mut self, now_ns: u64) {
-        if !self.waiting.is_empty() && now_ns >= self.waiting_since_ns + self.batch_delay_ns {
-            self.send(self.waiting.len());
-        }
-    }
-
-    fn send(&mut self, count: usize) {
-        let payload = self.encoder.encode(&self.waiting[..count]);
-        self.waiting.drain(..count);
-        // A full queue is counted by the exporter.
-        let _ = self.exporter.offer(Batch { payload: payload.into(), spans: count as u32 });
-    }
-
-    /// The exporter's counters.
-    pub fn stats(&self) -> tracer_otlp::Snapshot {
-        self.stats.snapshot()
-    }
-}
 
 /// How traces are shown to a person or a pipe.
 #[derive(Clone, Debug)]
@@ -150,7 +88,7 @@ pub struct Watcher {
 /// Stage 8.
 #[derive(Default)]
 pub struct Output {
-    otlp: Option<Otlp>,
+    batches: Option<Batches>,
     print: Option<(Box<dyn Write>, Show)>,
     watchers: Vec<Watcher>,
     watcher_drops: u64,
@@ -162,9 +100,9 @@ impl Output {
         Self::default()
     }
 
-    /// Also to an OTLP backend.
-    pub fn export(&mut self, otlp: Otlp) {
-        self.otlp = Some(otlp);
+    /// Also to backends.
+    pub fn export(&mut self, batches: Batches) {
+        self.batches = Some(batches);
     }
 
     /// Also to a stream, such as standard output.
@@ -204,26 +142,32 @@ impl Output {
                 }
             });
         }
-        if let Some(otlp) = &mut self.otlp {
-            otlp.take(trace, now_ns);
+        if let Some(batches) = &mut self.batches {
+            batches.take(trace, now_ns);
         }
     }
 
     /// Sends batches that waited for long enough.
     pub fn tick(&mut self, now_ns: u64) {
-        if let Some(otlp) = &mut self.otlp {
-            otlp.tick(now_ns);
+        if let Some(batches) = &mut self.batches {
+            batches.tick(now_ns);
         }
     }
 
     /// Whether a batch is waiting for its delay.
     pub fn pending(&self) -> bool {
-        self.otlp.as_ref().is_some_and(|otlp| !otlp.waiting.is_empty())
+        self.batches.as_ref().is_some_and(Batches::pending)
     }
 
-    /// The exporter's counters, if there is one.
-    pub fn otlp_stats(&self) -> Option<tracer_otlp::Snapshot> {
-        self.otlp.as_ref().map(Otlp::stats)
+    /// What goes to backends, if anything.
+    pub fn batches(&mut self) -> Option<&mut Batches> {
+        self.batches.as_mut()
+    }
+
+    /// The names of the backends and their counters.
+    pub fn export_stats(&self) -> Vec<(&str, tracer_otlp::Snapshot)> {
+        let targets = self.batches.as_ref().map(Batches::targets).unwrap_or_default();
+        targets.iter().map(|target| (target.name(), target.stats())).collect()
     }
 
     /// Spans that slow watchers did not get to see.
@@ -231,13 +175,8 @@ impl Output {
         self.watcher_drops
     }
 
-    /// Sends what is left, for at most `deadline`. Returns what the exporter could not deliver, and its last counters.
-    pub fn finish(mut self, deadline: Duration) -> Option<(Leftover, tracer_otlp::Snapshot)> {
-        let mut otlp = self.otlp.take()?;
-        while !otlp.waiting.is_empty() {
-            otlp.send(otlp.waiting.len().min(otlp.batch_spans));
-        }
-        let leftover = otlp.exporter.shutdown(deadline);
-        Some((leftover, otlp.stats.snapshot()))
+    /// Sends what is left, for at most `deadline`. Returns the names of the backends and their last counters.
+    pub fn finish(mut self, deadline: Duration) -> Vec<(String, tracer_otlp::Snapshot)> {
+        self.batches.take().map(|batches| batches.finish(deadline)).unwrap_or_default()
     }
 }

@@ -4,7 +4,10 @@
 
 use std::fmt::{self, Write as _};
 
-use super::histogram::{Exemplar, Histogram};
+use super::{
+    histogram::{Exemplar, Histogram},
+    sink::Sink,
+};
 
 /// Which of the formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,37 +69,6 @@ impl Exposition {
         Self { format, text: String::new(), name: "" }
     }
 
-    /// Starts a metric; samples of it follow. `help` is one line.
-    pub fn metric(&mut self, name: &'static str, kind: Kind, help: &str) {
-        self.name = name;
-        let word = match kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-            Kind::Histogram => "histogram",
-        };
-        // OpenMetrics names a counter without its suffix.
-        let name = match self.format {
-            Format::OpenMetrics => name.strip_suffix("_total").unwrap_or(name),
-            Format::Text => name,
-        };
-        // Writing to memory does not fail.
-        let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {word}");
-    }
-
-    /// One value of the metric at hand.
-    pub fn sample(&mut self, names: &[&str], values: &[Label<'_>], value: f64) {
-        self.line("", names, values, None, value, None);
-    }
-
-    /// One histogram of the metric at hand.
-    pub fn histogram(&mut self, names: &[&str], values: &[Label<'_>], histogram: &Histogram) {
-        for (bound, count, exemplar) in histogram.cumulative() {
-            self.line("_bucket", names, values, Some(bound), count as f64, exemplar);
-        }
-        self.line("_sum", names, values, None, histogram.sum(), None);
-        self.line("_count", names, values, None, histogram.count() as f64, None);
-    }
-
     /// The text.
     pub fn finish(mut self) -> String {
         if self.format == Format::OpenMetrics {
@@ -150,6 +122,36 @@ impl Exposition {
             );
         }
         text.push('\n');
+    }
+}
+
+impl Sink for Exposition {
+    fn metric(&mut self, name: &'static str, kind: Kind, help: &'static str) {
+        self.name = name;
+        let word = match kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+        };
+        // OpenMetrics names a counter without its suffix.
+        let name = match self.format {
+            Format::OpenMetrics => name.strip_suffix("_total").unwrap_or(name),
+            Format::Text => name,
+        };
+        // Writing to memory does not fail.
+        let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {word}");
+    }
+
+    fn sample(&mut self, names: &[&str], values: &[Label<'_>], value: f64) {
+        self.line("", names, values, None, value, None);
+    }
+
+    fn histogram(&mut self, names: &[&str], values: &[Label<'_>], histogram: &Histogram) {
+        for (bound, count, exemplar) in histogram.cumulative() {
+            self.line("_bucket", names, values, Some(bound), count as f64, exemplar);
+        }
+        self.line("_sum", names, values, None, histogram.sum(), None);
+        self.line("_count", names, values, None, histogram.count() as f64, None);
     }
 }
 

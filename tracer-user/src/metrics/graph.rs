@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 
 use super::{
-    exposition::{Exposition, Kind, Label},
+    exposition::{Kind, Label},
     histogram::Histogram,
     series::SeriesOf,
+    sink::Sink,
     write_series,
 };
 use crate::spans::span::{Span, SpanId, SpanKind, Status};
@@ -101,7 +102,7 @@ impl Graph {
         }
     }
 
-    pub(super) fn write(&self, out: &mut Exposition) {
+    pub(super) fn write(&self, out: &mut dyn Sink) {
         let counters: [Counter; 2] = [
             ("traces_service_graph_request_total", "Requests between two services.", |edge| edge.requests),
             (

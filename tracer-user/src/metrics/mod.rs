@@ -3,12 +3,14 @@
 mod exposition;
 mod graph;
 mod histogram;
+mod influx;
 mod listener;
 mod otlp;
 mod own;
 mod push;
 mod requests;
 mod series;
+mod sink;
 mod spans;
 #[cfg(test)]
 mod tests;
@@ -17,7 +19,8 @@ pub use exposition::{Exposition, Format, Kind, Label};
 pub use histogram::{Exemplar, Histogram};
 pub use listener::{ListenError, Listener, Scrape};
 pub use own::write_own;
-pub use push::Push;
+pub use push::{Payload, Push};
+pub use sink::Sink;
 
 use self::{graph::Graph, otlp::Times, requests::Requests, series::SeriesOf, spans::Calls};
 use crate::{
@@ -92,10 +95,15 @@ impl Metrics {
     }
 
     /// Writes all of them.
-    pub fn write(&self, out: &mut Exposition) {
+    pub fn write(&self, out: &mut dyn Sink) {
         if let Some(requests) = &self.requests {
             requests.write(out);
         }
+        self.write_others(out);
+    }
+
+    /// Writes all but the request metrics, which OTLP has under other names.
+    fn write_others(&self, out: &mut dyn Sink) {
         if let Some(graph) = &self.graph {
             graph.write(out);
         }

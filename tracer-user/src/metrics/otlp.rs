@@ -1,74 +1,26 @@
-//! Request metrics as the bytes of an OTLP `ExportMetricsServiceRequest`, by their names in the semantic conventions.
+//! Metrics as the bytes of an OTLP `ExportMetricsServiceRequest`: those of requests by their names in the semantic conventions, all others by
+//! those that Prometheus has.
 
 use std::collections::BTreeMap;
 
-use super::{exposition::Label, histogram::Histogram, requests::ATTRIBUTES};
-use crate::export::otlp::{SCHEMA_URL, SCOPE_NAME, Writer};
-
-/// Field numbers, by message and by the field's name in opentelemetry-proto v1.
-mod field {
-    /// collector/metrics/v1/metrics_service.proto, `ExportMetricsServiceRequest`.
-    pub(super) const RESOURCE_METRICS: u32 = 1;
-    /// metrics/v1/metrics.proto, `ResourceMetrics`.
-    pub(super) mod resource_metrics {
-        pub(in super::super) const RESOURCE: u32 = 1;
-        pub(in super::super) const SCOPE_METRICS: u32 = 2;
-        pub(in super::super) const SCHEMA_URL: u32 = 3;
-    }
-    /// metrics/v1/metrics.proto, `ScopeMetrics`.
-    pub(super) mod scope_metrics {
-        pub(in super::super) const SCOPE: u32 = 1;
-        pub(in super::super) const METRICS: u32 = 2;
-    }
-    /// metrics/v1/metrics.proto, `Metric`.
-    pub(super) mod metric {
-        pub(in super::super) const NAME: u32 = 1;
-        pub(in super::super) const DESCRIPTION: u32 = 2;
-        pub(in super::super) const UNIT: u32 = 3;
-        pub(in super::super) const HISTOGRAM: u32 = 9;
-    }
-    /// metrics/v1/metrics.proto, `Histogram`.
-    pub(super) mod histogram {
-        pub(in super::super) const DATA_POINTS: u32 = 1;
-        pub(in super::super) const AGGREGATION_TEMPORALITY: u32 = 2;
-    }
-    /// metrics/v1/metrics.proto, `HistogramDataPoint`.
-    pub(super) mod point {
-        pub(in super::super) const START_TIME_UNIX_NANO: u32 = 2;
-        pub(in super::super) const TIME_UNIX_NANO: u32 = 3;
-        pub(in super::super) const COUNT: u32 = 4;
-        pub(in super::super) const SUM: u32 = 5;
-        pub(in super::super) const BUCKET_COUNTS: u32 = 6;
-        pub(in super::super) const EXPLICIT_BOUNDS: u32 = 7;
-        pub(in super::super) const EXEMPLARS: u32 = 8;
-        pub(in super::super) const ATTRIBUTES: u32 = 9;
-    }
-    /// metrics/v1/metrics.proto, `Exemplar`.
-    pub(super) mod exemplar {
-        pub(in super::super) const TIME_UNIX_NANO: u32 = 2;
-        pub(in super::super) const AS_DOUBLE: u32 = 3;
-        pub(in super::super) const SPAN_ID: u32 = 4;
-        pub(in super::super) const TRACE_ID: u32 = 5;
-    }
-    /// resource/v1/resource.proto, `Resource`.
-    pub(super) const RESOURCE_ATTRIBUTES: u32 = 1;
-    /// common/v1/common.proto, `InstrumentationScope`.
-    pub(super) const SCOPE_NAME: u32 = 1;
-    /// common/v1/common.proto, `KeyValue`.
-    pub(super) mod key_value {
-        pub(in super::super) const KEY: u32 = 1;
-        pub(in super::super) const VALUE: u32 = 2;
-    }
-    /// common/v1/common.proto, `AnyValue`.
-    pub(super) mod any_value {
-        pub(in super::super) const STRING: u32 = 1;
-        pub(in super::super) const BOOL: u32 = 2;
-        pub(in super::super) const INT: u32 = 3;
-    }
-}
+use super::{
+    exposition::{Kind, Label},
+    histogram::Histogram,
+    requests::ATTRIBUTES,
+    sink::Sink,
+};
+use crate::{
+    export::{
+        otlp::{SCHEMA_URL, SCOPE_NAME, Writer, attribute, field, text_attribute},
+        output::VERSION,
+    },
+    spans::span::Value,
+};
 
 /// `AGGREGATION_TEMPORALITY_CUMULATIVE` of metrics.proto.
 const CUMULATIVE: u64 = 2;
+/// The attribute of what there was no series for (OpenTelemetry specification, "Cardinality limits").
+const OVERFLOW: &str = "otel.metric.overflow";
 /// Bytes that the length of a message is likely to take.
 const LENGTH: usize = 3;
 
@@ -114,15 +66,15 @@ impl<'a> Points<'a> {
     pub(super) fn encode(&self, metrics: &[Named], times: Times) -> Vec<u8> {
         let mut out = Writer::with_capacity(self.count as usize * 512);
         for (service, of_service) in &self.by_service {
-            out.message(field::RESOURCE_METRICS, LENGTH, |out| {
+            out.message(field::metrics_request::RESOURCE_METRICS, LENGTH, |out| {
                 out.message(field::resource_metrics::RESOURCE, 1, |out| {
                     if !service.is_empty() {
-                        attribute(out, field::RESOURCE_ATTRIBUTES, "service.name", Label::Text(service));
+                        text_attribute(out, field::resource::ATTRIBUTES, "service.name", service);
                     }
                 });
                 out.message(field::resource_metrics::SCOPE_METRICS, LENGTH, |out| {
                     out.message(field::scope_metrics::SCOPE, 1, |out| {
-                        out.string(field::SCOPE_NAME, SCOPE_NAME);
+                        out.string(field::scope::NAME, SCOPE_NAME);
                     });
                     for (place, series) in of_service {
                         if let Some((name, description)) = metrics.get(*place) {
@@ -134,7 +86,7 @@ impl<'a> Points<'a> {
                                     for series in series {
                                         point(out, series, times);
                                     }
-                                    out.integer(field::histogram::AGGREGATION_TEMPORALITY, CUMULATIVE);
+                                    out.integer(field::data::AGGREGATION_TEMPORALITY, CUMULATIVE);
                                 });
                             });
                         }
@@ -148,54 +100,152 @@ impl<'a> Points<'a> {
 }
 
 fn point(out: &mut Writer, (labels, histogram): &Series<'_>, times: Times) {
-    out.message(field::histogram::DATA_POINTS, 2, |out| {
-        out.fixed64(field::point::START_TIME_UNIX_NANO, times.start_ns);
-        out.fixed64(field::point::TIME_UNIX_NANO, times.now_ns);
-        out.fixed64(field::point::COUNT, histogram.count());
-        out.fixed64(field::point::SUM, histogram.sum().to_bits());
-        // Repeated numbers are packed: one field with all of them.
-        out.header(field::point::BUCKET_COUNTS, 8 * histogram.counts().len());
-        for count in histogram.counts() {
-            out.raw(&count.to_le_bytes());
-        }
-        out.header(field::point::EXPLICIT_BOUNDS, 8 * histogram.bounds().len());
-        for bound in histogram.bounds() {
-            out.raw(&bound.to_le_bytes());
-        }
-        for (_, _, exemplar) in histogram.cumulative() {
-            let Some(exemplar) = exemplar else { continue };
-            out.message(field::point::EXEMPLARS, 1, |out| {
-                out.fixed64(field::exemplar::TIME_UNIX_NANO, exemplar.time_ns);
-                out.fixed64(field::exemplar::AS_DOUBLE, exemplar.value.to_bits());
-                out.bytes(field::exemplar::SPAN_ID, &exemplar.span_id);
-                out.bytes(field::exemplar::TRACE_ID, &exemplar.trace_id);
-            });
-        }
+    out.message(field::data::DATA_POINTS, 2, |out| {
+        numbers(out, histogram, times);
         match labels {
             Some(labels) => {
                 // The service stands in the resource.
                 for (key, value) in ATTRIBUTES.iter().zip(labels).skip(1) {
-                    attribute(out, field::point::ATTRIBUTES, key, *value);
+                    label(out, field::histogram_point::ATTRIBUTES, key, *value);
                 }
             }
-            None => out.message(field::point::ATTRIBUTES, 1, |out| {
-                out.string(field::key_value::KEY, "otel.metric.overflow");
-                out.message(field::key_value::VALUE, 1, |out| out.integer(field::any_value::BOOL, 1));
-            }),
+            None => {
+                attribute(out, field::histogram_point::ATTRIBUTES, OVERFLOW, &Value::Bool(true));
+            }
         }
     });
 }
 
-fn attribute(out: &mut Writer, field: u32, key: &str, value: Label<'_>) {
-    if value == Label::Absent {
-        return;
+/// A histogram's point, but for its attributes.
+fn numbers(out: &mut Writer, histogram: &Histogram, times: Times) {
+    out.fixed64(field::histogram_point::START_TIME_UNIX_NANO, times.start_ns);
+    out.fixed64(field::histogram_point::TIME_UNIX_NANO, times.now_ns);
+    out.fixed64(field::histogram_point::COUNT, histogram.count());
+    out.fixed64(field::histogram_point::SUM, histogram.sum().to_bits());
+    // Repeated numbers are packed: one field with all of them.
+    out.header(field::histogram_point::BUCKET_COUNTS, 8 * histogram.counts().len());
+    for count in histogram.counts() {
+        out.raw(&count.to_le_bytes());
     }
-    out.message(field, 1, |out| {
-        out.string(field::key_value::KEY, key);
-        out.message(field::key_value::VALUE, 1, |out| match value {
-            Label::Absent => {}
-            Label::Text(text) => out.bytes(field::any_value::STRING, text.as_bytes()),
-            Label::Int(number) => out.integer(field::any_value::INT, number as u64),
+    out.header(field::histogram_point::EXPLICIT_BOUNDS, 8 * histogram.bounds().len());
+    for bound in histogram.bounds() {
+        out.raw(&bound.to_le_bytes());
+    }
+    for (_, _, exemplar) in histogram.cumulative() {
+        let Some(exemplar) = exemplar else { continue };
+        out.message(field::histogram_point::EXEMPLARS, 1, |out| {
+            out.fixed64(field::exemplar::TIME_UNIX_NANO, exemplar.time_ns);
+            out.fixed64(field::exemplar::AS_DOUBLE, exemplar.value.to_bits());
+            out.bytes(field::exemplar::SPAN_ID, &exemplar.span_id);
+            out.bytes(field::exemplar::TRACE_ID, &exemplar.trace_id);
         });
-    });
+    }
+}
+
+fn label(out: &mut Writer, field: u32, key: &str, value: Label<'_>) {
+    match value {
+        Label::Absent => {}
+        Label::Text(text) => text_attribute(out, field, key, text),
+        Label::Int(number) => attribute(out, field, key, &Value::Int(number)),
+    }
+}
+
+/// Every other metric, under its name for Prometheus, as one more resource: the tracer itself.
+pub(super) struct Own {
+    times: Times,
+    metrics: Writer,
+    name: &'static str,
+    help: &'static str,
+    kind: Kind,
+    points: Writer,
+    count: u32,
+}
+
+impl Own {
+    pub(super) fn new(times: Times) -> Self {
+        Self {
+            times,
+            metrics: Writer::with_capacity(1 << 14),
+            name: "",
+            help: "",
+            kind: Kind::Gauge,
+            points: Writer::with_capacity(1 << 10),
+            count: 0,
+        }
+    }
+
+    /// The bytes, and the number of data points.
+    pub(super) fn finish(mut self) -> (Vec<u8>, u32) {
+        self.end_metric();
+        let metrics = self.metrics.into_bytes();
+        let mut out = Writer::with_capacity(metrics.len() + 256);
+        out.message(field::metrics_request::RESOURCE_METRICS, LENGTH, |out| {
+            out.message(field::resource_metrics::RESOURCE, 1, |out| {
+                text_attribute(out, field::resource::ATTRIBUTES, "service.name", SCOPE_NAME);
+                text_attribute(out, field::resource::ATTRIBUTES, "service.version", VERSION);
+            });
+            out.message(field::resource_metrics::SCOPE_METRICS, LENGTH, |out| {
+                out.message(field::scope_metrics::SCOPE, 1, |out| out.string(field::scope::NAME, SCOPE_NAME));
+                out.raw(&metrics);
+            });
+        });
+        (out.into_bytes(), self.count)
+    }
+
+    fn end_metric(&mut self) {
+        let points = std::mem::replace(&mut self.points, Writer::with_capacity(1 << 10)).into_bytes();
+        if points.is_empty() {
+            return;
+        }
+        let Self { metrics, name, help, kind, .. } = self;
+        metrics.message(field::scope_metrics::METRICS, LENGTH, |out| {
+            out.string(field::metric::NAME, name);
+            out.string(field::metric::DESCRIPTION, help);
+            let data = match kind {
+                Kind::Counter => field::metric::SUM,
+                Kind::Gauge => field::metric::GAUGE,
+                Kind::Histogram => field::metric::HISTOGRAM,
+            };
+            out.message(data, LENGTH, |out| {
+                out.raw(&points);
+                if *kind != Kind::Gauge {
+                    out.integer(field::data::AGGREGATION_TEMPORALITY, CUMULATIVE);
+                }
+                if *kind == Kind::Counter {
+                    out.integer(field::data::IS_MONOTONIC, 1);
+                }
+            });
+        });
+    }
+}
+
+impl Sink for Own {
+    fn metric(&mut self, name: &'static str, kind: Kind, help: &'static str) {
+        self.end_metric();
+        (self.name, self.kind, self.help) = (name, kind, help);
+    }
+
+    fn sample(&mut self, names: &[&str], values: &[Label<'_>], value: f64) {
+        let times = self.times;
+        self.count += 1;
+        self.points.message(field::data::DATA_POINTS, 1, |out| {
+            out.fixed64(field::number_point::START_TIME_UNIX_NANO, times.start_ns);
+            out.fixed64(field::number_point::TIME_UNIX_NANO, times.now_ns);
+            out.double(field::number_point::AS_DOUBLE, value);
+            for (key, value) in names.iter().zip(values) {
+                label(out, field::number_point::ATTRIBUTES, key, *value);
+            }
+        });
+    }
+
+    fn histogram(&mut self, names: &[&str], values: &[Label<'_>], histogram: &Histogram) {
+        let times = self.times;
+        self.count += 1;
+        self.points.message(field::data::DATA_POINTS, 2, |out| {
+            numbers(out, histogram, times);
+            for (key, value) in names.iter().zip(values) {
+                label(out, field::histogram_point::ATTRIBUTES, key, *value);
+            }
+        });
+    }
 }

@@ -1,24 +1,30 @@
 //! What the tracer says of itself, from the same snapshot as `tracer status`.
 
-use super::exposition::{Exposition, Kind, Label};
-use crate::telemetry::status::{Program, Sampled, Snapshot};
+use super::{
+    exposition::{Kind, Label},
+    sink::Sink,
+};
+use crate::telemetry::status::{Export, Program, Sampled, Snapshot};
 
 /// A metric with a single value.
 type Single = (&'static str, Kind, &'static str, f64);
 
 /// A metric of each kernel program.
 type PerProgram = (&'static str, Kind, &'static str, fn(&Program) -> f64);
+/// A metric of each backend.
+type PerExport = (&'static str, Kind, &'static str, fn(&Export) -> f64);
 /// A counter of each reason of sampling.
 type PerDecision = (&'static str, &'static str, fn(&Sampled) -> u64);
 
 /// Writes the state of the daemon. `now_ns` is nanoseconds since the Unix epoch.
-pub fn write_own(snapshot: &Snapshot, now_ns: u64, out: &mut Exposition) {
+pub fn write_own(snapshot: &Snapshot, now_ns: u64, out: &mut dyn Sink) {
     out.metric("tracer_build_info", Kind::Gauge, "The version of the tracer.");
     out.sample(&["version"], &[Label::Text(&snapshot.version)], 1.0);
     for (name, kind, help, value) in singles(snapshot, now_ns) {
         out.metric(name, kind, help);
         out.sample(&[], &[], value);
     }
+    exports(snapshot, out);
     drops(snapshot, out);
     programs(snapshot, out);
     sampling(snapshot, out);
@@ -27,7 +33,7 @@ pub fn write_own(snapshot: &Snapshot, now_ns: u64, out: &mut Exposition) {
 fn singles(snapshot: &Snapshot, now_ns: u64) -> Vec<Single> {
     let start_s = now_ns as f64 / 1e9 - snapshot.uptime_ms as f64 / 1e3;
     let (spans, sampling) = (&snapshot.spans, &snapshot.sampling);
-    let mut singles: Vec<Single> = vec![
+    vec![
         // These three are named as Prometheus' own libraries name them.
         (
             "process_start_time_seconds",
@@ -87,39 +93,39 @@ fn singles(snapshot: &Snapshot, now_ns: u64) -> Vec<Single> {
             "Traces that were decided on early for want of memory.",
             sampling.decided_early as f64,
         ),
-    ];
-    if let Some(export) = &snapshot.export {
-        singles.extend([
-            (
-                "tracer_export_queued_batches",
-                Kind::Gauge,
-                "Batches that wait for the backend.",
-                export.queued_batches as f64,
-            ),
-            (
-                "tracer_export_queued_bytes",
-                Kind::Gauge,
-                "Bytes that wait for the backend.",
-                export.queued_bytes as f64,
-            ),
-            (
-                "tracer_export_retries_total",
-                Kind::Counter,
-                "Repeated attempts to deliver.",
-                export.retries as f64,
-            ),
-            (
-                "tracer_export_failing",
-                Kind::Gauge,
-                "Whether the backend is unavailable.",
-                f64::from(u8::from(export.failing)),
-            ),
-        ]);
-    }
-    singles
+    ]
 }
 
-fn drops(snapshot: &Snapshot, out: &mut Exposition) {
+fn exports(snapshot: &Snapshot, out: &mut dyn Sink) {
+    if snapshot.exports.is_empty() {
+        return;
+    }
+    let per_export: [PerExport; 5] = [
+        ("tracer_export_spans_total", Kind::Counter, "Spans that a backend has accepted.", |export| {
+            export.exported as f64
+        }),
+        ("tracer_export_queued_batches", Kind::Gauge, "Batches that wait for a backend.", |export| {
+            export.queued_batches as f64
+        }),
+        ("tracer_export_queued_bytes", Kind::Gauge, "Bytes that wait for a backend.", |export| {
+            export.queued_bytes as f64
+        }),
+        ("tracer_export_retries_total", Kind::Counter, "Repeated attempts to deliver.", |export| {
+            export.retries as f64
+        }),
+        ("tracer_export_failing", Kind::Gauge, "Whether a backend is unavailable.", |export| {
+            f64::from(u8::from(export.failing))
+        }),
+    ];
+    for (name, kind, help, value) in per_export {
+        out.metric(name, kind, help);
+        for export in &snapshot.exports {
+            out.sample(&["exporter"], &[Label::Text(&export.name)], value(export));
+        }
+    }
+}
+
+fn drops(snapshot: &Snapshot, out: &mut dyn Sink) {
     out.metric(
         "tracer_drops_total",
         Kind::Counter,
@@ -132,7 +138,7 @@ fn drops(snapshot: &Snapshot, out: &mut Exposition) {
     }
 }
 
-fn programs(snapshot: &Snapshot, out: &mut Exposition) {
+fn programs(snapshot: &Snapshot, out: &mut dyn Sink) {
     let per_program: [PerProgram; 3] = [
         ("tracer_program_attached", Kind::Gauge, "Whether a kernel program is attached.", |program| {
             f64::from(u8::from(program.attached))
@@ -158,7 +164,7 @@ fn programs(snapshot: &Snapshot, out: &mut Exposition) {
     }
 }
 
-fn sampling(snapshot: &Snapshot, out: &mut Exposition) {
+fn sampling(snapshot: &Snapshot, out: &mut dyn Sink) {
     let per_decision: [PerDecision; 2] = [
         ("tracer_sampling_traces_total", "Traces by what became of them and why.", |sampled| sampled.traces),
         ("tracer_sampling_spans_total", "Spans by what became of them and why.", |sampled| sampled.spans),

@@ -1,10 +1,11 @@
 //! Rate, errors and duration of requests, named by the OpenTelemetry semantic conventions for HTTP metrics (1.44.0).
 
 use super::{
-    exposition::{Exposition, Kind, Label},
+    exposition::{Kind, Label},
     histogram::Histogram,
     otlp::{Named, Points, Times},
     series::SeriesOf,
+    sink::Sink,
     write_series,
 };
 use crate::spans::span::{Span, SpanKind, Value};
@@ -79,7 +80,7 @@ impl Requests {
         }
     }
 
-    pub(super) fn write(&self, out: &mut Exposition) {
+    pub(super) fn write(&self, out: &mut dyn Sink) {
         let metrics = [(SERVER, CONVENTIONS[0].1, &self.server), (CLIENT, CONVENTIONS[1].1, &self.client)];
         for (name, help, series) in metrics {
             out.metric(name, Kind::Histogram, help);

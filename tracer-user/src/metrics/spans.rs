@@ -1,9 +1,10 @@
 //! Calls and their latency by the name of the span, named as Grafana Tempo's span metrics.
 
 use super::{
-    exposition::{Exposition, Kind, Label},
+    exposition::{Kind, Label},
     histogram::Histogram,
     series::SeriesOf,
+    sink::Sink,
     write_series,
 };
 use crate::spans::span::{Span, SpanKind, Status};
@@ -33,7 +34,7 @@ impl Calls {
         }
     }
 
-    pub(super) fn write(&self, out: &mut Exposition) {
+    pub(super) fn write(&self, out: &mut dyn Sink) {
         out.metric("traces_spanmetrics_calls_total", Kind::Counter, "Spans.");
         write_series(&self.0, &NAMES, |names, values, calls| out.sample(names, values, calls.count() as f64));
         out.metric("traces_spanmetrics_latency", Kind::Histogram, "Duration of spans in seconds.");

@@ -289,3 +289,68 @@ fn metrics_are_pushed_by_the_conventions() {
         ]
     );
 }
+
+/// Decoded by the generated structs: the metrics that OTLP has under the names of Prometheus.
+#[test]
+fn all_other_metrics_are_pushed_too() {
+    use opentelemetry_proto::tonic::{
+        collector::metrics::v1::ExportMetricsServiceRequest,
+        metrics::v1::{metric::Data, number_data_point::Value as Number},
+    };
+    use prost::Message as _;
+
+    let mut metrics = metrics(&[Family::Http, Family::ServiceGraph, Family::SpanMetrics], 100);
+    metrics.take(&trace(), true);
+    let mut own = super::otlp::Own::new(super::otlp::Times { start_ns: 5, now_ns: 7 });
+    metrics.write_others(&mut own);
+    let mut snapshot = Snapshot { cpu_ms: 1500, ..Snapshot::default() };
+    snapshot.exports.push(crate::telemetry::status::Export {
+        name: "otlp".into(),
+        queued_batches: 3,
+        ..Default::default()
+    });
+    write_own(&snapshot, 10, &mut own);
+    let (payload, count) = own.finish();
+    let request = ExportMetricsServiceRequest::decode(payload.as_slice()).expect("valid protobuf");
+    assert_eq!(prost::Message::encoded_len(&request), payload.len(), "nothing that is not understood");
+    let mut points = 0;
+    let mut shown = std::collections::BTreeMap::new();
+    for metric in request
+        .resource_metrics
+        .into_iter()
+        .flat_map(|resource| resource.scope_metrics)
+        .flat_map(|scope| scope.metrics)
+    {
+        let numbers = match metric.data.expect("data") {
+            Data::Sum(sum) => {
+                assert!(sum.is_monotonic && metric.name.ends_with("_total"), "{}", metric.name);
+                assert_eq!(sum.aggregation_temporality, 2);
+                sum.data_points
+            }
+            Data::Gauge(gauge) => gauge.data_points,
+            Data::Histogram(histogram) => {
+                points += histogram.data_points.len();
+                shown.insert(metric.name, f64::from(histogram.data_points.len() as u32));
+                continue;
+            }
+            other => panic!("{other:?}"),
+        };
+        points += numbers.len();
+        for point in numbers {
+            assert_eq!((point.start_time_unix_nano, point.time_unix_nano), (5, 7));
+            let Some(Number::AsDouble(value)) = point.value else { panic!("{} has no value", metric.name) };
+            shown.insert(metric.name.clone(), value);
+        }
+    }
+    assert_eq!(points, count as usize);
+    for (name, value) in [
+        ("process_cpu_seconds_total", 1.5),
+        ("process_resident_memory_bytes", 0.0),
+        ("tracer_export_queued_batches", 3.0),
+        ("traces_service_graph_request_total", 1.0),
+        ("traces_spanmetrics_latency", 3.0),
+    ] {
+        assert_eq!(shown.get(name), Some(&value), "{name} of {shown:?}");
+    }
+    assert!(!shown.contains_key("http_server_request_duration_seconds"), "they have their own names in OTLP");
+}

@@ -14,7 +14,12 @@ use super::{
     routes::{Routes, bare},
     span::{Resource, Span, SpanKind, Status, Value},
 };
-use crate::{clock::WallClock, config::Http, connections::Ends, sampling::FORCED_KEY};
+use crate::{
+    clock::WallClock,
+    config::{Http, Redact},
+    connections::Ends,
+    sampling::FORCED_KEY,
+};
 
 /// Makes spans.
 #[derive(Debug)]
@@ -22,6 +27,7 @@ pub struct Renderer {
     routes: Routes,
     redact_query: bool,
     keep_query_keys: Vec<String>,
+    redact: Redact,
     /// Attribute names, by the place of a baggage key in the configuration.
     baggage_names: Vec<&'static str>,
     buffer: String,
@@ -41,8 +47,39 @@ impl Renderer {
             routes: Routes::new(config.clone()),
             redact_query: config.redact_query,
             keep_query_keys: config.keep_query_keys.clone(),
+            redact: Redact::default(),
             baggage_names: baggage_keys.iter().map(|key| &*format!("baggage.{key}").leak()).collect(),
             buffer: String::new(),
+        }
+    }
+
+    /// Renders by another configuration from now on.
+    pub fn set_http(&mut self, config: &Http) {
+        self.routes = Routes::new(config.clone());
+        self.redact_query = config.redact_query;
+        self.keep_query_keys.clone_from(&config.keep_query_keys);
+    }
+
+    /// Leaves this out of every span from now on.
+    pub fn set_redact(&mut self, redact: &Redact) {
+        self.redact = redact.clone();
+    }
+
+    /// Replaces what is not to be sent.
+    fn redact(&self, span: &mut Span) {
+        if self.redact.is_empty() {
+            return;
+        }
+        for (_, value) in &mut span.attributes {
+            // What was known when the daemon was built is nobody's secret.
+            if let Value::Str(_) | Value::Shared(_) = value
+                && let Some(text) = value.as_str().and_then(|text| self.redact.apply(text))
+            {
+                *value = Value::Str(text.into());
+            }
+        }
+        if let Some(name) = self.redact.apply(&span.name) {
+            span.name = name.into();
         }
     }
 
@@ -58,7 +95,9 @@ impl Renderer {
             let mut attributes = Attributes(Vec::with_capacity(USUAL_ATTRIBUTES[0]));
             let (name, failed) = database::render::describe(&mut attributes, exchange, call);
             peers(&mut attributes, ends, exchange.kind == SpanKind::Server, None, None);
-            return finished(exchange, attributes, name, failed, resource, clock);
+            let mut span = finished(exchange, attributes, name, failed, resource, clock);
+            self.redact(&mut span);
+            return span;
         }
         let request = &exchange.request;
         let target = Target::parse(&request.target);
@@ -91,7 +130,9 @@ impl Renderer {
             outcome(&mut attributes, exchange)
         };
 
-        finished(exchange, attributes, name, failed, resource, clock)
+        let mut span = finished(exchange, attributes, name, failed, resource, clock);
+        self.redact(&mut span);
+        span
     }
 
     /// What only HTTP requests have, and the span's name.

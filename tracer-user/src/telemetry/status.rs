@@ -24,8 +24,9 @@ pub struct Snapshot {
     pub spans: Spans,
     /// What sampling does.
     pub sampling: Sampling,
-    /// The OTLP exporter, where there is one.
-    pub export: Option<Export>,
+    /// Every backend that spans go to; that of `[export.otlp]` first, where there is one.
+    #[serde(default)]
+    pub exports: Vec<Export>,
     /// Trace context that is written into requests.
     #[serde(default)]
     pub propagation: Propagation,
@@ -98,7 +99,7 @@ pub struct Spans {
     pub finished: u64,
     /// Waiting for their trace.
     pub waiting: usize,
-    /// Accepted by the backend.
+    /// Accepted by the first backend.
     pub exported: u64,
 }
 
@@ -130,9 +131,13 @@ pub struct Sampled {
     pub spans: u64,
 }
 
-/// The OTLP exporter.
+/// A backend that spans go to.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Export {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Spans that it has accepted.
+    pub exported: u64,
     /// Batches held.
     pub queued_batches: u64,
     /// Bytes held.
@@ -175,15 +180,13 @@ impl Snapshot {
             self.spans.finished,
             self.spans.exported
         );
-        if let Some(export) = &self.export {
-            let state = if export.failing {
-                "the backend is not available"
-            } else {
-                "the backend takes what it gets"
-            };
+        for export in &self.exports {
+            let state = if export.failing { "not available" } else { "takes what it gets" };
             let _ = writeln!(
                 text,
-                "Export: {state}; {} batches ({} KiB) wait, {} attempts were repeated.",
+                "Export to {}: {state}; {} spans taken, {} batches ({} KiB) wait, {} attempts were repeated.",
+                export.name,
+                export.exported,
                 export.queued_batches,
                 export.queued_bytes >> 10,
                 export.retries

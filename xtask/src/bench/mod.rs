@@ -7,6 +7,7 @@
 //! | start | how long until a service that already runs shows up? |
 //! | idle | what does the daemon use when nothing happens? |
 //! | pipeline | how many spans a second does the daemon's pipeline make? |
+//! | outage | what is lost while a backend is down for long? |
 //! | store | what does a span cost on its way to the disk and there, how long do queries take? |
 //! | tls | the same as overhead, for a server that speaks TLS |
 //! | accuracy | does each call belong to the trace of the request that it was made for? |
@@ -23,6 +24,7 @@ mod idle;
 mod load;
 mod measure;
 mod nginx;
+mod outage;
 mod overhead;
 mod package;
 mod page;
@@ -62,6 +64,8 @@ pub(crate) enum Bench {
     Idle(idle::Args),
     /// Spans a second that the daemon's pipeline makes on one core, without a kernel.
     Pipeline(pipeline::Args),
+    /// Spans that are lost while a backend is down and the exporter is restarted, with the queue on disk.
+    Outage(outage::Args),
     /// CPU time, bytes and memory of the backend for each span, and the time that its queries take.
     Store(store::Args),
 }
@@ -90,6 +94,7 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
         Bench::Start(args) => start::run(args),
         Bench::Idle(args) => idle::run(args),
         Bench::Pipeline(args) => pipeline::run(args),
+        Bench::Outage(args) => outage::run(args),
         Bench::Store(args) => store::run(args),
     }
 }

@@ -3,76 +3,12 @@
 use std::{borrow::Borrow, sync::Arc};
 
 use super::{
+    field,
     fields::{FAR_EVIDENCE, SCHEMA_URL, SCOPE_NAME, added_attributes, flags, kind_number, status_number},
     protobuf::{SHORT, Writer, field_len, varint_len},
     resources::{Resources, address},
 };
 use crate::spans::span::{Resource, Span, Status, Value};
-
-/// Field numbers, by message and by the field's name in opentelemetry-proto v1.
-mod field {
-    /// collector/trace/v1/trace_service.proto, `ExportTraceServiceRequest`.
-    pub(super) mod request {
-        pub(in super::super) const RESOURCE_SPANS: u32 = 1;
-    }
-    /// trace/v1/trace.proto, `ResourceSpans`.
-    pub(super) mod resource_spans {
-        pub(in super::super) const RESOURCE: u32 = 1;
-        pub(in super::super) const SCOPE_SPANS: u32 = 2;
-        pub(in super::super) const SCHEMA_URL: u32 = 3;
-    }
-    /// trace/v1/trace.proto, `ScopeSpans`.
-    pub(super) mod scope_spans {
-        pub(in super::super) const SCOPE: u32 = 1;
-        pub(in super::super) const SPANS: u32 = 2;
-        pub(in super::super) const SCHEMA_URL: u32 = 3;
-    }
-    /// trace/v1/trace.proto, `Span`.
-    pub(super) mod span {
-        pub(in super::super) const TRACE_ID: u32 = 1;
-        pub(in super::super) const SPAN_ID: u32 = 2;
-        pub(in super::super) const TRACE_STATE: u32 = 3;
-        pub(in super::super) const PARENT_SPAN_ID: u32 = 4;
-        pub(in super::super) const NAME: u32 = 5;
-        pub(in super::super) const KIND: u32 = 6;
-        pub(in super::super) const START_TIME_UNIX_NANO: u32 = 7;
-        pub(in super::super) const END_TIME_UNIX_NANO: u32 = 8;
-        pub(in super::super) const ATTRIBUTES: u32 = 9;
-        pub(in super::super) const LINKS: u32 = 13;
-        pub(in super::super) const STATUS: u32 = 15;
-        pub(in super::super) const FLAGS: u32 = 16;
-    }
-    /// trace/v1/trace.proto, `Span.Link`.
-    pub(super) mod link {
-        pub(in super::super) const TRACE_ID: u32 = 1;
-        pub(in super::super) const SPAN_ID: u32 = 2;
-        pub(in super::super) const ATTRIBUTES: u32 = 4;
-    }
-    /// trace/v1/trace.proto, `Status`.
-    pub(super) mod status {
-        pub(in super::super) const CODE: u32 = 3;
-    }
-    /// resource/v1/resource.proto, `Resource`.
-    pub(super) mod resource {
-        pub(in super::super) const ATTRIBUTES: u32 = 1;
-    }
-    /// common/v1/common.proto, `InstrumentationScope`.
-    pub(super) mod scope {
-        pub(in super::super) const NAME: u32 = 1;
-        pub(in super::super) const VERSION: u32 = 2;
-    }
-    /// common/v1/common.proto, `KeyValue`.
-    pub(super) mod key_value {
-        pub(in super::super) const KEY: u32 = 1;
-        pub(in super::super) const VALUE: u32 = 2;
-    }
-    /// common/v1/common.proto, `AnyValue`.
-    pub(super) mod any_value {
-        pub(in super::super) const STRING: u32 = 1;
-        pub(in super::super) const BOOL: u32 = 2;
-        pub(in super::super) const INT: u32 = 3;
-    }
-}
 
 /// Bytes of the length of a group of spans: up to 2 MiB without moving it.
 const GROUP_LENGTH: usize = 3;
@@ -246,7 +182,7 @@ fn encode_span(out: &mut Writer, span: &Span) {
 
 /// A `KeyValue` field. The lengths are computed first: no contents move, and those of short ones are known to take a byte each.
 #[inline]
-fn attribute(out: &mut Writer, field: u32, key: &str, value: &Value) {
+pub(crate) fn attribute(out: &mut Writer, field: u32, key: &str, value: &Value) {
     match value {
         Value::Str(text) => text_attribute(out, field, key, text),
         Value::Shared(text) => text_attribute(out, field, key, text),
@@ -275,7 +211,7 @@ fn scalar_attribute(out: &mut Writer, field: u32, key: &str, kind: u32, scalar: 
 
 /// As [`attribute`], for text.
 #[inline]
-fn text_attribute(out: &mut Writer, field: u32, key: &str, text: &str) {
+pub(crate) fn text_attribute(out: &mut Writer, field: u32, key: &str, text: &str) {
     // Two bytes of tag and length for each of key, value and text.
     let len = key.len() + text.len() + 6;
     if len < SHORT && !key.is_empty() {

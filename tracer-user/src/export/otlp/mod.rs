@@ -5,6 +5,7 @@
 //! structs instead.
 
 mod encoder;
+pub(crate) mod field;
 pub(super) mod fields;
 mod protobuf;
 mod resources;
@@ -12,5 +13,6 @@ mod resources;
 mod tests;
 
 pub use encoder::Encoder;
+pub(crate) use encoder::{attribute, text_attribute};
 pub use fields::{SCHEMA_URL, SCOPE_NAME};
 pub(crate) use protobuf::Writer;

@@ -1,4 +1,4 @@
-//! The part of the protobuf wire format that OTLP traces need.
+//! The part of the protobuf wire format that OTLP needs.
 //!
 //! Source: Protocol Buffers documentation, "Encoding" (protobuf.dev/programming-guides/encoding).
 
@@ -80,6 +80,12 @@ impl Writer {
             self.tag(field, FIXED64);
             self.bytes.extend_from_slice(&value.to_le_bytes());
         }
+    }
+
+    /// A `double` of a `oneof`, zero too: there it is not the default.
+    pub(crate) fn double(&mut self, field: u32, value: f64) {
+        self.tag(field, FIXED64);
+        self.bytes.extend_from_slice(&value.to_le_bytes());
     }
 
     /// Nothing where the value is zero: the default of proto3.
