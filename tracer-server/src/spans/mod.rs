@@ -4,6 +4,8 @@ mod batch;
 mod from_otlp;
 mod ids;
 mod json;
+#[cfg(test)]
+pub(crate) mod testing;
 mod texts;
 mod to_otlp;
 mod value;

@@ -45,6 +45,17 @@ impl Value {
             Self::Json(text) => ValueRef::Json(texts.get(text)),
         }
     }
+
+    /// What tells it from every other value of the same [`Texts`]: its type, and bits.
+    pub(crate) fn identity(self) -> (u8, u64) {
+        match self {
+            Self::Text(text) => (0, u64::from(text.0)),
+            Self::Int(number) => (1, number as u64),
+            Self::Double(number) => (2, number.to_bits()),
+            Self::Bool(truth) => (3, u64::from(truth)),
+            Self::Json(text) => (4, u64::from(text.0)),
+        }
+    }
 }
 
 impl ValueRef<'_> {

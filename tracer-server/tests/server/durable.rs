@@ -154,7 +154,7 @@ fn blocks_answer_as_memory_does() {
 fn normalise(value: &mut Value) {
     match value {
         Value::Object(map) => {
-            for key in ["inspected_spans", "inspectedSpans", "resource", "resources"] {
+            for key in ["inspected_spans", "inspected_blocks", "inspectedSpans", "resource", "resources"] {
                 if map.get(key).is_some_and(|value| !value.is_object()) {
                     map.remove(key);
                 }

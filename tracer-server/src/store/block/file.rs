@@ -24,6 +24,7 @@ use parquet::{
 };
 
 use super::{
+    index::AttributeIndex,
     predicate, schema,
     unpack::{Ids, unpack},
 };
@@ -49,7 +50,7 @@ pub(in crate::store) enum BlockError {
     #[error("its columns cannot be read: {0}")]
     Arrow(#[from] ArrowError),
     /// Made by a later version of this program, or by something else.
-    #[error("its schema version is {0:?}, and this program reads {version}", version = schema::VERSION)]
+    #[error("its schema version is {0:?}, and this program reads up to {version}", version = schema::VERSION)]
     Version(Option<String>),
     /// Columns are missing.
     #[error("it lacks the columns that every block has")]
@@ -70,6 +71,8 @@ pub(in crate::store) struct Block {
     /// What its services do.
     pub(in crate::store) operations: Vec<Operation>,
     other_keys: Option<BTreeSet<String>>,
+    /// None in blocks of version 1.
+    index: Option<AttributeIndex>,
     metadata: ArrowReaderMetadata,
     /// Its file goes when nobody reads it any more.
     doomed: AtomicBool,
@@ -87,7 +90,7 @@ impl Block {
             entries.and_then(|entries| entries.iter().find(|entry| entry.key == key)?.value.clone())
         };
         let version = entry(schema::VERSION_KEY);
-        if version.as_deref() != Some(schema::VERSION) {
+        if !version.as_deref().is_some_and(|version| schema::READ_VERSIONS.contains(&version)) {
             return Err(BlockError::Version(version));
         }
         let operations: Vec<(String, String, String)> = entry(schema::OPERATIONS_KEY)
@@ -95,6 +98,8 @@ impl Block {
             .unwrap_or_default();
         let other_keys =
             entry(schema::OTHER_KEYS_KEY).and_then(|json| serde_json::from_str(&json).ok()).flatten();
+        let index = entry(schema::ATTRIBUTE_INDEX_KEY)
+            .and_then(|place| AttributeIndex::from_metadata(&place, bytes));
         Ok(Self {
             path: path.to_owned(),
             logs,
@@ -110,6 +115,7 @@ impl Block {
                 })
                 .collect(),
             other_keys,
+            index,
             metadata,
             doomed: AtomicBool::new(false),
         })
@@ -138,6 +144,14 @@ impl Block {
         {
             return Ok(());
         }
+        let file = File::open(&self.path)?;
+        if let Some(index) = self.index {
+            for condition in &filter.conditions {
+                if !index.may_hold(condition, &file)? {
+                    return Ok(());
+                }
+            }
+        }
         let mut predicates: Vec<Box<dyn ArrowPredicate>> = Vec::new();
         let inside = filter.start_ns.contains(&self.starts.0) && filter.start_ns.contains(&self.starts.1);
         if !inside {
@@ -151,9 +165,10 @@ impl Block {
             predicates.push(self.predicate(condition));
         }
         finder.inspected += self.rows as u64;
+        finder.blocks += 1;
         let columns = [schema::TRACE_ID, schema::SPAN_ID, schema::START_TIME];
         let reader = self
-            .reader()?
+            .reader(file)
             .with_projection(self.mask(&columns))
             .with_row_filter(RowFilter::new(predicates))
             .build()?;
@@ -207,7 +222,7 @@ impl Block {
         ids: &HashSet<TraceId>,
         spans: &mut Spans,
     ) -> Result<(), BlockError> {
-        let builder = self.reader()?;
+        let builder = self.reader(File::open(&self.path)?);
         let column = self.metadata.schema().column_with_name(schema::TRACE_ID).ok_or(BlockError::Columns)?.0;
         let mut groups = Vec::new();
         for group in 0..self.metadata.metadata().num_row_groups() {
@@ -245,7 +260,7 @@ impl Block {
 
     /// Adds every span, with the columns that counting needs or with all.
     pub(in crate::store) fn read(&self, all_columns: bool, spans: &mut Spans) -> Result<(), BlockError> {
-        let mut builder = self.reader()?;
+        let mut builder = self.reader(File::open(&self.path)?);
         if !all_columns {
             builder = builder.with_projection(self.mask(&[
                 schema::TRACE_ID,
@@ -267,10 +282,9 @@ impl Block {
         Ok(())
     }
 
-    fn reader(&self) -> Result<ParquetRecordBatchReaderBuilder<File>, BlockError> {
-        let file = File::open(&self.path)?;
+    fn reader(&self, file: File) -> ParquetRecordBatchReaderBuilder<File> {
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone());
-        Ok(builder.with_batch_size(BATCH))
+        builder.with_batch_size(BATCH)
     }
 
     fn mask(&self, names: &[&str]) -> ProjectionMask {
