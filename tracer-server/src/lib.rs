@@ -12,6 +12,7 @@ mod settings;
 pub mod spans;
 pub mod store;
 mod token;
+pub mod traceql;
 
 pub use receive::LARGEST_REQUEST;
 pub use serve::{ServeError, serve};

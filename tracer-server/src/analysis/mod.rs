@@ -16,4 +16,6 @@ pub use operations::{Course, Operations};
 pub use red::{Figures, Red};
 pub use statistics::{Statistics, statistics};
 pub use summary::{ServiceCount, Summary, summarise};
+#[cfg(test)]
+pub(crate) use trace::testing;
 pub use trace::{Trace, traces};

@@ -16,4 +16,5 @@ pub use ids::{SpanId, TraceId};
 pub use json::{to_json, values_of_object};
 pub use texts::{Text, Texts};
 pub use to_otlp::resource_spans;
+pub(crate) use value::Item;
 pub use value::{Kind, Status, Value, ValueRef};

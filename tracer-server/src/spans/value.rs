@@ -70,6 +70,15 @@ impl ValueRef<'_> {
         }
     }
 
+    /// The items of a list; none for what is no list.
+    pub(crate) fn items(self) -> Vec<Item> {
+        let Self::Json(text) = self else { return Vec::new() };
+        match serde_json::from_str(text) {
+            Ok(serde_json::Value::Array(items)) => items.into_iter().map(Item::new).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// The value as a person writes it.
     pub fn to_text(self) -> String {
         match self {
@@ -91,6 +100,41 @@ impl ValueRef<'_> {
             },
             Self::Double(number) => number.partial_cmp(&written.parse().ok()?),
             Self::Bool(truth) => Some(truth.cmp(&written.parse().ok()?)),
+        }
+    }
+}
+
+/// An item of a list.
+pub(crate) enum Item {
+    Text(String),
+    Int(i64),
+    Double(f64),
+    Bool(bool),
+    Json(String),
+}
+
+impl Item {
+    fn new(json: serde_json::Value) -> Self {
+        use serde_json::Value as Json;
+        match json {
+            Json::String(text) => Self::Text(text),
+            Json::Bool(truth) => Self::Bool(truth),
+            Json::Number(number) => match number.as_i64() {
+                Some(number) => Self::Int(number),
+                None => Self::Double(number.as_f64().unwrap_or(f64::NAN)),
+            },
+            Json::Null | Json::Array(_) | Json::Object(_) => Self::Json(json.to_string()),
+        }
+    }
+
+    /// As a value.
+    pub(crate) fn as_value(&self) -> ValueRef<'_> {
+        match self {
+            Self::Text(text) => ValueRef::Text(text),
+            Self::Int(number) => ValueRef::Int(*number),
+            Self::Double(number) => ValueRef::Double(*number),
+            Self::Bool(truth) => ValueRef::Bool(*truth),
+            Self::Json(text) => ValueRef::Json(text),
         }
     }
 }
