@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashSet},
-    ops::Range,
+    ops::{ControlFlow, Range},
     sync::Arc,
 };
 
@@ -11,8 +11,8 @@ use tokio::sync::broadcast::Receiver;
 
 use super::{LiveBatch, Store, block::Block};
 use crate::{
-    query::{Deadline, Finder, Found, Search},
-    spans::{Kind, Spans, TraceId},
+    query::{Deadline, Field, Filter, Finder, Found, Search},
+    spans::{Kind, SpanRef, Spans, TraceId},
 };
 
 /// What a service does.
@@ -155,6 +155,56 @@ impl Store {
             }
         }
         complete
+    }
+
+    /// Shows `look` every span that is asked for, with these fields, ids and times, until it has seen enough; the newest block
+    /// first. False if time ran out or a block could not be read.
+    pub fn select(
+        &self,
+        filter: &Filter,
+        fields: &[Field],
+        deadline: Deadline,
+        mut look: impl FnMut(SpanRef<'_>) -> ControlFlow<()>,
+    ) -> bool {
+        let mut done = false;
+        let mut blocks = self.memory(|spans| {
+            let mut matching = spans.iter().rev().filter(|span| filter.matches(*span));
+            done = done || matching.any(|span| look(span).is_break());
+        });
+        blocks.sort_by_key(|block| std::cmp::Reverse(block.starts.1));
+        let mut complete = true;
+        for block in blocks {
+            if done {
+                break;
+            }
+            if deadline.has_passed() {
+                return false;
+            }
+            let mut spans = Spans::default();
+            match block.select(filter, fields, &mut spans) {
+                Ok(()) => done = spans.iter().any(|span| look(span).is_break()),
+                Err(error) => {
+                    complete = false;
+                    tracing::warn!(file = %block.path().display(), %error, "a block cannot be read");
+                }
+            }
+        }
+        complete
+    }
+
+    /// The names of the attributes that spans in a range of time have.
+    pub fn attribute_names(&self, range: &Range<u64>) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        let blocks = self.memory(|spans| {
+            let keys = spans.iter().filter(|span| range.contains(&span.row().start_ns));
+            // Far fewer than spans.
+            let distinct: HashSet<&str> = keys.flat_map(|span| span.attributes().map(|(key, _)| key)).collect();
+            names.extend(distinct.into_iter().map(str::to_owned));
+        });
+        for block in blocks.iter().filter(|block| block.overlaps(range)) {
+            names.extend(block.attribute_names().map(str::to_owned));
+        }
+        names
     }
 
     /// Shows `look` the spans in memory and returns the blocks of the same moment.

@@ -22,12 +22,26 @@ pub struct SpanSet {
 const MOST_SETS: usize = 1000;
 
 impl Query {
-    /// The fields that the answer is to show of each span, beyond those that it always shows.
-    pub fn selected(&self) -> impl Iterator<Item = &Field> {
-        self.stages.iter().flat_map(|stage| match stage {
-            Stage::Select(fields) => fields.as_slice(),
-            _ => &[],
-        })
+    /// The fields that the answer is to show of each span, beyond those that it always shows: those that are selected, and those
+    /// that conditions ask for.
+    pub fn shown(&self) -> Vec<&Field> {
+        let mut fields = Vec::new();
+        self.spans.fields(&mut fields);
+        for stage in &self.stages {
+            match stage {
+                Stage::Select(selected) => fields.extend(selected),
+                Stage::Filter(spanset) => spanset.fields(&mut fields),
+                Stage::By(expression) => expression.fields(&mut fields),
+                Stage::Coalesce | Stage::Keep(..) => {}
+            }
+        }
+        let mut shown: Vec<&Field> = Vec::new();
+        for field in fields {
+            if !shown.contains(&field) {
+                shown.push(field);
+            }
+        }
+        shown
     }
 }
 
@@ -98,6 +112,16 @@ fn group(sets: &[SpanSet], expression: &Expression, trace: &Trace<'_>) -> Vec<Sp
 }
 
 impl Spanset {
+    fn fields<'a>(&'a self, fields: &mut Vec<&'a Field>) {
+        match self {
+            Self::Filter(condition) => condition.iter().for_each(|condition| condition.fields(fields)),
+            Self::Join(left, _, right) => {
+                left.fields(fields);
+                right.fields(fields);
+            }
+        }
+    }
+
     /// For each span of the trace whether it is in the set.
     fn marks(&self, trace: &Trace<'_>) -> Vec<bool> {
         match self {
@@ -137,6 +161,21 @@ impl Join {
 }
 
 impl Expression {
+    fn fields<'a>(&'a self, fields: &mut Vec<&'a Field>) {
+        match self {
+            Self::Value(_) => {}
+            Self::Field(field) => fields.push(field),
+            Self::Not(inner) | Self::Negative(inner) | Self::Match { of: inner, .. } => inner.fields(fields),
+            Self::And(left, right)
+            | Self::Or(left, right)
+            | Self::Compare(left, _, right)
+            | Self::Calculate(left, _, right) => {
+                left.fields(fields);
+                right.fields(fields);
+            }
+        }
+    }
+
     /// Its value on a span.
     fn value(&self, trace: &Trace<'_>, span: usize) -> Value {
         let truth = |expression: &Self| expression.value(trace, span) == Value::Bool(true);

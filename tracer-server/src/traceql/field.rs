@@ -5,6 +5,7 @@ use std::fmt;
 use super::value::Value;
 use crate::{
     analysis::Trace,
+    query::{Field as StoreField, Scope},
     spans::{SpanId, SpanRef, TraceId},
 };
 
@@ -103,8 +104,36 @@ impl fmt::Display for Field {
 }
 
 impl Field {
+    /// Its name without its scope, as answers show it.
+    pub fn plain_name(&self) -> String {
+        match self {
+            Self::Attribute(key)
+            | Self::Span(key)
+            | Self::Resource(key)
+            | Self::Event(key)
+            | Self::Link(key)
+            | Self::Scope(key) => key.clone(),
+            Self::Intrinsic(_) => self.to_string(),
+        }
+    }
+
+    /// The field in the store's terms; none for what no column has.
+    pub(crate) fn stored(&self) -> Option<StoreField> {
+        Some(match self {
+            Self::Attribute(key) => StoreField::Attribute(Scope::Any, key.clone()),
+            Self::Span(key) => StoreField::Attribute(Scope::Span, key.clone()),
+            Self::Resource(key) => StoreField::Attribute(Scope::Resource, key.clone()),
+            Self::Intrinsic(Intrinsic::Name | Intrinsic::RootName) => StoreField::Name,
+            Self::Intrinsic(Intrinsic::RootService) => StoreField::Service,
+            Self::Intrinsic(Intrinsic::Status) => StoreField::Status,
+            Self::Intrinsic(Intrinsic::StatusMessage) => StoreField::StatusMessage,
+            Self::Intrinsic(Intrinsic::Kind) => StoreField::Kind,
+            Self::Intrinsic(_) | Self::Event(_) | Self::Link(_) | Self::Scope(_) => return None,
+        })
+    }
+
     /// Its value on a span of a trace, by the span's place.
-    pub(super) fn of(&self, trace: &Trace<'_>, index: usize) -> Value {
+    pub(crate) fn of(&self, trace: &Trace<'_>, index: usize) -> Value {
         let span = trace.spans[index];
         let value = |value: Option<_>| value.map_or(Value::Nil, Value::of);
         match self {

@@ -16,9 +16,9 @@ mod value;
 
 pub use ast::Query;
 pub use evaluate::{SpanSet, evaluate};
-pub use field::Field;
+pub use field::{Field, Intrinsic};
 pub use needs::needs;
-pub use parser::{SyntaxError, parse};
+pub use parser::{SyntaxError, parse, parse_field};
 pub use search::{Hit, Hits, search};
 pub use value::Value;
 

@@ -71,6 +71,14 @@ pub fn parse(text: &str) -> Result<Query, SyntaxError> {
     parser.query()
 }
 
+/// Reads one field, such as `resource.service.name` or `kind`; none for anything else.
+pub fn parse_field(text: &str) -> Option<Field> {
+    match words(text).ok()?.as_slice() {
+        [(_, Token::Field(field))] => Some(field.clone()),
+        _ => None,
+    }
+}
+
 pub(super) struct Parser<'a> {
     text: &'a str,
     words: Vec<(usize, Token)>,

@@ -68,6 +68,10 @@ pub fn search<T>(
         hits.traces += new.len();
         let traces = traces(&fetched.spans);
         for id in &new {
+            if deadline.has_passed() {
+                hits.partial = true;
+                break;
+            }
             let Some(trace) = traces.iter().find(|trace| trace.id == *id) else { continue };
             let sets = evaluate(query, trace);
             if !sets.is_empty() && hits.hits.len() < limit {

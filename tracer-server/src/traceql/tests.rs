@@ -139,7 +139,8 @@ fn pipelines() {
     let sets = evaluate(&query, &traces(&spans)[0]);
     assert_eq!(sets[0].by, [("resource.service.name".to_owned(), Value::Text("db".to_owned()))]);
     assert_eq!(sets[0].numbers, [("count()".to_owned(), 2.0)]);
-    assert_eq!(query.selected().map(ToString::to_string).collect::<Vec<_>>(), ["span.a"]);
+    let shown: Vec<String> = query.shown().iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["resource.service.name", "span.a"]);
 }
 
 #[test]

@@ -29,7 +29,7 @@ use super::{
     unpack::{Ids, unpack},
 };
 use crate::{
-    query::{Condition, Field, Finder, Scope},
+    query::{Condition, Field, Filter, Finder, Scope},
     spans::{Kind, Spans, TraceId},
     store::Operation,
 };
@@ -138,17 +138,59 @@ impl Block {
 
     /// Looks for what a search asks for.
     pub(in crate::store) fn find(&self, finder: &mut Finder<'_>) -> Result<(), BlockError> {
-        let filter = finder.filter();
+        let Some(matching) = self.matching(finder.filter())? else { return Ok(()) };
+        finder.inspected += self.rows as u64;
+        finder.blocks += 1;
+        let columns = [schema::TRACE_ID, schema::SPAN_ID, schema::START_TIME];
+        for batch in matching.with_projection(self.mask(&columns)).build()? {
+            let batch = batch?;
+            let ids = Ids::new(&batch).ok_or(BlockError::Columns)?;
+            for row in 0..batch.num_rows() {
+                let (trace_id, span_id, _, start_ns, _) = ids.get(row);
+                finder.add(trace_id, span_id, start_ns);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the spans that are asked for, with these fields, ids and times alone.
+    pub(in crate::store) fn select(
+        &self,
+        filter: &Filter,
+        fields: &[Field],
+        spans: &mut Spans,
+    ) -> Result<(), BlockError> {
+        let Some(matching) = self.matching(filter)? else { return Ok(()) };
+        let of_fields: Vec<String> = fields.iter().flat_map(predicate::columns).collect();
+        let mut columns = vec![schema::TRACE_ID, schema::SPAN_ID, schema::START_TIME];
+        columns.extend(of_fields.iter().map(String::as_str));
+        for batch in matching.with_projection(self.mask(&columns)).build()? {
+            if !unpack(&batch?, spans) {
+                return Err(BlockError::Columns);
+            }
+        }
+        Ok(())
+    }
+
+    /// The attributes that spans have here, by name.
+    pub(in crate::store) fn attribute_names(&self) -> impl Iterator<Item = &str> {
+        let fields = self.metadata.schema().fields().iter();
+        let columns = fields.filter_map(|field| field.name().strip_prefix(schema::ATTRIBUTE_PREFIX));
+        columns.chain(self.other_keys.iter().flatten().map(String::as_str))
+    }
+
+    /// A reader of the rows that are asked for; none if there are none for sure.
+    fn matching(&self, filter: &Filter) -> Result<Option<ParquetRecordBatchReaderBuilder<File>>, BlockError> {
         if !self.overlaps(&filter.start_ns)
             || !filter.conditions.iter().all(|condition| self.may_hold(condition))
         {
-            return Ok(());
+            return Ok(None);
         }
         let file = File::open(&self.path)?;
         if let Some(index) = self.index {
             for condition in &filter.conditions {
                 if !index.may_hold(condition, &file)? {
-                    return Ok(());
+                    return Ok(None);
                 }
             }
         }
@@ -164,23 +206,7 @@ impl Block {
         for condition in conditions {
             predicates.push(self.predicate(condition));
         }
-        finder.inspected += self.rows as u64;
-        finder.blocks += 1;
-        let columns = [schema::TRACE_ID, schema::SPAN_ID, schema::START_TIME];
-        let reader = self
-            .reader(file)
-            .with_projection(self.mask(&columns))
-            .with_row_filter(RowFilter::new(predicates))
-            .build()?;
-        for batch in reader {
-            let batch = batch?;
-            let ids = Ids::new(&batch).ok_or(BlockError::Columns)?;
-            for row in 0..batch.num_rows() {
-                let (trace_id, span_id, _, start_ns, _) = ids.get(row);
-                finder.add(trace_id, span_id, start_ns);
-            }
-        }
-        Ok(())
+        Ok(Some(self.reader(file).with_row_filter(RowFilter::new(predicates))))
     }
 
     /// False if no span here can meet a condition.
