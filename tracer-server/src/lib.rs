@@ -4,6 +4,7 @@
 pub mod analysis;
 mod api;
 pub mod counters;
+mod listen;
 pub mod query;
 mod receive;
 mod serve;
@@ -14,6 +15,7 @@ pub mod store;
 mod token;
 pub mod traceql;
 
+pub use listen::{TlsError, TlsFiles};
 pub use receive::LARGEST_REQUEST;
 pub use serve::{ServeError, serve};
 pub use server::{Addresses, Server, StartError};

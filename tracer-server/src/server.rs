@@ -1,14 +1,15 @@
-//! The server: three listeners and a store.
+//! The server: its listeners and a store.
 
 use std::{future::Future, io, net::SocketAddr, sync::Arc};
 
 use axum::Router;
-use tokio::{net::TcpListener, sync::watch};
-use tonic::transport::server::TcpIncoming;
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tokio_rustls::TlsAcceptor;
 
 use crate::{
     api::{self, App},
     counters::Counters,
+    listen::{Incoming, TlsError},
     receive::{self, Intake},
     settings::Settings,
     store::{OpenError, Store},
@@ -16,11 +17,26 @@ use crate::{
 
 /// A server that listens, and answers once it [runs](Server::run).
 pub struct Server {
-    grpc: TcpListener,
-    http: TcpListener,
-    query: TcpListener,
+    doors: Vec<Door>,
     intake: Intake,
     app: Arc<App>,
+}
+
+/// What a server listens for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    OtlpGrpc,
+    OtlpHttp,
+    Query,
+    Zipkin,
+    JaegerHttp,
+    JaegerGrpc,
+}
+
+struct Door {
+    purpose: Purpose,
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
 }
 
 /// A server cannot be started.
@@ -40,6 +56,9 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// An address cannot be had.
     #[error(
         "The {purpose} address {address} cannot be listened on: {source}. Is another backend running? Choose another address."
@@ -63,55 +82,125 @@ pub struct Addresses {
     pub otlp_http: SocketAddr,
     /// The query API.
     pub query: SocketAddr,
+    /// Zipkin's API.
+    pub zipkin: Option<SocketAddr>,
+    /// Jaeger's Thrift over HTTP.
+    pub jaeger_http: Option<SocketAddr>,
+    /// Jaeger's gRPC.
+    pub jaeger_grpc: Option<SocketAddr>,
+}
+
+impl Purpose {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::OtlpGrpc => "OTLP/gRPC",
+            Self::OtlpHttp => "OTLP/HTTP",
+            Self::Query => "query",
+            Self::Zipkin => "Zipkin",
+            Self::JaegerHttp => "Jaeger/HTTP",
+            Self::JaegerGrpc => "Jaeger/gRPC",
+        }
+    }
+
+    /// What ALPN calls the protocol (RFC 7301, IANA's registry).
+    const fn protocol(self) -> &'static [u8] {
+        match self {
+            Self::OtlpGrpc | Self::JaegerGrpc => b"h2",
+            _ => b"http/1.1",
+        }
+    }
 }
 
 impl Server {
     /// Opens the store and the listeners.
     pub async fn bind(settings: Settings) -> Result<Self, StartError> {
-        let grpc = listen("OTLP/gRPC", settings.otlp_grpc, &settings).await?;
-        let http = listen("OTLP/HTTP", settings.otlp_http, &settings).await?;
-        let query = listen("query", settings.query, &settings).await?;
+        let wanted = [
+            (Purpose::OtlpGrpc, Some(settings.otlp_grpc)),
+            (Purpose::OtlpHttp, Some(settings.otlp_http)),
+            (Purpose::Query, Some(settings.query)),
+            (Purpose::Zipkin, settings.zipkin),
+            (Purpose::JaegerHttp, settings.jaeger_http),
+            (Purpose::JaegerGrpc, settings.jaeger_grpc),
+        ];
+        let mut doors = Vec::new();
+        for (purpose, address) in wanted {
+            if let Some(address) = address {
+                doors.push(open(purpose, address, &settings).await?);
+            }
+        }
         let counters = Arc::new(Counters::default());
         let store = Arc::new(Store::open(&settings.data, settings.limits, Arc::clone(&counters))?);
         let token: Option<Arc<str>> = settings.token.map(Arc::from);
         let intake = Intake::new(Arc::clone(&store), Arc::clone(&counters), token.clone());
         let app = Arc::new(App::new(store, counters, token));
-        Ok(Self { grpc, http, query, intake, app })
+        Ok(Self { doors, intake, app })
     }
 
     /// Where it listens, with the ports that the system chose where the settings said 0.
     pub fn addresses(&self) -> io::Result<Addresses> {
+        let optional = |purpose| {
+            let door = self.doors.iter().find(|door| door.purpose == purpose);
+            door.map(|door| door.listener.local_addr()).transpose()
+        };
+        let missing = || io::Error::from(io::ErrorKind::AddrNotAvailable);
+        let address = |purpose| optional(purpose)?.ok_or_else(missing);
         Ok(Addresses {
-            otlp_grpc: self.grpc.local_addr()?,
-            otlp_http: self.http.local_addr()?,
-            query: self.query.local_addr()?,
+            otlp_grpc: address(Purpose::OtlpGrpc)?,
+            otlp_http: address(Purpose::OtlpHttp)?,
+            query: address(Purpose::Query)?,
+            zipkin: optional(Purpose::Zipkin)?,
+            jaeger_http: optional(Purpose::JaegerHttp)?,
+            jaeger_grpc: optional(Purpose::JaegerGrpc)?,
         })
     }
 
     /// Serves until `stop` resolves; requests in hand are answered first.
     pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
         let (stopping, stopped) = watch::channel(false);
-        let grpc = tonic::transport::Server::builder()
-            .add_service(receive::grpc_service(self.intake.clone()))
-            .serve_with_incoming_shutdown(
-                TcpIncoming::from(self.grpc).with_nodelay(Some(true)),
-                ended(stopped.clone()),
-            );
-        let http = serve(self.http, receive::http_router(self.intake), stopped.clone());
-        let query = serve(self.query, api::router(self.app), stopped);
-        let stop = async {
-            stop.await;
-            // Nobody listening any more is what is wanted.
-            let _ = stopping.send(true);
-            Ok(())
-        };
-        let grpc = async { grpc.await.map_err(io::Error::other) };
-        tokio::try_join!(grpc, http, query, stop).map(drop)
+        let mut serving = JoinSet::new();
+        for door in self.doors {
+            let incoming = Incoming::new(door.listener, door.tls)?;
+            let (intake, app, stopped) = (self.intake.clone(), Arc::clone(&self.app), ended(stopped.clone()));
+            match door.purpose {
+                Purpose::OtlpGrpc => {
+                    let service = receive::grpc_service(intake);
+                    let server = tonic::transport::Server::builder().add_service(service);
+                    let server = server.serve_with_incoming_shutdown(incoming, stopped);
+                    serving.spawn(async { server.await.map_err(io::Error::other) });
+                }
+                Purpose::JaegerGrpc => {
+                    let service = receive::jaeger_grpc_service(intake);
+                    let server = tonic::transport::Server::builder().add_service(service);
+                    let server = server.serve_with_incoming_shutdown(incoming, stopped);
+                    serving.spawn(async { server.await.map_err(io::Error::other) });
+                }
+                Purpose::OtlpHttp => drop(serving.spawn(serve(incoming, receive::http_router(intake), stopped))),
+                Purpose::Query => drop(serving.spawn(serve(incoming, api::router(app), stopped))),
+                Purpose::Zipkin => {
+                    let router = receive::zipkin_router(intake).merge(api::zipkin_router(app));
+                    serving.spawn(serve(incoming, router, stopped));
+                }
+                Purpose::JaegerHttp => {
+                    serving.spawn(serve(incoming, receive::jaeger_http_router(intake), stopped));
+                }
+            }
+        }
+        tokio::select! {
+            () = stop => {}
+            // Ends before it is told to only by failing.
+            Some(result) = serving.join_next() => return result.map_err(io::Error::other)?,
+        }
+        // Nobody listening any more is what is wanted.
+        let _ = stopping.send(true);
+        while let Some(result) = serving.join_next().await {
+            result.map_err(io::Error::other)??;
+        }
+        Ok(())
     }
 }
 
-async fn serve(listener: TcpListener, router: Router, stopped: watch::Receiver<bool>) -> io::Result<()> {
-    axum::serve(listener, router).with_graceful_shutdown(ended(stopped)).await
+async fn serve(incoming: Incoming, router: Router, stopped: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+    axum::serve(incoming, router).with_graceful_shutdown(stopped).await
 }
 
 async fn ended(mut stopped: watch::Receiver<bool>) {
@@ -119,13 +208,13 @@ async fn ended(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-async fn listen(
-    purpose: &'static str,
-    address: SocketAddr,
-    settings: &Settings,
-) -> Result<TcpListener, StartError> {
+async fn open(purpose: Purpose, address: SocketAddr, settings: &Settings) -> Result<Door, StartError> {
     if !address.ip().is_loopback() && settings.token.is_none() {
-        return Err(StartError::Open { purpose, address });
+        return Err(StartError::Open { purpose: purpose.name(), address });
     }
-    TcpListener::bind(address).await.map_err(|source| StartError::Bind { purpose, address, source })
+    let tls = settings.tls.as_ref().map(|files| files.load(purpose.protocol())).transpose()?;
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|source| StartError::Bind { purpose: purpose.name(), address, source })?;
+    Ok(Door { purpose, listener, tls })
 }

@@ -1,4 +1,4 @@
-//! The query API: ours, and those of Jaeger and Tempo.
+//! The query API: ours, and those of Jaeger, Tempo and Zipkin.
 
 mod app;
 mod error;
@@ -8,5 +8,6 @@ mod page;
 mod params;
 mod tempo;
 mod time;
+mod zipkin;
 
-pub(crate) use app::{App, router};
+pub(crate) use app::{App, router, zipkin_router};

@@ -30,7 +30,15 @@ pub(crate) struct Running {
 /// Any free ports, and a directory for the data.
 pub(crate) fn settings(data: &Path) -> Settings {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    Settings { otlp_grpc: any, otlp_http: any, query: any, ..Settings::new(data.to_owned()) }
+    Settings {
+        otlp_grpc: any,
+        otlp_http: any,
+        query: any,
+        zipkin: Some(any),
+        jaeger_http: Some(any),
+        jaeger_grpc: Some(any),
+        ..Settings::new(data.to_owned())
+    }
 }
 
 impl Running {
