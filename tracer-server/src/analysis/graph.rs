@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ops::Range};
 
 use hashbrown::HashMap;
 
-use super::red::Red;
+use super::{example::Examples, red::Red};
 use crate::spans::{Kind, SpanId, SpanRef, Spans, TraceId};
 
 /// Edges that are told apart; calls beyond are counted as [`Graph::unplaced`].
@@ -34,9 +34,8 @@ pub struct Edge {
     pub child: String,
     /// How it goes, as the called side sees it.
     pub red: Red,
-    /// The trace of the slowest call, as an example.
-    pub example: TraceId,
-    slowest_ns: u64,
+    /// Traces that show it.
+    pub examples: Examples,
 }
 
 struct Call {
@@ -142,14 +141,10 @@ impl Graph {
             parent: parent.clone(),
             child: child.clone(),
             red: Red::default(),
-            example: trace_id,
-            slowest_ns: 0,
+            examples: Examples::default(),
         });
         edge.red.add(call.duration_ns, call.is_error);
-        if call.duration_ns > edge.slowest_ns {
-            edge.slowest_ns = call.duration_ns;
-            edge.example = trace_id;
-        }
+        edge.examples.add(call.duration_ns, call.is_error, trace_id);
     }
 
     /// The edges by caller and called.

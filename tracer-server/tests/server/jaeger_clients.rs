@@ -82,11 +82,13 @@ fn both_ways_bring_the_same_spans() {
         let trace = server.json(&format!("/api/v1/traces/{TRACE}"));
         let (root, child) = (&trace["spans"][0], &trace["spans"][1]);
         assert_eq!((&root["service"], &root["name"], &root["kind"]), (&json!("shop"), &json!("GET /cart"), &json!("server")));
-        assert_eq!((&root["start_unix_ns"], &root["duration_ns"]), (&json!("1790000000000000000"), &json!(50_000_000)));
+        assert_eq!(root["start_unix_ns"], "1790000000000000000");
+        // One of the exporters calculates it in floating point.
+        assert_eq!(root["duration_ns"].as_u64().unwrap().abs_diff(50_000_000) / 1000, 0);
         let attributes = &root["attributes"];
         assert_eq!((&attributes["http.method"], &attributes["http.status_code"]), (&json!("GET"), &json!(500)));
         assert_eq!((&attributes["ratio"], &attributes["cached"]), (&json!(0.5), &json!(true)));
-        assert_eq!(trace["resources"][0]["host.name"], "h1", "{trace}");
+        assert_eq!(attributes["host.name"], "h1");
         assert_eq!((&child["kind"], &child["parent_span_id"]), (&json!("client"), &root["span_id"]));
         assert_eq!((&child["status"], &child["status_message"]), (&json!("error"), &json!("it broke")));
         assert_eq!(child["links"][0]["span_id"], "0000000000000088");
