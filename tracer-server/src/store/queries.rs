@@ -46,8 +46,12 @@ pub struct Size {
     pub blocks: usize,
     /// Spans in blocks.
     pub spans_in_blocks: usize,
-    /// Bytes of all blocks.
+    /// Bytes of all blocks, wherever they are.
     pub bytes_of_blocks: u64,
+    /// Blocks in the cold tier.
+    pub cold_blocks: usize,
+    /// Bytes of them.
+    pub bytes_of_cold_blocks: u64,
 }
 
 impl Store {
@@ -67,7 +71,7 @@ impl Store {
             }
             if let Err(error) = block.find(&mut finder) {
                 finder.partial = true;
-                tracing::warn!(file = %block.path().display(), %error, "a block cannot be searched");
+                tracing::warn!(block = %block.place(), %error, "a block cannot be searched");
             }
         }
         finder.finish()
@@ -93,7 +97,7 @@ impl Store {
             }
             if let Err(error) = block.traces(&ids, &mut found) {
                 partial = true;
-                tracing::warn!(file = %block.path().display(), %error, "a block cannot be searched");
+                tracing::warn!(block = %block.place(), %error, "a block cannot be searched");
             }
         }
         found.sort();
@@ -108,6 +112,9 @@ impl Store {
         size.blocks = blocks.len();
         size.spans_in_blocks = blocks.iter().map(|block| block.rows).sum();
         size.bytes_of_blocks = blocks.iter().map(|block| block.bytes).sum();
+        let cold = || blocks.iter().filter(|block| block.object().is_some());
+        size.cold_blocks = cold().count();
+        size.bytes_of_cold_blocks = cold().map(|block| block.bytes).sum();
         size
     }
 
@@ -150,7 +157,7 @@ impl Store {
                 Ok(()) => look(&spans),
                 Err(error) => {
                     complete = false;
-                    tracing::warn!(file = %block.path().display(), %error, "a block cannot be read");
+                    tracing::warn!(block = %block.place(), %error, "a block cannot be read");
                 }
             }
         }
@@ -185,7 +192,7 @@ impl Store {
                 Ok(()) => done = spans.iter().any(|span| look(span).is_break()),
                 Err(error) => {
                     complete = false;
-                    tracing::warn!(file = %block.path().display(), %error, "a block cannot be read");
+                    tracing::warn!(block = %block.place(), %error, "a block cannot be read");
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     fs,
     path::Path,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -13,7 +13,7 @@ use tracer_server::{Settings, spans::TraceId};
 
 use crate::{
     child::Process,
-    support::{Running, attribute, now_ns, of_service, request, span, text, trace_hex},
+    support::{Running, attribute, now_ns, of_service, request, span, text, trace_hex, wait_until},
 };
 
 /// One trace of two spans; the number is in its id.
@@ -29,14 +29,6 @@ fn numbered(number: u32, base: u64) -> ExportTraceServiceRequest {
 
 fn numbered_id(number: u32) -> TraceId {
     TraceId((u128::from(number) + 1).to_be_bytes())
-}
-
-fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !done() {
-        assert!(Instant::now() < deadline, "{what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 fn files(data: &Path, directory: &str) -> Vec<String> {

@@ -2,6 +2,7 @@
 
 mod analytics;
 mod child;
+mod cold;
 mod durable;
 mod jaeger;
 mod jaeger_clients;

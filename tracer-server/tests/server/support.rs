@@ -5,7 +5,7 @@ use std::{
     net::{SocketAddr, TcpStream},
     path::Path,
     thread::JoinHandle,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use opentelemetry_proto::tonic::{
@@ -278,4 +278,12 @@ pub(crate) fn shop_trace(base: u64) -> ExportTraceServiceRequest {
 /// The hex id of the trace with this byte.
 pub(crate) fn trace_hex(trace: u8) -> String {
     format!("{trace:02x}").repeat(16)
+}
+
+pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !done() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

@@ -10,7 +10,10 @@ use rustix::{
         set_no_new_privs,
     },
 };
-use tracer_server::{Addresses, Settings, TlsFiles, serve, store::Limits};
+use tracer_server::{
+    Addresses, Settings, TlsFiles, serve,
+    store::{ColdLocation, ColdTier, Limits},
+};
 use tracing_subscriber::EnvFilter;
 
 use crate::agent::stop_flag;
@@ -51,6 +54,13 @@ pub struct ServerArgs {
     /// File with the certificate's private key (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// Move blocks here instead of deleting them when they are older than --keep or more than --max-bytes: a directory, or
+    /// s3://BUCKET/PREFIX with keys, region and endpoint from the environment (AWS_ACCESS_KEY_ID and so on)
+    #[arg(long, value_name = "LOCATION")]
+    cold: Option<ColdLocation>,
+    /// Delete spans there when they are this old
+    #[arg(long, value_name = "DURATION", default_value = "365d", value_parser = humantime::parse_duration)]
+    keep_cold: Duration,
     /// File with the token that clients have to send as `authorization: Bearer`; needed for addresses beyond loopback
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
@@ -116,6 +126,7 @@ pub fn server(args: ServerArgs) -> anyhow::Result<ExitCode> {
             age: args.store.keep,
             bytes: args.store.max_bytes,
             reserve: args.store.reserve,
+            cold: args.cold.map(|location| ColdTier { location, age: args.keep_cold }),
             ..Limits::default()
         },
     };

@@ -2,10 +2,8 @@
 
 use std::{
     collections::{BTreeSet, HashSet},
-    fs::{self, File},
-    io,
+    fs, io,
     ops::Range,
-    path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
 
@@ -20,18 +18,19 @@ use parquet::{
         },
     },
     errors::ParquetError,
-    file::{metadata::ParquetMetaData, statistics::Statistics},
+    file::{metadata::ParquetMetaData, reader::Length as _, statistics::Statistics},
 };
 
 use super::{
     index::AttributeIndex,
+    place::{BlockFile, Place},
     predicate, schema,
     unpack::{Ids, unpack},
 };
 use crate::{
     query::{Condition, Field, Filter, Finder, Scope},
     spans::{Kind, Spans, TraceId},
-    store::Operation,
+    store::{Operation, cold::ColdObject},
 };
 
 /// Rows that are looked at in one go.
@@ -59,7 +58,7 @@ pub(in crate::store) enum BlockError {
 
 /// A file of spans.
 pub(in crate::store) struct Block {
-    path: PathBuf,
+    place: Place,
     /// Numbers of the logs that its spans came through, first and last.
     pub(in crate::store) logs: (u64, u64),
     /// Bytes on disk.
@@ -80,9 +79,9 @@ pub(in crate::store) struct Block {
 
 impl Block {
     /// Opens a block and reads what it says of itself.
-    pub(in crate::store) fn open(path: &Path, logs: (u64, u64)) -> Result<Self, BlockError> {
-        let file = File::open(path)?;
-        let bytes = file.metadata()?.len();
+    pub(in crate::store) fn open(place: Place, logs: (u64, u64)) -> Result<Self, BlockError> {
+        let file = place.open()?;
+        let bytes = file.len();
         let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())?;
         let parquet = metadata.metadata();
         let entry = |key: &str| {
@@ -101,7 +100,7 @@ impl Block {
         let index = entry(schema::ATTRIBUTE_INDEX_KEY)
             .and_then(|place| AttributeIndex::from_metadata(&place, bytes));
         Ok(Self {
-            path: path.to_owned(),
+            place,
             logs,
             bytes,
             rows: usize::try_from(parquet.file_metadata().num_rows()).unwrap_or_default(),
@@ -127,8 +126,13 @@ impl Block {
     }
 
     /// Where it is.
-    pub(in crate::store) fn path(&self) -> &Path {
-        &self.path
+    pub(in crate::store) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The object that it is; none for a file of the data directory.
+    pub(in crate::store) fn object(&self) -> Option<&ColdObject> {
+        if let Place::Cold(object) = &self.place { Some(object) } else { None }
     }
 
     /// Whether it may hold spans that start within a range of time.
@@ -180,13 +184,13 @@ impl Block {
     }
 
     /// A reader of the rows that are asked for; none if there are none for sure.
-    fn matching(&self, filter: &Filter) -> Result<Option<ParquetRecordBatchReaderBuilder<File>>, BlockError> {
+    fn matching(&self, filter: &Filter) -> Result<Option<ParquetRecordBatchReaderBuilder<BlockFile>>, BlockError> {
         if !self.overlaps(&filter.start_ns)
             || !filter.conditions.iter().all(|condition| self.may_hold(condition))
         {
             return Ok(None);
         }
-        let file = File::open(&self.path)?;
+        let file = self.place.open()?;
         if let Some(index) = self.index {
             for condition in &filter.conditions {
                 if !index.may_hold(condition, &file)? {
@@ -248,7 +252,7 @@ impl Block {
         ids: &HashSet<TraceId>,
         spans: &mut Spans,
     ) -> Result<(), BlockError> {
-        let builder = self.reader(File::open(&self.path)?);
+        let builder = self.reader(self.place.open()?);
         let column = self.metadata.schema().column_with_name(schema::TRACE_ID).ok_or(BlockError::Columns)?.0;
         let mut groups = Vec::new();
         for group in 0..self.metadata.metadata().num_row_groups() {
@@ -286,7 +290,7 @@ impl Block {
 
     /// Adds every span, with the columns that counting needs or with all.
     pub(in crate::store) fn read(&self, all_columns: bool, spans: &mut Spans) -> Result<(), BlockError> {
-        let mut builder = self.reader(File::open(&self.path)?);
+        let mut builder = self.reader(self.place.open()?);
         if !all_columns {
             builder = builder.with_projection(self.mask(&[
                 schema::TRACE_ID,
@@ -308,7 +312,7 @@ impl Block {
         Ok(())
     }
 
-    fn reader(&self, file: File) -> ParquetRecordBatchReaderBuilder<File> {
+    fn reader(&self, file: BlockFile) -> ParquetRecordBatchReaderBuilder<BlockFile> {
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone());
         builder.with_batch_size(BATCH)
     }
@@ -323,9 +327,10 @@ impl Block {
 impl Drop for Block {
     fn drop(&mut self) {
         if self.doomed.load(Relaxed)
-            && let Err(error) = fs::remove_file(&self.path)
+            && let Place::Hot(path) = &self.place
+            && let Err(error) = fs::remove_file(path)
         {
-            tracing::warn!(file = %self.path.display(), %error, "a block that is not needed any more cannot be removed");
+            tracing::warn!(file = %path.display(), %error, "a block that is not needed any more cannot be removed");
         }
     }
 }

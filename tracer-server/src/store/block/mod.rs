@@ -3,12 +3,14 @@
 mod columns;
 mod file;
 mod index;
+mod place;
 mod predicate;
 mod schema;
 mod unpack;
 mod write;
 
 pub(super) use file::{Block, BlockError};
+pub(super) use place::Place;
 pub(super) use write::write;
 
 #[cfg(test)]
@@ -46,7 +48,7 @@ mod tests {
             vec![(texts.intern("k"), Value::Text(value))]
         });
         write(&spans, &new).expect("written");
-        let block = Block::open(&new, (1, 1)).expect("opened");
+        let block = Block::open(Place::Hot(new.clone()), (1, 1)).expect("opened");
         assert_eq!(find(&block, "v2999"), (1, 1));
         let read: usize = (0..100).map(|number| find(&block, &format!("w{number}")).1).sum();
         assert!(read < 10, "{read}");
@@ -68,7 +70,7 @@ mod tests {
             writer.write(&batch.expect("a batch")).expect("written");
         }
         writer.close().expect("closed");
-        let block = Block::open(&old, (2, 2)).expect("opened");
+        let block = Block::open(Place::Hot(old), (2, 2)).expect("opened");
         assert_eq!((find(&block, "v2999"), find(&block, "w1")), ((1, 1), (0, 1)));
     }
 }
