@@ -40,6 +40,3 @@ pub const MAX_SEALED: u32 = 4096;
 
 /// Descendants of traced processes remembered at a time; the least recently used one makes room.
 pub const MAX_ORIGINS: u32 = 16_384;
-
-/// Threads whose turns are numbered, at a time; the least recently used one makes room.
-pub const MAX_TURNING_THREADS: u32 = 16_384;

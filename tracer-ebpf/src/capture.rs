@@ -14,7 +14,7 @@ use crate::{
     emit::{self, Urgency},
     globals::config,
     sockets::{decide_segment, pack},
-    syscall::{Buffers, Kind, read_user_pair},
+    syscall::{Buffers, Kind, read_user_pair, read_user_words},
 };
 
 /// The bytes of one segment: the first buffer is looked up already.
@@ -100,14 +100,14 @@ pub(crate) fn copy_and_decide(conn: &mut Conn, head: &DataHeader, buffers: Buffe
             one(conn, head, place, want, end);
         }
         Kind::Many => {
+            let answers = conn.cap[usize::from(head.header.flags & flags::SENT) & 1] == config!(response_head);
+            if answers && buffers.count == 2 && head_and_body(conn, head, place) {
+                return;
+            }
             // A server that writes head and body apart puts the head first: behind a short one, little of the body is worth
             // its room. (A client may write its header lines one by one, and all of them matter.)
-            let way = usize::from(head.header.flags & flags::SENT);
             let small = CLASSES[2] as u64 / 2;
-            let want = if conn.cap[way & 1] == config!(response_head)
-                && want > small
-                && read_user_pair(place)[1] + SHORT_HEAD_MARGIN <= small
-            {
+            let want = if answers && want > small && read_user_pair(place)[1] + SHORT_HEAD_MARGIN <= small {
                 small
             } else {
                 want
@@ -116,6 +116,26 @@ pub(crate) fn copy_and_decide(conn: &mut Conn, head: &DataHeader, buffers: Buffe
         }
         Kind::Unseen => emit_nothing(head),
     }
+}
+
+/// The bytes of an empty line behind a header line, little endian.
+const HEAD_END: u32 = u32::from_le_bytes(*b"\r\n\r\n");
+
+/// A server that writes a whole head and a body by one call, the usual case: only the head is copied. False, and nothing done, where
+/// that is not so.
+#[inline(always)]
+fn head_and_body(conn: &mut Conn, head: &DataHeader, array: u64) -> bool {
+    let [first, first_len, second, second_len] = read_user_words(array);
+    // Not cut by the call, no longer than the class, and the last bytes in one buffer.
+    if first_len.wrapping_add(second_len) != u64::from(head.len)
+        || first_len.wrapping_sub(8) > CLASSES[1] as u64 - 8
+        || second_len < TAIL as u64
+        || (read_user_words::<1>(first.wrapping_add(first_len - 8))[0] >> 32) as u32 != HEAD_END
+    {
+        return false;
+    }
+    one(conn, head, first, first_len, second.wrapping_add(second_len - TAIL as u64));
+    true
 }
 
 /// Emits a data record with the first `want` bytes of the segment and, if that is not all, its last bytes.
@@ -321,9 +341,12 @@ fn emit_gathered<const N: usize>(conn: *mut Conn, head: &DataHeader, array: u64,
 /// `slot` must be a reserved record.
 #[inline(always)]
 unsafe fn tail<const N: usize>(slot: *mut Data<N>, end: u64) {
-    // SAFETY: the destination has exactly that size.
+    // By way of a local: see `emit_small`.
+    let mut last = 0u64;
+    // SAFETY: the destination has exactly that size; the slot is the caller's promise.
     unsafe {
-        if end != 0 && read_user((&raw mut (*slot).head.tail).cast(), TAIL as u64, TAIL as u64, end) == 0 {
+        if end != 0 && read_user((&raw mut last).cast(), TAIL as u64, TAIL as u64, end) == 0 {
+            (*slot).head.tail = last;
             (*slot).head.header.flags |= flags::HAS_TAIL;
         }
     }

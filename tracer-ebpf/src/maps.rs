@@ -6,7 +6,7 @@ use aya_ebpf::{
 };
 use tracer_common::{
     drops::KernelDrop,
-    limits::{MAX_ORIGINS, MAX_PROCESSES, MAX_SEALED, MAX_TLS, MAX_TURNING_THREADS},
+    limits::{MAX_ORIGINS, MAX_PROCESSES, MAX_SEALED, MAX_TLS},
     propagation::{MAX_AWAITED, MAX_HANDS, MAX_PEERS, Outcome, switch},
     runtime::{Go, MAX_ASKERS, MAX_CONTEXTS, MAX_GOROUTINES, MAX_RUNTIMES, MAX_THREADS, Python},
 };
@@ -69,9 +69,9 @@ pub(crate) static GOROUTINES: LruHashMap<u64, u32, { MAX_GOROUTINES as usize }> 
 #[btf_map]
 pub(crate) static ASKERS: LruHashMap<u64, Asker, { MAX_ASKERS as usize }> = LruHashMap::new();
 
-/// Thread id -> its turns, if they are numbered.
+/// Thread -> its turns, if they are numbered.
 #[btf_map]
-pub(crate) static TURNS: LruHashMap<u32, Turn, { MAX_TURNING_THREADS as usize }> = LruHashMap::new();
+pub(crate) static TURNS: TaskStorage<Turn> = TaskStorage::new();
 
 /// Object of a TLS library -> what is known of the connection that it serves. Deleted when the object is freed; the loader makes it
 /// tiny where TLS is not read.

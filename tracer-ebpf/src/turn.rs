@@ -18,7 +18,7 @@ use crate::{
     maps::{PROCESSES, TURNS, next_generation},
 };
 
-/// The turns of a thread.
+/// The turns of a thread. All zero while it has had none.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(crate) struct Turn {
@@ -71,15 +71,9 @@ fn sleeps() -> u32 {
 /// A global function: see `capture`.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn turn_begins(tid: u32, socket: u32, resumed: u32, prompt: u32) -> i32 {
+extern "C" fn turn_begins(socket: u32, resumed: u32, prompt: u32) -> i32 {
     let sleeps = sleeps();
-    let Some(turn) = TURNS.get_ptr_mut(tid) else {
-        let first = Turn { current: 1, last: 1, sleeps, owed: 1, socket, silent: 1 };
-        let _ = TURNS.insert(tid, first, u64::from(BPF_ANY));
-        return 0;
-    };
-    // SAFETY: a live map value, only touched by this thread.
-    let turn = unsafe { &mut *turn };
+    let Some(turn) = TURNS.current_or_new() else { return 0 };
     // A loop that sleeps has done what it had to do.
     let before = if turn.sleeps != sleeps || prompt != 0 {
         0
@@ -106,9 +100,8 @@ extern "C" fn turn_begins(tid: u32, socket: u32, resumed: u32, prompt: u32) -> i
 
 /// The turn that the current thread is at, 0 where it is not known.
 #[inline(always)]
-pub(crate) fn current(tid: u32) -> u32 {
-    // SAFETY: a copy is taken at once.
-    match unsafe { TURNS.get(tid) }.copied() {
+pub(crate) fn current() -> u32 {
+    match TURNS.current() {
         Some(turn) if turn.sleeps == sleeps() => turn.current,
         _ => 0,
     }
@@ -117,8 +110,18 @@ pub(crate) fn current(tid: u32) -> u32 {
 /// The turn for which the first bytes on a connection are sent: that in which it was connected, if this thread did.
 #[inline(always)]
 pub(crate) fn of_first(conn: &Conn, tid: u32) -> u32 {
-    let connected = conn.question.tid == tid && conn.question.first != 0;
-    if connected { conn.question.turn } else { current(tid) }
+    if connected_by(conn, tid) { conn.question.turn } else { current() }
+}
+
+/// As [`of_first`], 0 if another thread connected: programs on sockets cannot ask for the current turn before kernel 6.16.
+#[inline(always)]
+pub(crate) fn of_connect(conn: &Conn, tid: u32) -> u32 {
+    if connected_by(conn, tid) { conn.question.turn } else { 0 }
+}
+
+#[inline(always)]
+fn connected_by(conn: &Conn, tid: u32) -> bool {
+    conn.question.tid == tid && conn.question.first != 0
 }
 
 /// The current thread connects or sends.
@@ -126,10 +129,8 @@ pub(crate) fn of_first(conn: &Conn, tid: u32) -> u32 {
 /// A global function: see `capture`.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn turn_acts(tid: u32) -> u32 {
-    let Some(turn) = TURNS.get_ptr_mut(tid) else { return 0 };
-    // SAFETY: a live map value, only touched by this thread.
-    let turn = unsafe { &mut *turn };
+extern "C" fn turn_acts() -> u32 {
+    let Some(turn) = TURNS.current() else { return 0 };
     turn.silent = 0;
     if turn.owed != 0 {
         turn.owed -= 1;
@@ -146,7 +147,7 @@ pub(crate) fn passed<const WAY: usize>(conn: &mut Conn, tid: u32) {
     if WAY == RECEIVED {
         let resumes = other_protocol && question.tid == tid && question.overlaps == 0;
         question.open = 0;
-        turn_begins(tid, socket, if resumes { question.turn } else { 0 }, prompt);
+        turn_begins(socket, if resumes { question.turn } else { 0 }, prompt);
         return;
     }
     if question.connecting != 0 {
@@ -154,7 +155,7 @@ pub(crate) fn passed<const WAY: usize>(conn: &mut Conn, tid: u32) {
         return;
     }
     question.first = 0;
-    let turn = turn_acts(tid);
+    let turn = turn_acts();
     if other_protocol {
         question.overlaps |= u8::from(question.open != 0 && (question.turn != turn || question.tid != tid));
         question.turn = turn;
@@ -165,10 +166,8 @@ pub(crate) fn passed<const WAY: usize>(conn: &mut Conn, tid: u32) {
 
 /// The current thread read the end of a stream: a turn of its own, unless that is where the turn's bytes came from.
 #[inline(always)]
-pub(crate) fn ends(conn: &Conn, tid: u32) {
-    let Some(turn) = TURNS.get_ptr_mut(tid) else { return };
-    // SAFETY: a live map value, only touched by this thread.
-    let turn = unsafe { &mut *turn };
+pub(crate) fn ends(conn: &Conn) {
+    let Some(turn) = TURNS.current() else { return };
     if turn.socket != conn.id as u32 {
         turn.current = 0;
     }
@@ -185,7 +184,7 @@ pub(crate) fn counts(tgid: u32) -> bool {
 #[inline(always)]
 pub(crate) fn connects(conn: &mut Conn) {
     let tid = bpf_get_current_pid_tgid() as u32;
-    conn.question.turn = turn_acts(tid);
+    conn.question.turn = turn_acts();
     conn.question.tid = tid;
     conn.question.first = 1;
     conn.question.open = 1;

@@ -122,7 +122,7 @@ extern "C" fn request_read(conn: *mut Conn, head: *mut Head, tgid: u32, task_and
         open: 1,
         tgid,
         task,
-        turn: turn::current(tid),
+        turn: turn::current(),
         plain: u8::from(u32::from(conn.work) & TASKS != 0 && task == 0),
         polled: polled as u8,
         padding: [0; 6],

@@ -128,7 +128,7 @@ unsafe fn first_message(msg: *mut sk_msg_md) -> Option<Outcome> {
         if u32::from(conn.work) & TASKS != 0 {
             task = current_task(tgid);
         }
-        turn = turn::of_first(conn, tid);
+        turn = turn::of_connect(conn, tid);
     }
     // SAFETY: the context's socket.
     if !unsafe { has_room(sk.cast::<u8>().cast_const()) } {

@@ -110,7 +110,7 @@ unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32, call_flag
     }
     if result == 0 {
         if WAY == RECEIVED && conn.work != 0 && u32::from(conn.work) != GOROUTINES {
-            turn::ends(conn, tid);
+            turn::ends(conn);
         }
         if WAY == RECEIVED && config!(propagation) != 0 {
             propagation::gone(conn);
@@ -306,7 +306,7 @@ pub(crate) fn data_header(
         if task == 0 {
             header.flags |= flags::TURN;
             // The first request on a connection is for whatever it was connected for.
-            task = if way == SENT && number == 0 { turn::of_first(conn, tid) } else { turn::current(tid) };
+            task = if way == SENT && number == 0 { turn::of_first(conn, tid) } else { turn::current() };
         }
     }
     DataHeader { header, tid, number, position, len, captured: 0, task, tail: 0 }
