@@ -100,7 +100,8 @@ pub(crate) fn copy_and_decide(conn: &mut Conn, head: &DataHeader, buffers: Buffe
             one(conn, head, place, want, end);
         }
         Kind::Many => {
-            let answers = conn.cap[usize::from(head.header.flags & flags::SENT) & 1] == config!(response_head);
+            let answers =
+                conn.cap[usize::from(head.header.flags & flags::SENT) & 1] == config!(response_head);
             if answers && buffers.count == 2 && head_and_body(conn, head, place) {
                 return;
             }

@@ -99,7 +99,11 @@ impl Incoming {
     }
 }
 
-async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, sender: mpsc::Sender<(Connection, SocketAddr)>) {
+async fn accept(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    sender: mpsc::Sender<(Connection, SocketAddr)>,
+) {
     let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
     loop {
         let accepted = tokio::select! {

@@ -174,7 +174,9 @@ impl Server {
                     let server = server.serve_with_incoming_shutdown(incoming, stopped);
                     serving.spawn(async { server.await.map_err(io::Error::other) });
                 }
-                Purpose::OtlpHttp => drop(serving.spawn(serve(incoming, receive::http_router(intake), stopped))),
+                Purpose::OtlpHttp => {
+                    drop(serving.spawn(serve(incoming, receive::http_router(intake), stopped)))
+                }
                 Purpose::Query => drop(serving.spawn(serve(incoming, api::router(app), stopped))),
                 Purpose::Zipkin => {
                     let router = receive::zipkin_router(intake).merge(api::zipkin_router(app));
@@ -199,7 +201,11 @@ impl Server {
     }
 }
 
-async fn serve(incoming: Incoming, router: Router, stopped: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+async fn serve(
+    incoming: Incoming,
+    router: Router,
+    stopped: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
     axum::serve(incoming, router).with_graceful_shutdown(stopped).await
 }
 
@@ -213,8 +219,10 @@ async fn open(purpose: Purpose, address: SocketAddr, settings: &Settings) -> Res
         return Err(StartError::Open { purpose: purpose.name(), address });
     }
     let tls = settings.tls.as_ref().map(|files| files.load(purpose.protocol())).transpose()?;
-    let listener = TcpListener::bind(address)
-        .await
-        .map_err(|source| StartError::Bind { purpose: purpose.name(), address, source })?;
+    let listener = TcpListener::bind(address).await.map_err(|source| StartError::Bind {
+        purpose: purpose.name(),
+        address,
+        source,
+    })?;
     Ok(Door { purpose, listener, tls })
 }

@@ -48,7 +48,8 @@ fn shifts_of(trace: &Trace<'_>, shifts: &mut ClockShifts) {
         }
         for &child in &trace.children[index] {
             let child_span = trace.spans[child];
-            let of_child = if on_one_host(span, child_span) { shift } else { between(span, shift, child_span) };
+            let of_child =
+                if on_one_host(span, child_span) { shift } else { between(span, shift, child_span) };
             waiting.push((child, of_child));
         }
     }
@@ -91,7 +92,8 @@ mod tests {
 
     /// Starts after adjustment by span id, for client spans with odd ids and server spans with even ones.
     fn starts(of: &[(u64, u64, &str, u64, u64)]) -> Vec<(u64, u64, i64)> {
-        let mut spans = testing::spans_of_kinds(of, |id| if id % 2 == 1 { Kind::Client } else { Kind::Server });
+        let mut spans =
+            testing::spans_of_kinds(of, |id| if id % 2 == 1 { Kind::Client } else { Kind::Server });
         let shifts = adjust_clocks(&mut spans);
         spans.iter().map(|span| (span.row().span_id.0, span.row().start_ns, shifts.of(span))).collect()
     }

@@ -119,7 +119,8 @@ mod tests {
         assert_eq!(courses.len(), 1);
         let (key, course) = courses[0];
         assert_eq!((key.0.as_str(), course.total.calls), ("a", 2));
-        let steps: Vec<(u64, u64)> = course.steps.iter().map(|(start, step)| (*start, step.red.calls)).collect();
+        let steps: Vec<(u64, u64)> =
+            course.steps.iter().map(|(start, step)| (*start, step.red.calls)).collect();
         assert_eq!(steps, [(0, 1), (10, 1)]);
         assert!(!operations.partial);
     }

@@ -69,9 +69,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 
 /// Zipkin's API alone, where its clients look for it.
 pub(crate) fn zipkin_router(app: Arc<App>) -> Router {
-    zipkin::routes()
-        .layer(middleware::from_fn_with_state(Arc::clone(&app), authorize))
-        .with_state(app)
+    zipkin::routes().layer(middleware::from_fn_with_state(Arc::clone(&app), authorize)).with_state(app)
 }
 
 async fn authorize(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {

@@ -234,9 +234,7 @@ fn span_json(trace: &Trace<'_>, index: usize) -> Value {
     }
     let events: Vec<Value> = serde_json::from_str(span.text(row.events)).unwrap_or_default();
     if !events.is_empty() {
-        let annotation = |event: &Value| {
-            json!({"timestamp": event["time_ns"].as_u64().unwrap_or_default() / 1000, "value": event["name"]})
-        };
+        let annotation = |event: &Value| json!({"timestamp": event["time_ns"].as_u64().unwrap_or_default() / 1000, "value": event["name"]});
         set("annotations", events.iter().map(annotation).collect());
     }
     set("tags", tags(span));

@@ -28,7 +28,11 @@ fn said(headers: &HeaderMap) -> &str {
 }
 
 /// The answer, or the refusal, which is counted.
-pub(super) fn answer<T>(intake: &Intake, result: Result<T, Refusal>, taken: impl FnOnce() -> Response) -> Response {
+pub(super) fn answer<T>(
+    intake: &Intake,
+    result: Result<T, Refusal>,
+    taken: impl FnOnce() -> Response,
+) -> Response {
     match result {
         Ok(_) => taken(),
         Err(refusal) => {

@@ -86,17 +86,23 @@ async fn take(State(intake): State<Intake>, request: Request) -> Response {
 
 fn expect_json(headers: &HeaderMap) -> Result<(), Refusal> {
     // Scripts often send none.
-    if is_type(headers, &["", "application/json"]) { Ok(()) } else { Err(plain::other_type(headers, "application/json")) }
+    if is_type(headers, &["", "application/json"]) {
+        Ok(())
+    } else {
+        Err(plain::other_type(headers, "application/json"))
+    }
 }
 
 /// Zipkin's spans as OTLP, by service.
 fn convert(json: &[u8]) -> Result<ExportTraceServiceRequest, Refusal> {
     let malformed = |reason: String| Refusal::Malformed("list of Zipkin's spans (JSON, version 2)", reason);
-    let spans: Vec<ZipkinSpan> = serde_json::from_slice(json).map_err(|error| malformed(error.to_string()))?;
+    let spans: Vec<ZipkinSpan> =
+        serde_json::from_slice(json).map_err(|error| malformed(error.to_string()))?;
     let mut by_service: BTreeMap<String, Vec<Span>> = BTreeMap::new();
     for (index, zipkin) in spans.into_iter().enumerate() {
         let service = zipkin.local_endpoint.as_ref().and_then(|endpoint| endpoint.service_name.clone());
-        let span = zipkin.into_span().map_err(|what| malformed(format!("span {index} has no valid {what}")))?;
+        let span =
+            zipkin.into_span().map_err(|what| malformed(format!("span {index} has no valid {what}")))?;
         by_service.entry(service.unwrap_or_default()).or_default().push(span);
     }
     let groups = by_service.into_iter().map(|(service, spans)| foreign::group(&service, Vec::new(), spans));

@@ -124,7 +124,8 @@ impl ColdStore {
         let listed = self.handle.block_on(async {
             let mut found = Vec::new();
             let mut objects = self.objects.list(None);
-            while let Some(object) = std::future::poll_fn(|context| objects.as_mut().poll_next(context)).await {
+            while let Some(object) = std::future::poll_fn(|context| objects.as_mut().poll_next(context)).await
+            {
                 found.push(object?);
             }
             Ok::<_, object_store::Error>(found)
@@ -273,7 +274,9 @@ mod tests {
         let object = store.put(Key::from("a/1.parquet"), bytes.clone()).expect("stored");
         let file = ColdFile::new(object.clone());
         let length = bytes.len();
-        for (start, count) in [(0, 10), (5, 100_000), (PIECE as usize - 3, 6), (PIECE as usize - 9, 2 << 20), (length - 8, 8)] {
+        for (start, count) in
+            [(0, 10), (5, 100_000), (PIECE as usize - 3, 6), (PIECE as usize - 9, 2 << 20), (length - 8, 8)]
+        {
             assert_eq!(file.get_bytes(start as u64, count).expect("read"), bytes[start..start + count]);
         }
         assert!(file.get_bytes(length as u64 - 7, 8).is_err());

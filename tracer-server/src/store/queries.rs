@@ -205,7 +205,8 @@ impl Store {
         let blocks = self.memory(|spans| {
             let keys = spans.iter().filter(|span| range.contains(&span.row().start_ns));
             // Far fewer than spans.
-            let distinct: HashSet<&str> = keys.flat_map(|span| span.attributes().map(|(key, _)| key)).collect();
+            let distinct: HashSet<&str> =
+                keys.flat_map(|span| span.attributes().map(|(key, _)| key)).collect();
             names.extend(distinct.into_iter().map(str::to_owned));
         });
         for block in blocks.iter().filter(|block| block.overlaps(range)) {

@@ -28,10 +28,10 @@ impl State {
     pub(super) fn publish(&mut self, block: Arc<Block>) {
         let (first, last) = block.logs;
         self.sealed.retain(|sealed| sealed.log < first || sealed.log > last);
-        let (replaced, kept): (Vec<_>, Vec<_>) =
-            self.blocks.drain(..).partition(|old| {
-                old.object().is_none() && first <= old.logs.0 && old.logs.1 <= last
-            });
+        let (replaced, kept): (Vec<_>, Vec<_>) = self
+            .blocks
+            .drain(..)
+            .partition(|old| old.object().is_none() && first <= old.logs.0 && old.logs.1 <= last);
         for block in replaced {
             block.doom();
         }

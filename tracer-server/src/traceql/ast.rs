@@ -66,7 +66,11 @@ pub(super) enum Expression {
     Or(Box<Expression>, Box<Expression>),
     Compare(Box<Expression>, Comparison, Box<Expression>),
     /// `=~`, or `!~` if negated; the pattern matches whole texts.
-    Match { of: Box<Expression>, pattern: Regex, negated: bool },
+    Match {
+        of: Box<Expression>,
+        pattern: Regex,
+        negated: bool,
+    },
     Calculate(Box<Expression>, Arithmetic, Box<Expression>),
 }
 

@@ -193,7 +193,8 @@ impl Expression {
                 Value::Bool(comparison.holds(&left.value(trace, span), &right.value(trace, span)))
             }
             Self::Match { of, pattern, negated } => {
-                let matches = |value: &Value| matches!(value, Value::Text(text) if pattern.is_match(text) != *negated);
+                let matches =
+                    |value: &Value| matches!(value, Value::Text(text) if pattern.is_match(text) != *negated);
                 Value::Bool(match of.value(trace, span) {
                     Value::List(items) => items.iter().any(matches),
                     value => matches(&value),

@@ -80,7 +80,8 @@ impl Intrinsic {
 
     /// The field with this name.
     pub fn named(name: &str) -> Option<Self> {
-        let entry = Self::ALL.iter().find(|(long, short, _)| !name.is_empty() && (*long == name || *short == name));
+        let entry =
+            Self::ALL.iter().find(|(long, short, _)| !name.is_empty() && (*long == name || *short == name));
         entry.map(|(_, _, field)| *field)
     }
 }

@@ -37,13 +37,17 @@ impl Token {
 
 /// The longer ones first.
 const SIGNS: [&str; 35] = [
-    "&>>", "&<<", "!>>", "!<<", "&>", "&<", "&~", "!>", "!<", "!~", "!=", "&&", "||", ">>", "<<", ">=", "<=", "=~", "{", "}",
-    "(", ")", "=", ">", "<", "~", "!", "|", ",", "+", "-", "*", "/", "%", "^",
+    "&>>", "&<<", "!>>", "!<<", "&>", "&<", "&~", "!>", "!<", "!~", "!=", "&&", "||", ">>", "<<", ">=", "<=",
+    "=~", "{", "}", "(", ")", "=", ">", "<", "~", "!", "|", ",", "+", "-", "*", "/", "%", "^",
 ];
 
 /// Characters that end the name of an attribute without quotes.
 fn ends_name(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '{' | '}' | '(' | ')' | '=' | '~' | '!' | '<' | '>' | '&' | '|' | '^' | ',' | '"' | '`')
+    c.is_whitespace()
+        || matches!(
+            c,
+            '{' | '}' | '(' | ')' | '=' | '~' | '!' | '<' | '>' | '&' | '|' | '^' | ',' | '"' | '`'
+        )
 }
 
 /// The scopes of attributes.
@@ -179,8 +183,9 @@ impl<'a> Lexer<'a> {
         } else {
             parse_duration(word).and_then(|ns| i64::try_from(ns).ok()).map(Value::Duration)
         };
-        let value = value
-            .ok_or_else(|| self.error(self.at, format!("`{word}` is neither a number nor a duration such as 250ms")))?;
+        let value = value.ok_or_else(|| {
+            self.error(self.at, format!("`{word}` is neither a number nor a duration such as 250ms"))
+        })?;
         self.at += end;
         Ok(Token::Value(value))
     }

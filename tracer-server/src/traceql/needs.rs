@@ -58,7 +58,8 @@ fn of_expression(expression: &Expression) -> Vec<Vec<Condition>> {
             if left.len() * right.len() > MOST_ALTERNATIVES {
                 return if weight(&left) > weight(&right) { left } else { right };
             }
-            let joined = left.iter().flat_map(|left| right.iter().map(move |right| [&left[..], &right[..]].concat()));
+            let joined =
+                left.iter().flat_map(|left| right.iter().map(move |right| [&left[..], &right[..]].concat()));
             joined.collect()
         }
         Expression::Or(left, right) => either(of_expression(left), of_expression(right)),

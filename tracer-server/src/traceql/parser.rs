@@ -282,7 +282,8 @@ impl Parser<'_> {
                 }
                 "select" => return self.select(),
                 _ if METRICS.contains(&word.as_str()) => {
-                    let message = format!("`{word}` computes metrics; this server answers searches for traces");
+                    let message =
+                        format!("`{word}` computes metrics; this server answers searches for traces");
                     return Err(self.error(message));
                 }
                 _ => {}

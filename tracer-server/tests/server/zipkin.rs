@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Running, Response, exchange, shop_trace, trace_hex};
+use crate::support::{Response, Running, exchange, shop_trace, trace_hex};
 use tracer_server::LARGEST_REQUEST;
 
 /// As OpenTelemetry's exporter for Python (opentelemetry-exporter-zipkin-json 1.21.0) sends it.
@@ -29,12 +29,18 @@ fn what_a_client_sends_is_there_as_otlp_has_it() {
     assert_eq!(post(&server, &[JSON], RECORDED).status, 202);
     let trace = server.json(&format!("/api/v1/traces/{TRACE}"));
     let (root, child) = (&trace["spans"][0], &trace["spans"][1]);
-    assert_eq!((&root["service"], &root["name"], &root["kind"]), (&json!("shop"), &json!("GET /cart"), &json!("server")));
+    assert_eq!(
+        (&root["service"], &root["name"], &root["kind"]),
+        (&json!("shop"), &json!("GET /cart"), &json!("server"))
+    );
     assert_eq!(root["attributes"]["http.status_code"], "500");
     assert_eq!(root["start_unix_ns"], "1790000000000000000");
     assert_eq!((&child["kind"], &child["parent_span_id"]), (&json!("client"), &root["span_id"]));
     assert_eq!((&child["status"], &child["status_message"]), (&json!("error"), &json!("it broke")));
-    assert_eq!((&child["duration_ns"], &child["events"][0]["time_ns"]), (&json!(30_000_000), &json!(1_790_000_000_002_000_000_u64)));
+    assert_eq!(
+        (&child["duration_ns"], &child["events"][0]["time_ns"]),
+        (&json!(30_000_000), &json!(1_790_000_000_002_000_000_u64))
+    );
 }
 
 #[test]
@@ -61,10 +67,14 @@ fn questions_are_answered_in_zipkins_form() {
     assert_eq!(ask(&server, "/api/v2/spans?serviceName=shop"), json!(["GET /cart", "call"]));
     let window = "endTs=1790000001000&lookback=60000";
     assert_eq!(ask(&server, &format!("/api/v2/remoteServices?serviceName=a&{window}")), json!(["b"]));
-    let found = |query: &str| ask(&server, &format!("/api/v2/traces?{window}&{query}")).as_array().unwrap().len();
+    let found =
+        |query: &str| ask(&server, &format!("/api/v2/traces?{window}&{query}")).as_array().unwrap().len();
     assert_eq!((found(""), found("limit=1"), found("serviceName=b"), found("spanName=call")), (2, 1, 1, 1));
     assert_eq!((found("annotationQuery=error"), found("annotationQuery=x%3D1%20and%20error")), (1, 0));
-    assert_eq!((found("minDuration=40000"), found("maxDuration=600"), found("remoteServiceName=b")), (1, 0, 1));
+    assert_eq!(
+        (found("minDuration=40000"), found("maxDuration=600"), found("remoteServiceName=b")),
+        (1, 0, 1)
+    );
     assert_eq!(ask(&server, &format!("/api/v2/traceMany?traceIds=ab,{TRACE}")).as_array().unwrap().len(), 2);
     let pair = ask(&server, "/api/v2/trace/ab");
     assert_eq!(pair[0]["remoteEndpoint"], json!({"serviceName": "b", "ipv6": "::1", "port": 80}));
@@ -74,7 +84,9 @@ fn questions_are_answered_in_zipkins_form() {
         json!([{"parent": "a", "child": "b", "callCount": 1, "errorCount": 0}])
     );
     assert_eq!(ask(&server, "/health")["status"], "UP");
-    for wrong in ["/api/v2/trace/zz", "/api/v2/traces?annotationQuery=x", "/api/v2/dependencies", "/api/v2/spans"] {
+    for wrong in
+        ["/api/v2/trace/zz", "/api/v2/traces?annotationQuery=x", "/api/v2/dependencies", "/api/v2/spans"]
+    {
         assert_eq!(exchange(server.addresses.zipkin.unwrap(), "GET", wrong, &[], &[]).status, 400, "{wrong}");
     }
     let missing = format!("/api/v2/trace/{}", trace_hex(7));
@@ -108,6 +120,11 @@ fn what_is_no_list_of_spans_is_refused_and_counted() {
     for (reason, status, headers, body) in cases {
         let before = server.lost(reason);
         let response = post(&server, headers, body);
-        assert_eq!((response.status, server.lost(reason)), (status, before + 1), "{headers:?} {}", response.text());
+        assert_eq!(
+            (response.status, server.lost(reason)),
+            (status, before + 1),
+            "{headers:?} {}",
+            response.text()
+        );
     }
 }

@@ -139,8 +139,11 @@ fn announce(scheme: &str, addresses: Addresses) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{GRPC}: {scheme}://{}", addresses.otlp_grpc)?;
     writeln!(out, "OTLP/HTTP: {scheme}://{}", addresses.otlp_http)?;
-    let others =
-        [("Zipkin", addresses.zipkin), ("Jaeger/HTTP", addresses.jaeger_http), ("Jaeger/gRPC", addresses.jaeger_grpc)];
+    let others = [
+        ("Zipkin", addresses.zipkin),
+        ("Jaeger/HTTP", addresses.jaeger_http),
+        ("Jaeger/gRPC", addresses.jaeger_grpc),
+    ];
     for (name, address) in others {
         if let Some(address) = address {
             writeln!(out, "{name}: {scheme}://{address}")?;

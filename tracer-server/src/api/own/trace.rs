@@ -10,7 +10,9 @@ use serde_json::{Map, Value, json};
 
 use super::super::{app::App, error::ApiError, params::Params};
 use crate::{
-    analysis::{ClockShifts, Graph, Step, Trace, adjust_clocks, compare, critical_path, statistics, summarise, traces},
+    analysis::{
+        ClockShifts, Graph, Step, Trace, adjust_clocks, compare, critical_path, statistics, summarise, traces,
+    },
     spans::{SpanRef, Spans, TraceId, to_json},
 };
 

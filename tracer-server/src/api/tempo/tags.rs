@@ -58,19 +58,25 @@ async fn scopes(app: &Arc<App>, params: &Params) -> Result<Scopes, ApiError> {
             let mut names = BTreeSet::new();
             let filter = Filter { start_ns: range, conditions: Vec::new() };
             let mut looked = 0;
-            store.select(&filter, &[StoreField::Attribute(Scope::Resource, String::new())], deadline, |span| {
-                for (key, _) in span.resource_attributes() {
-                    if !names.contains(key) {
-                        names.insert(key.to_owned());
+            store.select(
+                &filter,
+                &[StoreField::Attribute(Scope::Resource, String::new())],
+                deadline,
+                |span| {
+                    for (key, _) in span.resource_attributes() {
+                        if !names.contains(key) {
+                            names.insert(key.to_owned());
+                        }
                     }
-                }
-                looked += 1;
-                if looked < MOST_SPANS { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-            });
+                    looked += 1;
+                    if looked < MOST_SPANS { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                },
+            );
             scopes.push(("resource", names));
         }
         if is_wanted("intrinsic") {
-            let names = Intrinsic::ALL.iter().map(|(long, short, _)| if short.is_empty() { long } else { short });
+            let names =
+                Intrinsic::ALL.iter().map(|(long, short, _)| if short.is_empty() { long } else { short });
             scopes.push(("intrinsic", names.map(|name| (*name).to_owned()).collect()));
         }
         scopes
@@ -79,13 +85,15 @@ async fn scopes(app: &Arc<App>, params: &Params) -> Result<Scopes, ApiError> {
 }
 
 async fn names(State(app): State<Arc<App>>, params: Params) -> Result<Json<Value>, Failure> {
-    let names: BTreeSet<String> = scopes(&app, &params).await?.into_iter().flat_map(|(_, names)| names).collect();
+    let names: BTreeSet<String> =
+        scopes(&app, &params).await?.into_iter().flat_map(|(_, names)| names).collect();
     Ok(Json(json!({"tagNames": names, "metrics": {}})))
 }
 
 async fn names_by_scope(State(app): State<Arc<App>>, params: Params) -> Result<Json<Value>, Failure> {
     let scopes = scopes(&app, &params).await?;
-    let scopes: Vec<Value> = scopes.into_iter().map(|(name, tags)| json!({"name": name, "tags": tags})).collect();
+    let scopes: Vec<Value> =
+        scopes.into_iter().map(|(name, tags)| json!({"name": name, "tags": tags})).collect();
     Ok(Json(json!({"scopes": scopes, "metrics": {}})))
 }
 
@@ -120,8 +128,12 @@ async fn of_tag(app: &Arc<App>, tag: &str, params: &Params) -> Result<BTreeSet<T
         names.map(|name| (name.to_owned(), "keyword")).collect()
     };
     match &field {
-        Field::Intrinsic(Intrinsic::Status) => return Ok(keywords(&mut Status::ALL.iter().map(|status| status.name()))),
-        Field::Intrinsic(Intrinsic::Kind) => return Ok(keywords(&mut Kind::ALL.iter().map(|kind| kind.name()))),
+        Field::Intrinsic(Intrinsic::Status) => {
+            return Ok(keywords(&mut Status::ALL.iter().map(|status| status.name())));
+        }
+        Field::Intrinsic(Intrinsic::Kind) => {
+            return Ok(keywords(&mut Kind::ALL.iter().map(|kind| kind.name())));
+        }
         _ => {}
     }
     let conditions = match params.get("q") {

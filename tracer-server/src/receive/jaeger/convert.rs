@@ -75,7 +75,8 @@ impl Log {
             Some(Any::StringValue(name)) => name,
             _ => "log".to_owned(),
         };
-        let attributes = self.fields.into_iter().map(|(key, value)| foreign::key_value(&key, value)).collect();
+        let attributes =
+            self.fields.into_iter().map(|(key, value)| foreign::key_value(&key, value)).collect();
         span::Event { time_unix_nano: self.time_ns, name, attributes, ..span::Event::default() }
     }
 }

@@ -188,7 +188,10 @@ impl SpanMessage {
             logs: self
                 .logs
                 .into_iter()
-                .map(|log| Log { time_ns: log.timestamp.map_or(0, Time::nanoseconds), fields: pairs(log.fields) })
+                .map(|log| Log {
+                    time_ns: log.timestamp.map_or(0, Time::nanoseconds),
+                    fields: pairs(log.fields),
+                })
                 .collect(),
         }
     }

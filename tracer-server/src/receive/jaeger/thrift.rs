@@ -260,7 +260,10 @@ mod tests {
         let mut nested = [types::STRUCT, 0, 9].repeat(1000);
         nested.push(types::STOP);
         assert_eq!(read_batch(&nested).err(), Some(ThriftError::Deep));
-        assert_eq!(read_batch(&[types::LIST, 0, 2, types::STRUCT, 0x7f, 0xff, 0xff, 0xff]).err(), Some(ThriftError::Length));
+        assert_eq!(
+            read_batch(&[types::LIST, 0, 2, types::STRUCT, 0x7f, 0xff, 0xff, 0xff]).err(),
+            Some(ThriftError::Length)
+        );
         assert_eq!(read_batch(&[types::STOP]).err(), Some(ThriftError::Empty));
     }
 

@@ -97,8 +97,8 @@ impl Block {
             .unwrap_or_default();
         let other_keys =
             entry(schema::OTHER_KEYS_KEY).and_then(|json| serde_json::from_str(&json).ok()).flatten();
-        let index = entry(schema::ATTRIBUTE_INDEX_KEY)
-            .and_then(|place| AttributeIndex::from_metadata(&place, bytes));
+        let index =
+            entry(schema::ATTRIBUTE_INDEX_KEY).and_then(|place| AttributeIndex::from_metadata(&place, bytes));
         Ok(Self {
             place,
             logs,
@@ -184,7 +184,10 @@ impl Block {
     }
 
     /// A reader of the rows that are asked for; none if there are none for sure.
-    fn matching(&self, filter: &Filter) -> Result<Option<ParquetRecordBatchReaderBuilder<BlockFile>>, BlockError> {
+    fn matching(
+        &self,
+        filter: &Filter,
+    ) -> Result<Option<ParquetRecordBatchReaderBuilder<BlockFile>>, BlockError> {
         if !self.overlaps(&filter.start_ns)
             || !filter.conditions.iter().all(|condition| self.may_hold(condition))
         {

@@ -190,7 +190,8 @@ mod tests {
         assert!(bytes.len() <= 20_000 * 3 / 2 + 64, "{}", bytes.len());
         assert!((0..20_000).all(|number| may_hold(&bytes, "url.path", &format!("/items/{number}"))));
         assert!(may_hold(&bytes, "http.response.status_code", "200.0"));
-        let wrong = (20_000..40_000).filter(|number| may_hold(&bytes, "url.path", &format!("/items/{number}")));
+        let wrong =
+            (20_000..40_000).filter(|number| may_hold(&bytes, "url.path", &format!("/items/{number}")));
         let wrong = wrong.count();
         assert!(wrong < 200, "{wrong} of 20000");
         let other = Condition { op: Op::Ne, ..Condition::equals(Field::Service, "x") };

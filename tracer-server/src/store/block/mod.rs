@@ -54,7 +54,8 @@ mod tests {
         assert!(read < 10, "{read}");
 
         // As version 1 had it.
-        let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(&new).expect("there")).expect("read");
+        let reader =
+            ParquetRecordBatchReaderBuilder::try_new(File::open(&new).expect("there")).expect("read");
         let metadata = reader.metadata().file_metadata().key_value_metadata().expect("metadata").iter();
         let metadata: Vec<KeyValue> = metadata
             .filter(|entry| !["ARROW:schema", schema::ATTRIBUTE_INDEX_KEY].contains(&entry.key.as_str()))
@@ -65,7 +66,8 @@ mod tests {
             .collect();
         let properties = WriterProperties::builder().set_key_value_metadata(Some(metadata)).build();
         let file = File::create(&old).expect("made");
-        let mut writer = ArrowWriter::try_new(file, reader.schema().clone(), Some(properties)).expect("begun");
+        let mut writer =
+            ArrowWriter::try_new(file, reader.schema().clone(), Some(properties)).expect("begun");
         for batch in reader.build().expect("read") {
             writer.write(&batch.expect("a batch")).expect("written");
         }
