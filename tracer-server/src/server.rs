@@ -175,7 +175,7 @@ impl Server {
                     serving.spawn(async { server.await.map_err(io::Error::other) });
                 }
                 Purpose::OtlpHttp => {
-                    drop(serving.spawn(serve(incoming, receive::http_router(intake), stopped)))
+                    serving.spawn(serve(incoming, receive::http_router(intake), stopped));
                 }
                 Purpose::Query => drop(serving.spawn(serve(incoming, api::router(app), stopped))),
                 Purpose::Zipkin => {

@@ -50,8 +50,11 @@ fn ends_name(c: char) -> bool {
         )
 }
 
+/// What makes a field of the name of an attribute.
+type Scoped = fn(String) -> Field;
+
 /// The scopes of attributes.
-const SCOPES: [(&str, fn(String) -> Field); 6] = [
+const SCOPES: [(&str, Scoped); 6] = [
     (".", Field::Attribute),
     ("span.", Field::Span),
     ("resource.", Field::Resource),

@@ -32,7 +32,7 @@ fn tree() -> Spans {
         let resource = made.resource(&json, |_| vec![(name_key, SpanValue::Text(service))]);
         let status = if id == 2 { Status::Error } else { Status::Unset };
         let kind = if id >= 4 { Kind::Client } else { Kind::Server };
-        let row = crate::spans::Row { name, service, resource, status, kind, ..row };
+        let row = crate::spans::Row { name, service, resource, kind, status, ..row };
         made.push(row, [(code, SpanValue::Int(if id == 2 { 500 } else { 200 })), (tags, list)]);
     }
     made

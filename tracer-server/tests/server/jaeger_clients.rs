@@ -10,7 +10,7 @@ use tonic::{
 };
 use tracer_server::LARGEST_REQUEST;
 
-use crate::support::{Response, Running, block_on, exchange};
+use crate::support::{Refused, Response, Running, block_on, exchange};
 
 const THRIFT: &[u8] = include_bytes!("data/jaeger-thrift.bin");
 const GRPC: &[u8] = include_bytes!("data/jaeger-grpc.bin");
@@ -113,7 +113,7 @@ fn what_is_no_batch_is_refused_and_counted() {
     let server = Running::start(|_| {});
     let zeros = vec![0; LARGEST_REQUEST + 1];
     let bomb = zstd::encode_all(&*zeros, 1).unwrap();
-    let cases: [(&str, u16, &[(&str, &str)], &[u8]); 6] = [
+    let cases: [Refused<'_>; 6] = [
         ("malformed", 400, &[TYPE], b""),
         ("malformed", 400, &[TYPE], &THRIFT[..THRIFT.len() - 1]),
         ("malformed", 400, &[TYPE, ("content-encoding", "gzip")], THRIFT),

@@ -116,6 +116,9 @@ pub(crate) async fn grpc_client(address: SocketAddr) -> TraceServiceClient<Chann
     TraceServiceClient::connect(format!("http://{address}")).await.expect("a connection")
 }
 
+/// The reason and the status of a refusal, and the headers and the body that are refused.
+pub(crate) type Refused<'a> = (&'a str, u16, &'a [(&'a str, &'a str)], &'a [u8]);
+
 /// An HTTP response.
 pub(crate) struct Response {
     pub(crate) status: u16,

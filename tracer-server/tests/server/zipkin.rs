@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Response, Running, exchange, shop_trace, trace_hex};
+use crate::support::{Refused, Response, Running, exchange, shop_trace, trace_hex};
 use tracer_server::LARGEST_REQUEST;
 
 /// As OpenTelemetry's exporter for Python (opentelemetry-exporter-zipkin-json 1.21.0) sends it.
@@ -107,7 +107,7 @@ fn what_is_no_list_of_spans_is_refused_and_counted() {
     let server = Running::start(|_| {});
     let zeros = vec![b' '; LARGEST_REQUEST + 1];
     let bomb = zstd::encode_all(&*zeros, 1).unwrap();
-    let cases: [(&str, u16, &[(&str, &str)], &[u8]); 8] = [
+    let cases: [Refused<'_>; 8] = [
         ("malformed", 400, &[JSON], b"{}"),
         ("malformed", 400, &[JSON], b"[{}]"),
         ("malformed", 400, &[JSON], br#"[{"traceId":"zz","id":"1"}]"#),

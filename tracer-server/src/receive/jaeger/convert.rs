@@ -35,7 +35,7 @@ impl Span {
         }
         let mut span = OtlpSpan {
             trace_id: self.trace_id.to_vec(),
-            span_id: self.span_id.to_vec(),
+            span_id: self.id.to_vec(),
             parent_span_id: parent.map(|id| id.to_vec()).unwrap_or_default(),
             name: self.name,
             // The sampled bit is the same; the others mean other things in W3C's flags.

@@ -169,7 +169,7 @@ impl SpanMessage {
     fn into_span(self) -> Span {
         Span {
             trace_id: id(&self.trace_id),
-            span_id: id(&self.span_id),
+            id: id(&self.span_id),
             parent_id: [0; 8],
             name: self.operation_name,
             references: self

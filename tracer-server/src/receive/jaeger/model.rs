@@ -14,7 +14,7 @@ pub(super) struct Batch {
 #[derive(Debug, Default)]
 pub(super) struct Span {
     pub(super) trace_id: [u8; 16],
-    pub(super) span_id: [u8; 8],
+    pub(super) id: [u8; 8],
     /// Of Thrift alone; zero for none.
     pub(super) parent_id: [u8; 8],
     pub(super) name: String,

@@ -75,7 +75,7 @@ fn span(reader: &mut Reader<'_>) -> Result<Span, ThriftError> {
         match (id, of) {
             (1, types::I64) => span.trace_id[8..].copy_from_slice(&reader.array::<8>()?),
             (2, types::I64) => span.trace_id[..8].copy_from_slice(&reader.array::<8>()?),
-            (3, types::I64) => span.span_id = reader.array()?,
+            (3, types::I64) => span.id = reader.array()?,
             (4, types::I64) => span.parent_id = reader.array()?,
             (5, types::STRING) => span.name = reader.text()?,
             (6, types::LIST) => span.references = reader.structs(reference)?,
