@@ -24,10 +24,12 @@ pub enum Loss {
     NotWritten,
     /// Blocks, logs or records of logs that were found damaged at start.
     Unreadable,
+    /// Alerts that nobody could be told of.
+    Unnotified,
 }
 
 impl Loss {
-    const ALL: [(Self, &'static str, Unit); 8] = [
+    const ALL: [(Self, &'static str, Unit); 9] = [
         (Self::Malformed, "malformed", Unit::Requests),
         (Self::TooLarge, "too_large", Unit::Requests),
         (Self::Unsupported, "unsupported", Unit::Requests),
@@ -36,6 +38,7 @@ impl Loss {
         (Self::Overloaded, "overloaded", Unit::Spans),
         (Self::NotWritten, "not_written", Unit::Spans),
         (Self::Unreadable, "unreadable", Unit::Files),
+        (Self::Unnotified, "unnotified", Unit::Alerts),
     ];
 }
 
@@ -49,6 +52,8 @@ pub enum Unit {
     Spans,
     /// Blocks, logs or records of logs.
     Files,
+    /// Alerts.
+    Alerts,
 }
 
 /// The counters of a server.

@@ -1,6 +1,7 @@
 //! The embedded backend: receives OTLP, stores spans, answers queries. All that it knows arrives as OTLP.
 #![forbid(unsafe_code)]
 
+mod alerts;
 pub mod analysis;
 mod api;
 pub mod counters;
@@ -15,6 +16,7 @@ pub mod store;
 mod token;
 pub mod traceql;
 
+pub use alerts::{RuleError, Rules};
 pub use listen::{TlsError, TlsFiles};
 pub use receive::LARGEST_REQUEST;
 pub use serve::{ServeError, serve};

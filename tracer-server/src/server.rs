@@ -3,10 +3,15 @@
 use std::{future::Future, io, net::SocketAddr, sync::Arc};
 
 use axum::Router;
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
+    alerts::{self, Engine, Notifier},
     api::{self, App},
     counters::Counters,
     listen::{Incoming, TlsError},
@@ -20,6 +25,7 @@ pub struct Server {
     doors: Vec<Door>,
     intake: Intake,
     app: Arc<App>,
+    notifier: Notifier,
 }
 
 /// What a server listens for.
@@ -59,6 +65,9 @@ pub enum StartError {
     /// TLS cannot be set up.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// Nobody could be told of alerts.
+    #[error("The host's certificate authorities, which tell the receivers of alerts, cannot be read: {0}.")]
+    Notifier(io::Error),
     /// An address cannot be had.
     #[error(
         "The {purpose} address {address} cannot be listened on: {source}. Is another backend running? Choose another address."
@@ -132,8 +141,17 @@ impl Server {
         let store = Arc::new(Store::open(&settings.data, settings.limits, Arc::clone(&counters))?);
         let token: Option<Arc<str>> = settings.token.map(Arc::from);
         let intake = Intake::new(Arc::clone(&store), Arc::clone(&counters), token.clone());
-        let app = Arc::new(App::new(store, counters, token));
-        Ok(Self { doors, intake, app })
+        let alerts = Arc::new(Engine::new(&settings.rules, &settings.data, api::now_ns()));
+        alerts.recall(&store, api::now_ns());
+        let engine = Arc::clone(&alerts);
+        store.listen(Box::new(move |spans, first| engine.count(spans, first)));
+        let scheme = if settings.tls.is_some() { "https" } else { "http" };
+        let query = doors.iter().find(|door| door.purpose == Purpose::Query);
+        let address = query.and_then(|door| door.listener.local_addr().ok());
+        let page = address.map_or_else(String::new, |address| format!("{scheme}://{address}"));
+        let notifier = Notifier::new(settings.rules.targets(), page).map_err(StartError::Notifier)?;
+        let app = Arc::new(App::new(store, counters, alerts, token));
+        Ok(Self { doors, intake, app, notifier })
     }
 
     /// Where it listens, with the ports that the system chose where the settings said 0.
@@ -187,6 +205,17 @@ impl Server {
                 }
             }
         }
+        // Without rules it may end at once, which ends nothing else.
+        let mut alerting = JoinSet::new();
+        let (notices, told) = mpsc::channel(alerts::QUEUE);
+        {
+            let (app, stopped) = (Arc::clone(&self.app), ended(stopped.clone()));
+            alerting.spawn(async move {
+                app.alerts.run(notices, &app.counters, api::now_ns, stopped).await;
+            });
+        }
+        let (app, notifier) = (self.app, self.notifier);
+        alerting.spawn(async move { notifier.run(told, &app.counters).await });
         tokio::select! {
             () = stop => {}
             // Ends before it is told to only by failing.
@@ -196,6 +225,9 @@ impl Server {
         let _ = stopping.send(true);
         while let Some(result) = serving.join_next().await {
             result.map_err(io::Error::other)??;
+        }
+        while let Some(result) = alerting.join_next().await {
+            result.map_err(io::Error::other)?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::{fmt, net::SocketAddr, path::PathBuf};
 
-use crate::{listen::TlsFiles, store::Limits};
+use crate::{alerts::Rules, listen::TlsFiles, store::Limits};
 
 /// The settings of a [`crate::Server`].
 #[derive(Clone)]
@@ -27,6 +27,8 @@ pub struct Settings {
     pub data: PathBuf,
     /// How much is kept.
     pub limits: Limits,
+    /// When to raise alerts, and whom to tell.
+    pub rules: Rules,
 }
 
 impl Settings {
@@ -44,6 +46,7 @@ impl Settings {
             token: None,
             data,
             limits: Limits::default(),
+            rules: Rules::default(),
         }
     }
 }
@@ -61,6 +64,7 @@ impl fmt::Debug for Settings {
             .field("token", &self.token.as_ref().map(|_| "(secret)"))
             .field("data", &self.data)
             .field("limits", &self.limits)
+            .field("rules", &self.rules)
             .finish()
     }
 }

@@ -9,13 +9,14 @@ use crate::setup::apt_get;
 use crate::shell::{run, say, succeeds, which};
 
 /// Programs, and the distribution packages that bring them.
-const PROGRAMS: [(&str, &str); 9] = [
+const PROGRAMS: [(&str, &str); 10] = [
     ("nginx", "nginx-light"),
     ("wrk", "wrk"),
     ("curl", "curl"),
     ("wget", "wget"),
     ("node", "nodejs"),
     ("promtool", "prometheus"),
+    ("prometheus-alertmanager", "prometheus-alertmanager"),
     ("h2load", "nghttp2-client"),
     ("nghttpd", "nghttp2-server"),
     ("nghttpx", "nghttp2-proxy"),

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod alerts;
 mod backends;
 mod context;
 mod event_loops;

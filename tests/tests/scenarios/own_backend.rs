@@ -17,7 +17,7 @@ use tracer_tests::{
 };
 
 /// A path that everybody may go through, as the server's user has to; gone at the end.
-fn public_directory() -> tempfile::TempDir {
+pub(super) fn public_directory() -> tempfile::TempDir {
     let directory = tempfile::tempdir_in("/var/tmp").unwrap();
     let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     fs::set_permissions(directory.path(), everybody).unwrap();
@@ -30,9 +30,20 @@ fn loopback(port: u16) -> String {
 
 /// `tracer run` or `tracer server` with a data directory; also the port of its page and that of OTLP/HTTP.
 fn start(scenario: &Scenario, what: &str, data: &Path, ready: &str) -> (Daemon, u16, u16) {
+    start_with(scenario, what, data, ready, &[])
+}
+
+/// As [`start`], with further arguments.
+pub(super) fn start_with(
+    scenario: &Scenario,
+    what: &str,
+    data: &Path,
+    ready: &str,
+    arguments: &[&str],
+) -> (Daemon, u16, u16) {
     let (query, http) = (free_port(), free_port());
     let mut command = tracer();
-    command.arg(what).arg("--data").arg(data);
+    command.arg(what).arg("--data").arg(data).args(arguments);
     command.args([
         "--query",
         &loopback(query),
@@ -47,7 +58,7 @@ fn start(scenario: &Scenario, what: &str, data: &Path, ready: &str) -> (Daemon, 
     (Daemon::start_command(scenario, what, command, ready), query, http)
 }
 
-fn json(port: u16, path: &str) -> Value {
+pub(super) fn json(port: u16, path: &str) -> Value {
     let body = curl([format!("http://127.0.0.1:{port}{path}")]);
     serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path} is no JSON ({error}): {body}"))
 }

@@ -15,7 +15,7 @@ use axum::{
 use tokio::sync::Semaphore;
 
 use super::{error::ApiError, jaeger, own, page, tempo, zipkin};
-use crate::{counters::Counters, query::Deadline, store::Store};
+use crate::{alerts::Engine, counters::Counters, query::Deadline, store::Store};
 
 /// Longest that a question is worked on; what is found by then is the answer, marked as partial.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -27,13 +27,19 @@ const AT_ONCE: usize = 4;
 pub(crate) struct App {
     pub(crate) store: Arc<Store>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) alerts: Arc<Engine>,
     turns: Semaphore,
     token: Option<Arc<str>>,
 }
 
 impl App {
-    pub(crate) fn new(store: Arc<Store>, counters: Arc<Counters>, token: Option<Arc<str>>) -> Self {
-        Self { store, counters, turns: Semaphore::new(AT_ONCE), token }
+    pub(crate) fn new(
+        store: Arc<Store>,
+        counters: Arc<Counters>,
+        alerts: Arc<Engine>,
+        token: Option<Arc<str>>,
+    ) -> Self {
+        Self { store, counters, alerts, turns: Semaphore::new(AT_ONCE), token }
     }
 
     /// Puts a question to the store, away from the threads that serve connections.
@@ -51,7 +57,7 @@ impl App {
 }
 
 /// Nanoseconds since 1970.
-pub(super) fn now_ns() -> u64 {
+pub(crate) fn now_ns() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos() as u64)
 }
 

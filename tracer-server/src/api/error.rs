@@ -29,6 +29,12 @@ pub(crate) enum ApiError {
     /// No such trace.
     #[error("There is no trace {0} here (any more).")]
     NoTrace(String),
+    /// No such silence.
+    #[error("There is no silence {0} here (any more).")]
+    NoSilence(String),
+    /// A body that is not what it should be.
+    #[error("The body is not understood: {0}")]
+    Body(String),
     /// No or another token.
     #[error("This server asks for a token: send the header `authorization: Bearer <token>`.")]
     Unauthorized,
@@ -44,8 +50,10 @@ impl ApiError {
     /// The status of the answer.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::Parameter { .. } | Self::Missing(_) | Self::Query(_) => StatusCode::BAD_REQUEST,
-            Self::NoTrace(_) => StatusCode::NOT_FOUND,
+            Self::Parameter { .. } | Self::Missing(_) | Self::Query(_) | Self::Body(_) => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::NoTrace(_) | Self::NoSilence(_) => StatusCode::NOT_FOUND,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
@@ -59,6 +67,8 @@ impl ApiError {
             Self::Missing(_) => "missing_parameter",
             Self::Query(_) => "bad_query",
             Self::NoTrace(_) => "trace_not_found",
+            Self::NoSilence(_) => "silence_not_found",
+            Self::Body(_) => "bad_body",
             Self::Unauthorized => "unauthorized",
             Self::Busy => "busy",
             Self::Failed => "failed",

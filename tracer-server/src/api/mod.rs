@@ -10,4 +10,5 @@ mod tempo;
 mod time;
 mod zipkin;
 
-pub(crate) use app::{App, router, zipkin_router};
+pub(crate) use app::{App, now_ns, router, zipkin_router};
+pub(crate) use time::rfc3339;

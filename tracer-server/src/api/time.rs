@@ -1,5 +1,7 @@
 //! Times as people and protobuf's JSON write them.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 /// Nanoseconds since 1970 of a time such as `2026-01-31T12:00:00.5Z` or `…+02:00` (RFC 3339); none before 1970.
 pub(super) fn parse_rfc3339(text: &str) -> Option<u64> {
     let bytes = text.as_bytes();
@@ -33,6 +35,11 @@ pub(super) fn parse_rfc3339(text: &str) -> Option<u64> {
     };
     let seconds = days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset;
     u64::try_from(seconds).ok()?.checked_mul(1_000_000_000)?.checked_add(nanoseconds)
+}
+
+/// A number of nanoseconds since 1970 as RFC 3339 has it, with milliseconds.
+pub(crate) fn rfc3339(ns: u64) -> String {
+    humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_nanos(ns)).to_string()
 }
 
 /// Days since 1970-01-01 of a date in the Gregorian calendar: years begin in March, so that leap days come last, and

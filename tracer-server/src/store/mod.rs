@@ -21,7 +21,7 @@ pub use live::{LiveBatch, LiveSpan};
 pub use queries::{Fetched, Operation, Size};
 
 use std::{
-    sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, mpsc},
+    sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, mpsc},
     thread::JoinHandle,
     time::Duration,
 };
@@ -39,7 +39,7 @@ use self::{
 };
 use crate::{
     counters::{Counters, Loss},
-    spans::Refused,
+    spans::{Refused, Spans},
 };
 
 /// Bytes of requests that may wait to be written. In memory they take some four times that.
@@ -59,6 +59,9 @@ pub enum AppendError {
     NotWritten(String),
 }
 
+/// Hears of spans as they come in: a batch, and the index of the first new one. Called by the thread that writes.
+pub(crate) type Listener = Box<dyn Fn(&Spans, usize) + Send + Sync>;
+
 /// The store of a server.
 pub struct Store {
     shared: Arc<Shared>,
@@ -76,6 +79,7 @@ struct Shared {
     limits: Limits,
     counters: Arc<Counters>,
     live: Live,
+    listener: OnceLock<Listener>,
     /// How many blocks the keeper has written.
     written: Mutex<u64>,
     wrote: Condvar,
@@ -107,6 +111,12 @@ impl Store {
         }
         // A writer that ended with this job in its queue leaves it unacknowledged.
         is_done.await.unwrap_or_else(|_| Err(overloaded()))
+    }
+
+    /// Has `listener` hear of every span from now on. There can be one.
+    pub(crate) fn listen(&self, listener: Listener) {
+        // A second one would be a mistake of ours, and hears nothing.
+        let _ = self.shared.listener.set(listener);
     }
 
     fn start(shared: Shared, next_log: u64) -> Result<Self, OpenError> {

@@ -2,7 +2,7 @@
 
 use std::{
     path::Path,
-    sync::{Arc, Condvar, Mutex, RwLock},
+    sync::{Arc, Condvar, Mutex, OnceLock, RwLock},
 };
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -62,6 +62,7 @@ impl Store {
             counters,
             cold: cold.transpose()?,
             live: Live::default(),
+            listener: OnceLock::new(),
             written: Mutex::new(0),
             wrote: Condvar::new(),
         };

@@ -99,6 +99,9 @@ impl Writer {
             let _ = job.done.send(Ok(refused));
         }
         self.shared.live.show(&state.active, first);
+        if let Some(listener) = self.shared.listener.get() {
+            listener(&state.active, first);
+        }
     }
 
     fn write(&mut self, batch: &[Job]) -> io::Result<()> {

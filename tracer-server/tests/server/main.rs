@@ -1,5 +1,6 @@
 //! The server from outside: OTLP in over real connections, questions over HTTP.
 
+mod alerts;
 mod analytics;
 mod child;
 mod cold;

@@ -13,6 +13,9 @@ fn every_path_answers_as_described() {
     let mut checked = 0;
     for (path, methods) in description["paths"].as_object().unwrap() {
         let get = &methods["get"];
+        if get.is_null() {
+            continue;
+        }
         let parameters = get["parameters"].as_array().unwrap();
         let content = &get["responses"]["200"]["content"];
         let Some(schema) = content["application/json"].get("schema") else { continue };

@@ -1,6 +1,7 @@
 //! `tracer run`: the tracer and its own backend in one.
 
 use std::{
+    ffi::OsString,
     io::{BufRead as _, BufReader},
     net::SocketAddr,
     os::unix::{fs::chown, process::CommandExt as _},
@@ -15,6 +16,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::{Pid, User, geteuid},
 };
+use tracer_server::Rules;
 
 use super::{
     agent::summarise,
@@ -86,6 +88,13 @@ pub fn run(mut args: RunArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// The server runs elsewhere: its path to the rules is absolute. What is wrong with them is found out before anything starts.
+fn rules_argument(store: &StoreArgs) -> anyhow::Result<Vec<OsString>> {
+    let Some(path) = &store.rules else { return Ok(Vec::new()) };
+    Rules::read(path)?;
+    Ok(vec!["--rules".into(), std::path::absolute(path)?.into()])
+}
+
 /// The server. Ended when dropped, and by the kernel when this process is killed.
 struct ServerProcess {
     child: Child,
@@ -108,6 +117,7 @@ impl ServerProcess {
             .args(["--otlp-grpc", &args.otlp_grpc.to_string()])
             .args(["--otlp-http", &args.otlp_http.to_string()])
             .args(["--query", &args.query.to_string()])
+            .args(rules_argument(&args.store)?)
             .current_dir("/")
             // Ctrl-C is for this process, whose last traces the server has to take before it ends.
             .process_group(0)

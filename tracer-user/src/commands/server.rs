@@ -1,6 +1,12 @@
 //! `tracer server`: the embedded backend alone.
 
-use std::{io::Write as _, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    io::Write as _,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use rustix::{
@@ -11,7 +17,7 @@ use rustix::{
     },
 };
 use tracer_server::{
-    Addresses, Settings, TlsFiles, serve,
+    Addresses, Rules, Settings, TlsFiles, serve,
     store::{ColdLocation, ColdTier, Limits},
 };
 use tracing_subscriber::EnvFilter;
@@ -64,6 +70,9 @@ pub struct ServerArgs {
     /// File with the token that clients have to send as `authorization: Bearer`; needed for addresses beyond loopback
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// Say whether a file of alert rules is right, and end
+    #[arg(long, value_name = "FILE")]
+    check_rules: Option<PathBuf>,
     /// End when the process that started this one does
     #[arg(long, hide = true)]
     with_parent: bool,
@@ -81,6 +90,9 @@ pub(crate) struct StoreArgs {
     /// Delete the oldest spans when there are more bytes than these
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().bytes)]
     pub(crate) max_bytes: u64,
+    /// Alert rules, YAML (docs/alerts.md)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rules: Option<PathBuf>,
     /// Take nothing more when the file system has fewer free bytes
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().reserve)]
     pub(crate) reserve: u64,
@@ -88,6 +100,9 @@ pub(crate) struct StoreArgs {
 
 /// Serves until SIGINT or SIGTERM.
 pub fn server(args: ServerArgs) -> anyhow::Result<ExitCode> {
+    if let Some(path) = &args.check_rules {
+        return check_rules(path);
+    }
     // `tracer run` starts this through a link of another name.
     set_name(c"tracer-server")?;
     // Before any other thread: privileges belong to threads.
@@ -112,6 +127,7 @@ pub fn server(args: ServerArgs) -> anyhow::Result<ExitCode> {
         );
         Ok(token)
     });
+    let rules = args.store.rules.as_deref().map(Rules::read).transpose()?.unwrap_or_default();
     let settings = Settings {
         otlp_grpc: args.otlp_grpc,
         otlp_http: args.otlp_http,
@@ -129,10 +145,33 @@ pub fn server(args: ServerArgs) -> anyhow::Result<ExitCode> {
             cold: args.cold.map(|location| ColdTier { location, age: args.keep_cold }),
             ..Limits::default()
         },
+        rules,
     };
     let scheme = if settings.tls.is_some() { "https" } else { "http" };
     serve(settings, stop, |addresses| announce(scheme, addresses))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// 0 for a file that can be used, 2 for one that cannot, as everywhere where settings are wrong.
+fn check_rules(path: &Path) -> anyhow::Result<ExitCode> {
+    match Rules::read(path) {
+        Ok(rules) => {
+            let (names, told) = rules.summary();
+            let mut out = std::io::stdout().lock();
+            writeln!(
+                out,
+                "{} is right: {} rules ({}), {told} to tell.",
+                path.display(),
+                names.len(),
+                names.join(", ")
+            )?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) => {
+            writeln!(std::io::stderr().lock(), "{error}")?;
+            Ok(ExitCode::from(2))
+        }
+    }
 }
 
 fn announce(scheme: &str, addresses: Addresses) -> std::io::Result<()> {

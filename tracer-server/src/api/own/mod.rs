@@ -1,5 +1,6 @@
 //! Our own API, under `/api/v1`. `openapi.json` describes it, and tests hold the two together.
 
+mod alerts;
 mod analytics;
 mod live;
 mod search;
@@ -11,7 +12,7 @@ use axum::{
     Json, Router,
     extract::State,
     http::header,
-    routing::{MethodRouter, get},
+    routing::{MethodRouter, delete, get, post},
 };
 use serde_json::{Map, Value, json};
 
@@ -22,7 +23,7 @@ pub(super) use trace::trace_id;
 const OPENAPI: &str = include_str!("../../../openapi.json");
 
 /// Every path, as the description has them.
-fn table() -> [(&'static str, MethodRouter<Arc<App>>); 9] {
+fn table() -> [(&'static str, MethodRouter<Arc<App>>); 12] {
     [
         ("/api/v1/traces", get(search::search)),
         ("/api/v1/traces/{id}", get(trace::trace)),
@@ -32,6 +33,9 @@ fn table() -> [(&'static str, MethodRouter<Arc<App>>); 9] {
         ("/api/v1/status", get(status)),
         ("/api/v1/analytics/service-dependencies", get(analytics::dependencies)),
         ("/api/v1/analytics/operations", get(analytics::operations)),
+        ("/api/v1/alerts", get(alerts::alerts)),
+        ("/api/v1/alerts/silences", post(alerts::silence)),
+        ("/api/v1/alerts/silences/{id}", delete(alerts::unsilence)),
         ("/api/v1/openapi.json", get(async || ([(header::CONTENT_TYPE, "application/json")], OPENAPI))),
     ]
 }
