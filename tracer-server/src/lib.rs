@@ -5,6 +5,7 @@ mod alerts;
 pub mod analysis;
 mod api;
 pub mod counters;
+mod listen;
 pub mod query;
 mod receive;
 mod serve;
@@ -13,8 +14,10 @@ mod settings;
 pub mod spans;
 pub mod store;
 mod token;
+pub mod traceql;
 
 pub use alerts::{RuleError, Rules};
+pub use listen::{TlsError, TlsFiles};
 pub use receive::LARGEST_REQUEST;
 pub use serve::{ServeError, serve};
 pub use server::{Addresses, Server, StartError};

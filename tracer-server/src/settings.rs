@@ -2,7 +2,7 @@
 
 use std::{fmt, net::SocketAddr, path::PathBuf};
 
-use crate::{alerts::Rules, store::Limits};
+use crate::{alerts::Rules, listen::TlsFiles, store::Limits};
 
 /// The settings of a [`crate::Server`].
 #[derive(Clone)]
@@ -13,6 +13,14 @@ pub struct Settings {
     pub otlp_http: SocketAddr,
     /// The query API.
     pub query: SocketAddr,
+    /// Zipkin's API, to send and to ask; none to leave it out.
+    pub zipkin: Option<SocketAddr>,
+    /// Jaeger's Thrift over HTTP.
+    pub jaeger_http: Option<SocketAddr>,
+    /// Jaeger's gRPC.
+    pub jaeger_grpc: Option<SocketAddr>,
+    /// TLS for all of them; none for connections in clear.
+    pub tls: Option<TlsFiles>,
     /// What clients have to send as `authorization: Bearer <token>`; needed beyond loopback.
     pub token: Option<String>,
     /// Where spans are kept.
@@ -31,6 +39,10 @@ impl Settings {
             otlp_grpc: loopback(4317),
             otlp_http: loopback(4318),
             query: loopback(16686),
+            zipkin: None,
+            jaeger_http: None,
+            jaeger_grpc: None,
+            tls: None,
             token: None,
             data,
             limits: Limits::default(),
@@ -45,6 +57,10 @@ impl fmt::Debug for Settings {
             .field("otlp_grpc", &self.otlp_grpc)
             .field("otlp_http", &self.otlp_http)
             .field("query", &self.query)
+            .field("zipkin", &self.zipkin)
+            .field("jaeger_http", &self.jaeger_http)
+            .field("jaeger_grpc", &self.jaeger_grpc)
+            .field("tls", &self.tls)
             .field("token", &self.token.as_ref().map(|_| "(secret)"))
             .field("data", &self.data)
             .field("limits", &self.limits)

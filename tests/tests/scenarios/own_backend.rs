@@ -148,7 +148,7 @@ print(duckdb.sql(f"SELECT value FROM parquet_kv_metadata('{sys.argv[1]}/*.parque
     let expected = "\
 0AF7651916CD43DD8448EB211C80319C B7AD6B7169203331 None 1544712660000000000 500 duck root server unset 500 /a duck
 0AF7651916CD43DD8448EB211C80319C C7AD6B7169203331 B7AD6B7169203331 1544712660000000100 100 duck child client error None None duck
-[(b'1',)]
+[(b'2',)]
 ";
     assert_eq!(String::from_utf8_lossy(&output.stdout), expected);
     daemon.stop();

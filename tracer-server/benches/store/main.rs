@@ -75,6 +75,11 @@ fn main() {
         ),
     ];
     for (name, path) in queries {
+        let answer: serde_json::Value =
+            serde_json::from_slice(&http::get(server.query, &path)).expect("JSON");
+        if let Some(blocks) = answer["inspected_blocks"].as_u64() {
+            println!("| query: {name}, blocks read | {blocks} |");
+        }
         let mut times: Vec<Duration> = (0..ROUNDS)
             .map(|_| {
                 let start = Instant::now();

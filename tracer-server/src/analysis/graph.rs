@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ops::Range};
 
 use hashbrown::HashMap;
 
-use super::red::Red;
+use super::{example::Examples, red::Red};
 use crate::spans::{Kind, SpanId, SpanRef, Spans, TraceId};
 
 /// Edges that are told apart; calls beyond are counted as [`Graph::unplaced`].
@@ -34,9 +34,8 @@ pub struct Edge {
     pub child: String,
     /// How it goes, as the called side sees it.
     pub red: Red,
-    /// The trace of the slowest call, as an example.
-    pub example: TraceId,
-    slowest_ns: u64,
+    /// Traces that show it.
+    pub examples: Examples,
 }
 
 struct Call {
@@ -50,16 +49,28 @@ impl Graph {
     /// Adds the calls among spans that start in a range of time. Every batch of one question is added once, in any order.
     pub fn add(&mut self, spans: &Spans, range: &Range<u64>) {
         let mut here: HashMap<(TraceId, SpanId), usize> = HashMap::with_capacity(spans.len());
+        // Clients whose server shares their id, as Zipkin has it.
+        let mut clients: HashMap<(TraceId, SpanId), usize> = HashMap::new();
         for (index, span) in spans.iter().enumerate() {
             let row = span.row();
-            // Where a client's and a server's span share an id, the server's one makes the further calls.
-            let place = here.entry((row.trace_id, row.span_id)).or_insert(index);
-            if row.kind == Kind::Server {
-                *place = index;
+            let key = (row.trace_id, row.span_id);
+            let place = *here.entry(key).or_insert(index);
+            match (row.kind, spans.get(place).row().kind) {
+                // The server's one makes the further calls.
+                (Kind::Server, other) => {
+                    if other == Kind::Client {
+                        clients.insert(key, place);
+                    }
+                    here.insert(key, index);
+                }
+                (Kind::Client, Kind::Server) => drop(clients.insert(key, index)),
+                _ => {}
             }
         }
         for span in spans.iter().filter(|span| range.contains(&span.row().start_ns)) {
-            self.place(span, spans, &here);
+            let client = clients.get(&(span.row().trace_id, span.row().span_id));
+            let client = client.filter(|_| span.row().kind == Kind::Server);
+            self.place(span, spans, client.copied(), &here);
         }
         if !self.waiting.is_empty() {
             for span in spans.iter() {
@@ -79,9 +90,16 @@ impl Graph {
             .collect();
     }
 
-    fn place(&mut self, span: SpanRef<'_>, spans: &Spans, here: &HashMap<(TraceId, SpanId), usize>) {
+    /// Counts the call that a span answers, or has it wait for its caller. `client` is the other side that shares its id.
+    fn place(
+        &mut self,
+        span: SpanRef<'_>,
+        spans: &Spans,
+        client: Option<usize>,
+        here: &HashMap<(TraceId, SpanId), usize>,
+    ) {
         let row = span.row();
-        if !row.parent_id.is_some() {
+        if !row.parent_id.is_some() && client.is_none() {
             return;
         }
         let key = (row.trace_id, row.parent_id);
@@ -91,7 +109,7 @@ impl Graph {
             duration_ns: row.duration_ns,
             is_error: span.is_error(),
         };
-        if let Some(&parent) = here.get(&key) {
+        if let Some(parent) = client.or_else(|| here.get(&key).copied()) {
             let parent = spans.get(parent);
             self.count(parent.service(), parent.row().kind, &call, row.trace_id);
         } else if let Some((parent, kind)) = self.before.get(&key) {
@@ -123,14 +141,10 @@ impl Graph {
             parent: parent.clone(),
             child: child.clone(),
             red: Red::default(),
-            example: trace_id,
-            slowest_ns: 0,
+            examples: Examples::default(),
         });
         edge.red.add(call.duration_ns, call.is_error);
-        if call.duration_ns > edge.slowest_ns {
-            edge.slowest_ns = call.duration_ns;
-            edge.example = trace_id;
-        }
+        edge.examples.add(call.duration_ns, call.is_error, trace_id);
     }
 
     /// The edges by caller and called.

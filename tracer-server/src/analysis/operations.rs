@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, ops::Range};
 
 use hashbrown::HashMap;
 
-use super::red::Red;
-use crate::spans::{Kind, Spans, TraceId};
+use super::{example::Examples, red::Red};
+use crate::spans::{Kind, SpanRef, Spans};
 
 /// Operations and steps of time that are told apart, together: each may take four kilobytes.
 const CELLS: usize = 20_000;
@@ -28,10 +28,26 @@ pub struct Course {
     /// In the whole range.
     pub total: Red,
     /// By the start of the step, nanoseconds since 1970.
-    pub steps: BTreeMap<u64, Red>,
-    /// The trace of the slowest span.
-    pub example: Option<TraceId>,
-    slowest_ns: u64,
+    pub steps: BTreeMap<u64, Step>,
+    /// Traces that show it.
+    pub examples: Examples,
+}
+
+/// One operation in one step of time.
+#[derive(Default)]
+pub struct Step {
+    /// Its calls.
+    pub red: Red,
+    /// Traces that show them.
+    pub examples: Examples,
+}
+
+impl Step {
+    fn add(&mut self, span: SpanRef<'_>) {
+        let row = span.row();
+        self.red.add(row.duration_ns, span.is_error());
+        self.examples.add(row.duration_ns, span.is_error(), row.trace_id);
+    }
 }
 
 impl Operations {
@@ -63,17 +79,14 @@ impl Operations {
             }
             let Some(course) = self.courses.get_mut(&*key) else { continue };
             course.total.add(row.duration_ns, span.is_error());
-            if course.example.is_none() || row.duration_ns > course.slowest_ns {
-                course.example = Some(row.trace_id);
-                course.slowest_ns = row.duration_ns;
-            }
+            course.examples.add(row.duration_ns, span.is_error(), row.trace_id);
             if let Some(step) = self.step_ns {
                 let start = row.start_ns - row.start_ns % step;
-                if let Some(red) = course.steps.get_mut(&start) {
-                    red.add(row.duration_ns, span.is_error());
+                if let Some(step) = course.steps.get_mut(&start) {
+                    step.add(span);
                 } else if self.cells < CELLS {
                     self.cells += 1;
-                    course.steps.entry(start).or_default().add(row.duration_ns, span.is_error());
+                    course.steps.entry(start).or_default().add(span);
                 } else {
                     self.partial = true;
                 }
@@ -106,7 +119,8 @@ mod tests {
         assert_eq!(courses.len(), 1);
         let (key, course) = courses[0];
         assert_eq!((key.0.as_str(), course.total.calls), ("a", 2));
-        let steps: Vec<(u64, u64)> = course.steps.iter().map(|(start, red)| (*start, red.calls)).collect();
+        let steps: Vec<(u64, u64)> =
+            course.steps.iter().map(|(start, step)| (*start, step.red.calls)).collect();
         assert_eq!(steps, [(0, 1), (10, 1)]);
         assert!(!operations.partial);
     }

@@ -122,6 +122,11 @@ pub(crate) mod testing {
 
     /// A span for a test: (id, parent, service, start, duration), names are the ids.
     pub(crate) fn spans(of: &[(u64, u64, &str, u64, u64)]) -> Spans {
+        spans_of_kinds(of, |_| Kind::Server)
+    }
+
+    /// The same, with the kind of each id.
+    pub(crate) fn spans_of_kinds(of: &[(u64, u64, &str, u64, u64)], kind: impl Fn(u64) -> Kind) -> Spans {
         let mut spans = Spans::default();
         for &(id, parent, service, start_ns, duration_ns) in of {
             let resource = spans.resource("{}", |_| Vec::new());
@@ -142,7 +147,7 @@ pub(crate) mod testing {
                 flags: 0,
                 attributes_at: 0,
                 attributes: 0,
-                kind: Kind::Server,
+                kind: kind(id),
                 status: Status::Unset,
             };
             spans.push(row, []);

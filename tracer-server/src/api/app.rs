@@ -14,7 +14,7 @@ use axum::{
 };
 use tokio::sync::Semaphore;
 
-use super::{error::ApiError, jaeger, own, page, tempo};
+use super::{error::ApiError, jaeger, own, page, tempo, zipkin};
 use crate::{alerts::Engine, counters::Counters, query::Deadline, store::Store};
 
 /// Longest that a question is worked on; what is found by then is the answer, marked as partial.
@@ -67,10 +67,16 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(own::routes())
         .merge(jaeger::routes())
         .merge(tempo::routes())
+        .nest("/zipkin", zipkin::routes())
         .layer(middleware::from_fn_with_state(Arc::clone(&app), authorize))
         // Behind the layer, so without the token: see there.
         .merge(page::routes())
         .with_state(app)
+}
+
+/// Zipkin's API alone, where its clients look for it.
+pub(crate) fn zipkin_router(app: Arc<App>) -> Router {
+    zipkin::routes().layer(middleware::from_fn_with_state(Arc::clone(&app), authorize)).with_state(app)
 }
 
 async fn authorize(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {

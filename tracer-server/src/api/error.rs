@@ -23,6 +23,9 @@ pub(crate) enum ApiError {
     /// A parameter that is needed.
     #[error("The parameter {0} is missing.")]
     Missing(&'static str),
+    /// A query that cannot be read.
+    #[error(transparent)]
+    Query(crate::traceql::SyntaxError),
     /// No such trace.
     #[error("There is no trace {0} here (any more).")]
     NoTrace(String),
@@ -47,7 +50,9 @@ impl ApiError {
     /// The status of the answer.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::Parameter { .. } | Self::Missing(_) | Self::Body(_) => StatusCode::BAD_REQUEST,
+            Self::Parameter { .. } | Self::Missing(_) | Self::Query(_) | Self::Body(_) => {
+                StatusCode::BAD_REQUEST
+            }
             Self::NoTrace(_) | Self::NoSilence(_) => StatusCode::NOT_FOUND,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
@@ -60,6 +65,7 @@ impl ApiError {
         match self {
             Self::Parameter { .. } => "bad_parameter",
             Self::Missing(_) => "missing_parameter",
+            Self::Query(_) => "bad_query",
             Self::NoTrace(_) => "trace_not_found",
             Self::NoSilence(_) => "silence_not_found",
             Self::Body(_) => "bad_body",

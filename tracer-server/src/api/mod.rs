@@ -1,4 +1,4 @@
-//! The query API: ours, and those of Jaeger and Tempo.
+//! The query API: ours, and those of Jaeger, Tempo and Zipkin.
 
 mod app;
 mod error;
@@ -8,6 +8,7 @@ mod page;
 mod params;
 mod tempo;
 mod time;
+mod zipkin;
 
-pub(crate) use app::{App, now_ns, router};
+pub(crate) use app::{App, now_ns, router, zipkin_router};
 pub(crate) use time::rfc3339;

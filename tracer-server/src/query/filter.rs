@@ -77,8 +77,17 @@ impl Condition {
         Self { field, op: Op::Eq, value: value.into() }
     }
 
-    /// Whether a value of the field meets it. What is not there meets nothing.
+    /// Whether a value of the field meets it, or an item of a list. What is not there meets nothing.
     pub fn holds(&self, value: Option<ValueRef<'_>>) -> bool {
+        if let Some(list @ ValueRef::Json(_)) = value
+            && list.items().iter().any(|item| self.one_holds(Some(item.as_value())))
+        {
+            return true;
+        }
+        self.one_holds(value)
+    }
+
+    fn one_holds(&self, value: Option<ValueRef<'_>>) -> bool {
         let Some(order) = value.and_then(|value| value.compare(&self.value)) else { return false };
         match self.op {
             Op::Eq => order == Ordering::Equal,
@@ -135,5 +144,9 @@ mod tests {
         assert_eq!(all.map(|op| holds(op, "11")), [false, true, true, true, false, false]);
         assert_eq!(all.map(|op| holds(op, "x")), [false; 6]);
         assert!(!Condition::equals(Field::Name, "a").holds(None));
+        let list = Some(ValueRef::Json(r#"["a",7,[8]]"#));
+        for (value, holds) in [("a", true), ("7.0", true), ("8", false), (r#"["a",7,[8]]"#, true)] {
+            assert_eq!(Condition::equals(Field::Name, value).holds(list), holds, "{value}");
+        }
     }
 }

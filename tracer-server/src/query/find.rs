@@ -45,6 +45,8 @@ pub struct Found {
     pub partial: bool,
     /// Spans looked at.
     pub inspected: u64,
+    /// Blocks of which columns were read; others were left out by what is known of them.
+    pub blocks: usize,
 }
 
 /// A trace that was found.
@@ -67,6 +69,7 @@ pub(crate) struct Finder<'a> {
     /// Traces that were found and forgotten again because newer ones filled the answer.
     forgotten: usize,
     pub(crate) inspected: u64,
+    pub(crate) blocks: usize,
     pub(crate) partial: bool,
     pub(crate) counted: bool,
 }
@@ -76,7 +79,15 @@ const KEPT: usize = 4096;
 
 impl<'a> Finder<'a> {
     pub(crate) fn new(search: &'a Search) -> Self {
-        Self { search, traces: HashMap::new(), forgotten: 0, inspected: 0, partial: false, counted: true }
+        Self {
+            search,
+            traces: HashMap::new(),
+            forgotten: 0,
+            inspected: 0,
+            blocks: 0,
+            partial: false,
+            counted: true,
+        }
     }
 
     /// What is asked for.
@@ -142,6 +153,7 @@ impl<'a> Finder<'a> {
             counted: self.counted && self.forgotten == 0 && !self.partial,
             partial: self.partial,
             inspected: self.inspected,
+            blocks: self.blocks,
         }
     }
 }

@@ -18,7 +18,7 @@ pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Refus
     let sent = match Limited::new(body, LARGEST_REQUEST).collect().await {
         Ok(sent) => sent.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => return Err(Refusal::TooLarge),
-        Err(error) => return Err(Refusal::Malformed(format!("the body ends early ({error})"))),
+        Err(error) => return Err(Refusal::Body(format!("the body ends early ({error})"))),
     };
     match encoding.as_str() {
         "gzip" => decompress(flate2::read::MultiGzDecoder::new(&*sent), sent.len()),
@@ -36,5 +36,5 @@ fn decompress(reader: impl Read, compressed: usize) -> Result<Bytes, Refusal> {
 }
 
 fn broken(error: &io::Error) -> Refusal {
-    Refusal::Malformed(format!("it cannot be decompressed ({error})"))
+    Refusal::Body(format!("it cannot be decompressed ({error})"))
 }

@@ -1,10 +1,11 @@
-//! OTLP/gRPC: the method `Export` of the trace service.
+//! gRPC services of one method: `Export` of OTLP, and the frame of others like it.
 //!
-//! The service is written out instead of generated because the log wants the very bytes that came.
+//! They are written out instead of generated because the log wants the very bytes that came.
 
 use std::{
     convert::Infallible,
     future::Future,
+    marker::PhantomData,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -12,7 +13,7 @@ use std::{
 use axum::http::{HeaderValue, Request, Response};
 use bytes::{Buf as _, Bytes};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
-use prost::Message as _;
+use prost::Message;
 use tonic::{
     Code, Status,
     body::Body,
@@ -26,25 +27,62 @@ use super::{
     intake::{Intake, Refusal},
 };
 
-/// The one method (opentelemetry/proto/collector/trace/v1/trace_service.proto).
-const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+/// The one method of a service.
+pub(crate) trait Method: Clone + Copy + Send + Sync + 'static {
+    /// The service's name.
+    const SERVICE: &'static str;
+    /// The method's path.
+    const PATH: &'static str;
+    /// What it answers.
+    type Response: Message + Default + 'static;
+
+    /// Takes a request; resolves when it is durable.
+    fn take(
+        intake: Intake,
+        body: Bytes,
+    ) -> Pin<Box<dyn Future<Output = Result<Self::Response, Refusal>> + Send>>;
+}
+
+/// `Export` of OTLP (opentelemetry/proto/collector/trace/v1/trace_service.proto).
+#[derive(Clone, Copy)]
+pub(crate) struct Export;
+
+impl Method for Export {
+    const SERVICE: &'static str = "opentelemetry.proto.collector.trace.v1.TraceService";
+    const PATH: &'static str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+    type Response = ExportTraceServiceResponse;
+
+    fn take(
+        intake: Intake,
+        body: Bytes,
+    ) -> Pin<Box<dyn Future<Output = Result<ExportTraceServiceResponse, Refusal>> + Send>> {
+        Box::pin(async move { intake.take_protobuf(body).await })
+    }
+}
 
 /// The trace service.
-pub(crate) fn service(intake: Intake) -> TraceService {
-    TraceService { intake }
+pub(crate) fn service(intake: Intake) -> Unary<Export> {
+    Unary::new(intake)
 }
 
-/// See [`service`].
+/// A service of one method.
 #[derive(Clone)]
-pub(crate) struct TraceService {
+pub(crate) struct Unary<M> {
     intake: Intake,
+    method: PhantomData<M>,
 }
 
-impl NamedService for TraceService {
-    const NAME: &'static str = "opentelemetry.proto.collector.trace.v1.TraceService";
+impl<M: Method> Unary<M> {
+    pub(super) fn new(intake: Intake) -> Self {
+        Self { intake, method: PhantomData }
+    }
 }
 
-impl Service<Request<Body>> for TraceService {
+impl<M: Method> NamedService for Unary<M> {
+    const NAME: &'static str = M::SERVICE;
+}
+
+impl<M: Method> Service<Request<Body>> for Unary<M> {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
@@ -54,21 +92,23 @@ impl Service<Request<Body>> for TraceService {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let intake = self.intake.clone();
+        let service = self.clone();
         Box::pin(async move {
-            if request.uri().path() != EXPORT {
-                return Ok(Status::unimplemented("The trace service has one method, Export.").into_http());
+            if request.uri().path() != M::PATH {
+                let message = format!("This service has one method, {}.", M::PATH);
+                return Ok(Status::unimplemented(message).into_http());
             }
             let header = request.headers().get("authorization").map(HeaderValue::as_bytes);
-            if let Err(refusal) = intake.authorize(header) {
-                intake.count(&refusal);
+            if let Err(refusal) = service.intake.authorize(header) {
+                service.intake.count(&refusal);
                 return Ok(status(&refusal).into_http());
             }
-            let mut grpc = Grpc::new(RawCodec)
+            let mut grpc = Grpc::new(RawCodec::<M::Response>(PhantomData))
                 .accept_compressed(CompressionEncoding::Gzip)
                 .accept_compressed(CompressionEncoding::Zstd)
                 .max_decoding_message_size(LARGEST_REQUEST);
-            let mut response = grpc.unary(Export { intake: intake.clone() }, request).await;
+            let intake = service.intake.clone();
+            let mut response = grpc.unary(service, request).await;
             explain(&intake, &mut response);
             Ok(response)
         })
@@ -86,7 +126,7 @@ fn explain(intake: &Intake, response: &mut Response<Body>) {
         // Too large as sent, too large decompressed.
         Code::OutOfRange | Code::ResourceExhausted => Refusal::TooLarge,
         // Cannot be decompressed, or is no gRPC.
-        Code::Internal => Refusal::Malformed("it is no gRPC message, or cannot be decompressed".to_owned()),
+        Code::Internal => Refusal::Body("it is no gRPC message, or cannot be decompressed".to_owned()),
         Code::Unimplemented => Refusal::ContentEncoding("of the message".to_owned()),
         // From `Export`, counted there.
         _ => return,
@@ -99,24 +139,22 @@ fn status(refusal: &Refusal) -> Status {
     let code = match refusal {
         Refusal::Unauthorized => Code::Unauthenticated,
         Refusal::ContentEncoding(_) => Code::Unimplemented,
-        Refusal::ContentType(_) | Refusal::TooLarge | Refusal::Malformed(_) => Code::InvalidArgument,
+        Refusal::ContentType(..) | Refusal::TooLarge | Refusal::Malformed(..) | Refusal::Body(_) => {
+            Code::InvalidArgument
+        }
         Refusal::Append(_) => Code::Unavailable,
     };
     Status::new(code, refusal.to_string())
 }
 
-struct Export {
-    intake: Intake,
-}
-
-impl UnaryService<Bytes> for Export {
-    type Response = ExportTraceServiceResponse;
+impl<M: Method> UnaryService<Bytes> for Unary<M> {
+    type Response = M::Response;
     type Future = Pin<Box<dyn Future<Output = Result<tonic::Response<Self::Response>, Status>> + Send>>;
 
     fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
         let intake = self.intake.clone();
         Box::pin(async move {
-            let result = intake.take_protobuf(request.into_inner()).await;
+            let result = M::take(intake.clone(), request.into_inner()).await;
             result.map(tonic::Response::new).map_err(|refusal| {
                 intake.count(&refusal);
                 status(&refusal)
@@ -126,25 +164,25 @@ impl UnaryService<Bytes> for Export {
 }
 
 /// Hands requests on as they came.
-struct RawCodec;
+struct RawCodec<R>(PhantomData<R>);
 
-impl Codec for RawCodec {
-    type Encode = ExportTraceServiceResponse;
+impl<R: Message + 'static> Codec for RawCodec<R> {
+    type Encode = R;
     type Decode = Bytes;
-    type Encoder = RawCodec;
-    type Decoder = RawCodec;
+    type Encoder = Self;
+    type Decoder = Self;
 
-    fn encoder(&mut self) -> RawCodec {
-        RawCodec
+    fn encoder(&mut self) -> Self {
+        Self(PhantomData)
     }
 
-    fn decoder(&mut self) -> RawCodec {
-        RawCodec
+    fn decoder(&mut self) -> Self {
+        Self(PhantomData)
     }
 }
 
-impl Encoder for RawCodec {
-    type Item = ExportTraceServiceResponse;
+impl<R: Message> Encoder for RawCodec<R> {
+    type Item = R;
     type Error = Status;
 
     fn encode(&mut self, response: Self::Item, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
@@ -152,7 +190,7 @@ impl Encoder for RawCodec {
     }
 }
 
-impl Decoder for RawCodec {
+impl<R> Decoder for RawCodec<R> {
     type Item = Bytes;
     type Error = Status;
 

@@ -16,6 +16,7 @@ use tonic::Code;
 use super::{
     body,
     intake::{Intake, Refusal},
+    plain::status_of,
     status::RpcStatus,
 };
 
@@ -80,21 +81,18 @@ fn encoding_of(headers: &HeaderMap) -> Result<Encoding, Refusal> {
     match value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
         PROTOBUF => Ok(Encoding::Protobuf),
         JSON => Ok(Encoding::Json),
-        _ => Err(Refusal::ContentType(value.to_owned())),
+        _ => Err(Refusal::ContentType(value.to_owned(), "application/x-protobuf or application/json")),
     }
 }
 
 /// "Failures" of OTLP/HTTP: only 429, 502, 503 and 504 are tried again.
 fn codes(refusal: &Refusal) -> (StatusCode, Code) {
-    match refusal {
-        Refusal::Unauthorized => (StatusCode::UNAUTHORIZED, Code::Unauthenticated),
-        Refusal::ContentType(_) | Refusal::ContentEncoding(_) => {
-            (StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::InvalidArgument)
-        }
-        Refusal::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Code::InvalidArgument),
-        Refusal::Malformed(_) => (StatusCode::BAD_REQUEST, Code::InvalidArgument),
-        Refusal::Append(_) => (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable),
-    }
+    let code = match refusal {
+        Refusal::Unauthorized => Code::Unauthenticated,
+        Refusal::Append(_) => Code::Unavailable,
+        _ => Code::InvalidArgument,
+    };
+    (status_of(refusal), code)
 }
 
 fn answer<T: Message + Serialize>(encoding: Encoding, status: StatusCode, message: &T) -> Response {

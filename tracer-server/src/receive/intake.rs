@@ -13,6 +13,9 @@ use crate::{
     store::{AppendError, Store},
 };
 
+/// What OTLP's requests are.
+const OTLP: &str = "ExportTraceServiceRequest";
+
 /// The way in.
 #[derive(Clone)]
 pub(crate) struct Intake {
@@ -27,18 +30,21 @@ pub(crate) enum Refusal {
     /// No or another token.
     #[error("This server asks for a token: send the header `authorization: Bearer <token>`.")]
     Unauthorized,
-    /// Neither protobuf nor JSON.
-    #[error("The content type {0:?} is not read here; send application/x-protobuf or application/json.")]
-    ContentType(String),
+    /// Another type than those that are read, which come second.
+    #[error("The content type {0:?} is not read here; send {1}.")]
+    ContentType(String, &'static str),
     /// Neither gzip nor zstd.
     #[error("The content encoding {0:?} is not read here; send gzip, zstd or none.")]
     ContentEncoding(String),
     /// Beyond [`super::LARGEST_REQUEST`].
     #[error("The request holds more than {} MiB; send smaller batches.", super::LARGEST_REQUEST >> 20)]
     TooLarge,
-    /// No OTLP.
-    #[error("The request is no ExportTraceServiceRequest: {0}.")]
-    Malformed(String),
+    /// Not what it should be, and why not.
+    #[error("The request is no {0}: {1}.")]
+    Malformed(&'static str, String),
+    /// Cut off, or not decompressed.
+    #[error("The body of the request cannot be read: {0}.")]
+    Body(String),
     /// Not now.
     #[error(transparent)]
     Append(#[from] AppendError),
@@ -57,15 +63,23 @@ impl Intake {
     /// Takes a protobuf request; returns when it is durable.
     pub(crate) async fn take_protobuf(&self, body: Bytes) -> Result<ExportTraceServiceResponse, Refusal> {
         let request = ExportTraceServiceRequest::decode(body.clone())
-            .map_err(|error| Refusal::Malformed(error.to_string()))?;
+            .map_err(|error| Refusal::Malformed(OTLP, error.to_string()))?;
         self.take(body, request).await
     }
 
     /// Takes a JSON request; returns when it is durable.
     pub(crate) async fn take_json(&self, body: &[u8]) -> Result<ExportTraceServiceResponse, Refusal> {
         let request: ExportTraceServiceRequest =
-            serde_json::from_slice(body).map_err(|error| Refusal::Malformed(error.to_string()))?;
+            serde_json::from_slice(body).map_err(|error| Refusal::Malformed(OTLP, error.to_string()))?;
         // The log holds protobuf alone.
+        self.take(Bytes::from(request.encode_to_vec()), request).await
+    }
+
+    /// Takes spans that came in another format; returns when they are durable.
+    pub(crate) async fn take_converted(
+        &self,
+        request: ExportTraceServiceRequest,
+    ) -> Result<ExportTraceServiceResponse, Refusal> {
         self.take(Bytes::from(request.encode_to_vec()), request).await
     }
 
@@ -88,9 +102,9 @@ impl Intake {
     pub(crate) fn count(&self, refusal: &Refusal) {
         let loss = match refusal {
             Refusal::Unauthorized => Loss::Unauthorized,
-            Refusal::ContentType(_) | Refusal::ContentEncoding(_) => Loss::Unsupported,
+            Refusal::ContentType(..) | Refusal::ContentEncoding(_) => Loss::Unsupported,
             Refusal::TooLarge => Loss::TooLarge,
-            Refusal::Malformed(_) => Loss::Malformed,
+            Refusal::Malformed(..) | Refusal::Body(_) => Loss::Malformed,
             Refusal::Append(_) => return,
         };
         self.counters.lose(loss, 1);

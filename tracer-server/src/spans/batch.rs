@@ -185,6 +185,14 @@ impl Spans {
         self.rows.sort_by_cached_key(|row| (starts[&row.trace_id], row.trace_id, row.start_ns, row.span_id));
     }
 
+    /// Moves when spans start by nanoseconds, which `by` says of each.
+    pub(crate) fn shift_starts(&mut self, by: impl Fn(SpanRef<'_>) -> i64) {
+        let shifts: Vec<i64> = self.iter().map(by).collect();
+        for (row, shift) in self.rows.iter_mut().zip(shifts) {
+            row.start_ns = row.start_ns.saturating_add_signed(shift);
+        }
+    }
+
     /// Drops spans that came twice: those of one trace with one id, kind and service. Needs sorted rows.
     ///
     /// The kind counts because Zipkin's client and server sides share an id.

@@ -5,6 +5,8 @@ mod from_otlp;
 mod hosts;
 mod ids;
 mod json;
+#[cfg(test)]
+pub(crate) mod testing;
 mod texts;
 mod to_otlp;
 mod value;
@@ -15,4 +17,5 @@ pub use ids::{SpanId, TraceId};
 pub use json::{to_json, values_of_object};
 pub use texts::{Text, Texts};
 pub use to_otlp::resource_spans;
+pub(crate) use value::Item;
 pub use value::{Kind, Status, Value, ValueRef};

@@ -45,6 +45,17 @@ impl Value {
             Self::Json(text) => ValueRef::Json(texts.get(text)),
         }
     }
+
+    /// What tells it from every other value of the same [`Texts`]: its type, and bits.
+    pub(crate) fn identity(self) -> (u8, u64) {
+        match self {
+            Self::Text(text) => (0, u64::from(text.0)),
+            Self::Int(number) => (1, number as u64),
+            Self::Double(number) => (2, number.to_bits()),
+            Self::Bool(truth) => (3, u64::from(truth)),
+            Self::Json(text) => (4, u64::from(text.0)),
+        }
+    }
 }
 
 impl ValueRef<'_> {
@@ -56,6 +67,15 @@ impl ValueRef<'_> {
             Self::Double(number) => Value::Double(number),
             Self::Bool(truth) => Value::Bool(truth),
             Self::Json(text) => Value::Json(texts.intern(text)),
+        }
+    }
+
+    /// The items of a list; none for what is no list.
+    pub(crate) fn items(self) -> Vec<Item> {
+        let Self::Json(text) = self else { return Vec::new() };
+        match serde_json::from_str(text) {
+            Ok(serde_json::Value::Array(items)) => items.into_iter().map(Item::new).collect(),
+            _ => Vec::new(),
         }
     }
 
@@ -80,6 +100,41 @@ impl ValueRef<'_> {
             },
             Self::Double(number) => number.partial_cmp(&written.parse().ok()?),
             Self::Bool(truth) => Some(truth.cmp(&written.parse().ok()?)),
+        }
+    }
+}
+
+/// An item of a list.
+pub(crate) enum Item {
+    Text(String),
+    Int(i64),
+    Double(f64),
+    Bool(bool),
+    Json(String),
+}
+
+impl Item {
+    fn new(json: serde_json::Value) -> Self {
+        use serde_json::Value as Json;
+        match json {
+            Json::String(text) => Self::Text(text),
+            Json::Bool(truth) => Self::Bool(truth),
+            Json::Number(number) => match number.as_i64() {
+                Some(number) => Self::Int(number),
+                None => Self::Double(number.as_f64().unwrap_or(f64::NAN)),
+            },
+            Json::Null | Json::Array(_) | Json::Object(_) => Self::Json(json.to_string()),
+        }
+    }
+
+    /// As a value.
+    pub(crate) fn as_value(&self) -> ValueRef<'_> {
+        match self {
+            Self::Text(text) => ValueRef::Text(text),
+            Self::Int(number) => ValueRef::Int(*number),
+            Self::Double(number) => ValueRef::Double(*number),
+            Self::Bool(truth) => ValueRef::Bool(*truth),
+            Self::Json(text) => ValueRef::Json(text),
         }
     }
 }

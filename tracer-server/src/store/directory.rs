@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! lock                             held by the process that uses the directory
+//! id                               what its blocks are called by in the cold tier
 //! logs/0000000012.log              write-ahead log number 12
 //! blocks/0000000001-0000000008.parquet   what came through logs 1 to 8
 //! ```
@@ -10,9 +11,12 @@ use std::{
     fs::{self, File, OpenOptions},
     io,
     path::{Path, PathBuf},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use rustix::fs::{FlockOperation, flock, statvfs};
+
+use super::ColdLocation;
 
 /// A store cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +32,17 @@ pub enum OpenError {
     /// Another process has it.
     #[error("The data directory {0} is in use by another server; stop that one or choose another directory.")]
     InUse(PathBuf),
+    /// The cold tier cannot be set up.
+    #[error(
+        "The cold tier {location} cannot be used: {source}. Name a directory that this user may write to, or a bucket, with keys \
+         and region in the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION)."
+    )]
+    Cold {
+        /// What was tried.
+        location: ColdLocation,
+        /// Why not.
+        source: io::Error,
+    },
     /// A thread cannot be started.
     #[error("The thread that writes spans cannot be started: {0}.")]
     Thread(io::Error),
@@ -36,6 +51,8 @@ pub enum OpenError {
 /// The directory, locked.
 pub(super) struct Directory {
     root: PathBuf,
+    /// What its blocks are called by in the cold tier: logs of another directory have the same numbers.
+    id: String,
     _lock: File,
 }
 
@@ -53,7 +70,13 @@ impl Directory {
             .map_err(failed)?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)
             .map_err(|_| OpenError::InUse(root.to_owned()))?;
-        Ok(Self { root: root.to_owned(), _lock: lock })
+        let id = id(&root.join("id")).map_err(failed)?;
+        Ok(Self { root: root.to_owned(), id, _lock: lock })
+    }
+
+    /// The name of a block in the cold tier.
+    pub(super) fn key(&self, (first, last): (u64, u64)) -> String {
+        format!("{}/{first:010}-{last:010}.parquet", self.id)
     }
 
     /// Where a log is.
@@ -120,6 +143,21 @@ impl Directory {
         let found = statvfs(&self.root).ok()?;
         Some(found.f_bavail.saturating_mul(found.f_frsize))
     }
+}
+
+/// The id in a file, which is made if it is not there: the moment at which it is made.
+fn id(path: &Path) -> io::Result<String> {
+    let is_id = |text: &String| text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if let Some(id) = fs::read_to_string(path).ok().filter(is_id) {
+        return Ok(id);
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let id = format!("{:016x}", now.as_nanos() as u64);
+    let temporary = path.with_extension("new");
+    fs::write(&temporary, &id)?;
+    File::open(&temporary)?.sync_all()?;
+    fs::rename(&temporary, path)?;
+    Ok(id)
 }
 
 #[cfg(test)]

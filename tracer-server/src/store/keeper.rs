@@ -1,4 +1,4 @@
-//! The thread that keeps house: it writes blocks, merges small ones, and deletes old ones.
+//! The thread that keeps house: it writes blocks, merges small ones, and sees to it that old ones leave.
 
 use std::{
     fs, io,
@@ -6,15 +6,16 @@ use std::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError},
     },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use parquet::errors::ParquetError;
 
 use super::{
     Shared,
-    block::{self, Block, BlockError},
+    block::{self, Block, BlockError, Place},
     merge,
+    tiers::Tiers,
 };
 use crate::spans::Spans;
 
@@ -34,9 +35,10 @@ pub(super) enum KeepError {
 
 /// Works until the writer is gone; what is sealed by then is written first.
 pub(super) fn run(shared: &Arc<Shared>, told: &Receiver<()>) {
+    let mut tiers = Tiers::default();
     loop {
         let stop = matches!(told.recv_timeout(LOOK), Err(RecvTimeoutError::Disconnected));
-        if let Err(error) = keep(shared) {
+        if let Err(error) = keep(shared, &mut tiers) {
             tracing::warn!(%error, "the store goes on with what it has, and tries again");
         }
         if stop {
@@ -45,8 +47,8 @@ pub(super) fn run(shared: &Arc<Shared>, told: &Receiver<()>) {
     }
 }
 
-fn keep(shared: &Shared) -> Result<(), KeepError> {
-    delete(shared);
+fn keep(shared: &Shared, tiers: &mut Tiers) -> Result<(), KeepError> {
+    tiers.keep(shared);
     while write_next(shared)? {}
     loop {
         // On a line of its own: the lock is not held while blocks are merged.
@@ -102,28 +104,7 @@ fn make(shared: &Shared, mut spans: Spans, logs: (u64, u64)) -> Result<(), KeepE
         return Err(error.into());
     }
     shared.directory.finish(&temporary, logs)?;
-    let block = Arc::new(Block::open(&shared.directory.block(logs), logs)?);
+    let block = Arc::new(Block::open(Place::Hot(shared.directory.block(logs)), logs)?);
     shared.write().publish(block);
     Ok(())
-}
-
-/// Deletes what is too old or too much.
-fn delete(shared: &Shared) {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let oldest = now.saturating_sub(shared.limits.age).as_nanos() as u64;
-    let mut state = shared.write();
-    let mut bytes: u64 = state.blocks.iter().map(|block| block.bytes).sum();
-    // The oldest spans go first, whenever they came.
-    state.blocks.sort_by_key(|block| block.starts.1);
-    let mut deleted = 0;
-    while let Some(block) = state.blocks.get(deleted) {
-        if block.starts.1 >= oldest && bytes <= shared.limits.bytes {
-            break;
-        }
-        bytes -= block.bytes;
-        block.doom();
-        deleted += 1;
-    }
-    state.blocks.drain(..deleted);
-    state.blocks.sort_by_key(|block| block.logs);
 }

@@ -1,13 +1,15 @@
-//! How much is kept.
+//! How much is kept, and where.
 
 use std::time::Duration;
 
-/// Bounds of a store. What goes beyond is deleted, the oldest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+use super::ColdTier;
+
+/// Bounds of a store. What goes beyond is moved to the cold tier, or deleted if there is none, the oldest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Age of a block's youngest span at which the block is deleted.
+    /// Age of a block's youngest span at which the block leaves the data directory.
     pub age: Duration,
-    /// Bytes that all blocks may have together.
+    /// Bytes that all blocks in the data directory may have together.
     pub bytes: u64,
     /// Free bytes of the file system below which nothing more is taken.
     pub reserve: u64,
@@ -15,6 +17,8 @@ pub struct Limits {
     pub block_spans: usize,
     /// Time after which the spans in memory are written as a block, however few.
     pub block_age: Duration,
+    /// Where blocks go that leave the data directory; none to delete them.
+    pub cold: Option<ColdTier>,
 }
 
 impl Default for Limits {
@@ -26,6 +30,7 @@ impl Default for Limits {
             reserve: 256 << 20,
             block_spans: 131_072,
             block_age: Duration::from_mins(5),
+            cold: None,
         }
     }
 }

@@ -13,7 +13,9 @@ const GROWTH: usize = 3;
 
 /// Neighbours that are small and worth it, or none.
 pub(super) fn choose(blocks: &[Arc<Block>], whole: usize) -> Option<Vec<Arc<Block>>> {
-    let rows: Vec<usize> = blocks.iter().map(|block| block.rows).collect();
+    // Those of the cold tier are left where they are.
+    let rows = |block: &Arc<Block>| if block.object().is_some() { whole } else { block.rows };
+    let rows: Vec<usize> = blocks.iter().map(rows).collect();
     let (from, to) = neighbours(&rows, whole)?;
     Some(blocks[from..to].to_vec())
 }

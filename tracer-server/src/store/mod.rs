@@ -1,6 +1,7 @@
 //! Where spans are: in memory, in the log, in blocks (docs/store.md).
 
 mod block;
+mod cold;
 mod directory;
 mod keeper;
 mod limits;
@@ -10,8 +11,10 @@ mod merge;
 mod open;
 mod queries;
 mod state;
+mod tiers;
 mod writer;
 
+pub use cold::{ColdLocation, ColdTier};
 pub use directory::OpenError;
 pub use limits::Limits;
 pub use live::{LiveBatch, LiveSpan};
@@ -28,6 +31,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use tokio::sync::{Semaphore, oneshot};
 
 use self::{
+    cold::ColdStore,
     directory::Directory,
     live::Live,
     state::State,
@@ -71,6 +75,7 @@ pub struct Store {
 struct Shared {
     state: RwLock<State>,
     directory: Directory,
+    cold: Option<Arc<ColdStore>>,
     limits: Limits,
     counters: Arc<Counters>,
     live: Live,

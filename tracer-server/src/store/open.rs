@@ -10,7 +10,8 @@ use prost::Message as _;
 
 use super::{
     Limits, OpenError, Shared, Store,
-    block::Block,
+    block::{Block, Place},
+    cold::ColdStore,
     directory::Directory,
     live::Live,
     log::{self, End},
@@ -31,7 +32,7 @@ impl Store {
         let mut last = 0;
         for logs in directory.blocks().map_err(failed)? {
             last = last.max(logs.1);
-            match Block::open(&directory.block(logs), logs) {
+            match Block::open(Place::Hot(directory.block(logs)), logs) {
                 Ok(block) => state.blocks.push(Arc::new(block)),
                 Err(error) => {
                     counters.lose(Loss::Unreadable, 1);
@@ -49,12 +50,17 @@ impl Store {
             let spans = replay(&path, &counters).map_err(failed)?;
             state.sealed.push(Sealed { log: number, spans: Arc::new(spans) });
         }
+        let cold = limits.cold.as_ref().map(|tier| {
+            let failed = |source| OpenError::Cold { location: tier.location.clone(), source };
+            ColdStore::open(&tier.location).map(Arc::new).map_err(failed)
+        });
         let next = state.sealed.last().map_or(last, |sealed| sealed.log) + 1;
         let shared = Shared {
             state: RwLock::new(state),
             directory,
             limits,
             counters,
+            cold: cold.transpose()?,
             live: Live::default(),
             listener: OnceLock::new(),
             written: Mutex::new(0),

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashSet},
-    ops::Range,
+    ops::{ControlFlow, Range},
     sync::Arc,
 };
 
@@ -11,8 +11,8 @@ use tokio::sync::broadcast::Receiver;
 
 use super::{LiveBatch, Store, block::Block};
 use crate::{
-    query::{Deadline, Finder, Found, Search},
-    spans::{Kind, Spans, TraceId},
+    query::{Deadline, Field, Filter, Finder, Found, Search},
+    spans::{Kind, SpanRef, Spans, TraceId},
 };
 
 /// What a service does.
@@ -51,8 +51,12 @@ pub struct Size {
     pub blocks: usize,
     /// Spans in blocks.
     pub spans_in_blocks: usize,
-    /// Bytes of all blocks.
+    /// Bytes of all blocks, wherever they are.
     pub bytes_of_blocks: u64,
+    /// Blocks in the cold tier.
+    pub cold_blocks: usize,
+    /// Bytes of them.
+    pub bytes_of_cold_blocks: u64,
 }
 
 impl Store {
@@ -72,7 +76,7 @@ impl Store {
             }
             if let Err(error) = block.find(&mut finder) {
                 finder.partial = true;
-                tracing::warn!(file = %block.path().display(), %error, "a block cannot be searched");
+                tracing::warn!(block = %block.place(), %error, "a block cannot be searched");
             }
         }
         finder.finish()
@@ -122,7 +126,7 @@ impl Store {
             }
             if let Err(error) = block.traces(ids, found) {
                 partial = true;
-                tracing::warn!(file = %block.path().display(), %error, "a block cannot be searched");
+                tracing::warn!(block = %block.place(), %error, "a block cannot be searched");
             }
         }
         partial
@@ -135,6 +139,9 @@ impl Store {
         size.blocks = blocks.len();
         size.spans_in_blocks = blocks.iter().map(|block| block.rows).sum();
         size.bytes_of_blocks = blocks.iter().map(|block| block.bytes).sum();
+        let cold = || blocks.iter().filter(|block| block.object().is_some());
+        size.cold_blocks = cold().count();
+        size.bytes_of_cold_blocks = cold().map(|block| block.bytes).sum();
         size
     }
 
@@ -177,11 +184,62 @@ impl Store {
                 Ok(()) => look(&spans),
                 Err(error) => {
                     complete = false;
-                    tracing::warn!(file = %block.path().display(), %error, "a block cannot be read");
+                    tracing::warn!(block = %block.place(), %error, "a block cannot be read");
                 }
             }
         }
         complete
+    }
+
+    /// Shows `look` every span that is asked for, with these fields, ids and times, until it has seen enough; the newest block
+    /// first. False if time ran out or a block could not be read.
+    pub fn select(
+        &self,
+        filter: &Filter,
+        fields: &[Field],
+        deadline: Deadline,
+        mut look: impl FnMut(SpanRef<'_>) -> ControlFlow<()>,
+    ) -> bool {
+        let mut done = false;
+        let mut blocks = self.memory(|spans| {
+            let mut matching = spans.iter().rev().filter(|span| filter.matches(*span));
+            done = done || matching.any(|span| look(span).is_break());
+        });
+        blocks.sort_by_key(|block| std::cmp::Reverse(block.starts.1));
+        let mut complete = true;
+        for block in blocks {
+            if done {
+                break;
+            }
+            if deadline.has_passed() {
+                return false;
+            }
+            let mut spans = Spans::default();
+            match block.select(filter, fields, &mut spans) {
+                Ok(()) => done = spans.iter().any(|span| look(span).is_break()),
+                Err(error) => {
+                    complete = false;
+                    tracing::warn!(block = %block.place(), %error, "a block cannot be read");
+                }
+            }
+        }
+        complete
+    }
+
+    /// The names of the attributes that spans in a range of time have.
+    pub fn attribute_names(&self, range: &Range<u64>) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        let blocks = self.memory(|spans| {
+            let keys = spans.iter().filter(|span| range.contains(&span.row().start_ns));
+            // Far fewer than spans.
+            let distinct: HashSet<&str> =
+                keys.flat_map(|span| span.attributes().map(|(key, _)| key)).collect();
+            names.extend(distinct.into_iter().map(str::to_owned));
+        });
+        for block in blocks.iter().filter(|block| block.overlaps(range)) {
+            names.extend(block.attribute_names().map(str::to_owned));
+        }
+        names
     }
 
     /// Shows `look` the spans in memory and returns the blocks of the same moment.

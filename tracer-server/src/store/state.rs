@@ -28,13 +28,28 @@ impl State {
     pub(super) fn publish(&mut self, block: Arc<Block>) {
         let (first, last) = block.logs;
         self.sealed.retain(|sealed| sealed.log < first || sealed.log > last);
-        let (replaced, kept): (Vec<_>, Vec<_>) =
-            self.blocks.drain(..).partition(|old| first <= old.logs.0 && old.logs.1 <= last);
+        let (replaced, kept): (Vec<_>, Vec<_>) = self
+            .blocks
+            .drain(..)
+            .partition(|old| old.object().is_none() && first <= old.logs.0 && old.logs.1 <= last);
         for block in replaced {
             block.doom();
         }
         self.blocks = kept;
         self.blocks.push(block);
         self.blocks.sort_by_key(|block| block.logs);
+    }
+
+    /// Puts a block of the cold tier in the place of one of the data directory.
+    pub(super) fn replace(&mut self, old: &Arc<Block>, new: Arc<Block>) {
+        old.doom();
+        self.remove(old);
+        self.blocks.push(new);
+        self.blocks.sort_by_key(|block| block.logs);
+    }
+
+    /// Leaves a block out from now on.
+    pub(super) fn remove(&mut self, block: &Arc<Block>) {
+        self.blocks.retain(|other| !Arc::ptr_eq(other, block));
     }
 }

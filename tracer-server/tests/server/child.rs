@@ -5,17 +5,20 @@ use std::{
     net::SocketAddr,
     path::Path,
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message as _;
 use serde_json::Value;
-use tracer_server::Server;
+use tracer_server::{Server, store::ColdTier};
 
 use crate::support::{Response, exchange, settings};
 
 /// Where the process finds what it is to do.
 const DATA: &str = "TEST_SERVER_DATA";
+/// Where its blocks go at once, if that is set.
+const COLD: &str = "TEST_SERVER_COLD";
 /// In front of the line that says where it listens.
 const READY: &str = "listening ";
 
@@ -27,6 +30,11 @@ fn serve() {
     let mut settings = settings(Path::new(&data));
     if let Ok(spans) = std::env::var("TEST_SERVER_BLOCK_SPANS") {
         settings.limits.block_spans = spans.parse().unwrap();
+    }
+    if let Ok(location) = std::env::var(COLD) {
+        settings.limits.bytes = 0;
+        settings.limits.cold =
+            Some(ColdTier { location: location.parse().unwrap(), age: Duration::from_hours(24 * 365) });
     }
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
@@ -49,6 +57,34 @@ pub(crate) struct Process {
 impl Process {
     /// Starts a server in a directory, writing blocks of so many spans. With `largest_file`, in KiB, no file can grow beyond.
     pub(crate) fn start(data: &Path, block_spans: usize, largest_file: Option<u32>) -> Self {
+        Self::start_with(data, block_spans, largest_file, &[])
+    }
+
+    /// Starts one whose blocks all go to the cold tier.
+    pub(crate) fn start_cold(data: &Path, block_spans: usize, location: &str) -> Self {
+        Self::start_with(data, block_spans, None, &[(COLD, location)])
+    }
+
+    /// The same with an S3 server at an address, whose keys are `key` and `secret`.
+    pub(crate) fn start_s3(data: &Path, block_spans: usize, location: &str, server: SocketAddr) -> Self {
+        let endpoint = format!("http://{server}");
+        let variables = [
+            (COLD, location),
+            ("AWS_ENDPOINT", &endpoint),
+            ("AWS_ALLOW_HTTP", "true"),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "key"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ];
+        Self::start_with(data, block_spans, None, &variables)
+    }
+
+    fn start_with(
+        data: &Path,
+        block_spans: usize,
+        largest_file: Option<u32>,
+        variables: &[(&str, &str)],
+    ) -> Self {
         let program = std::env::current_exe().unwrap();
         // A limit on the size of files stands for a full disk; the shell sees to it that the signal of it is ignored.
         let limit =
@@ -58,6 +94,7 @@ impl Process {
             .arg(format!("{limit}exec \"$0\" --ignored --exact child::serve --nocapture"))
             .arg(program)
             .env(DATA, data)
+            .envs(variables.iter().copied())
             .env("TEST_SERVER_BLOCK_SPANS", block_spans.to_string())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())

@@ -1,11 +1,6 @@
 //! What is acknowledged stays, whatever happens to the process; and what is too much goes.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use serde_json::Value;
@@ -13,7 +8,7 @@ use tracer_server::{Settings, spans::TraceId};
 
 use crate::{
     child::Process,
-    support::{Running, attribute, now_ns, of_service, request, span, text, trace_hex},
+    support::{Running, attribute, now_ns, of_service, request, span, text, trace_hex, wait_until},
 };
 
 /// One trace of two spans; the number is in its id.
@@ -29,14 +24,6 @@ fn numbered(number: u32, base: u64) -> ExportTraceServiceRequest {
 
 fn numbered_id(number: u32) -> TraceId {
     TraceId((u128::from(number) + 1).to_be_bytes())
-}
-
-fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !done() {
-        assert!(Instant::now() < deadline, "{what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 fn files(data: &Path, directory: &str) -> Vec<String> {
@@ -154,7 +141,7 @@ fn blocks_answer_as_memory_does() {
 fn normalise(value: &mut Value) {
     match value {
         Value::Object(map) => {
-            for key in ["inspected_spans", "inspectedSpans", "resource", "resources"] {
+            for key in ["inspected_spans", "inspected_blocks", "inspectedSpans", "resource", "resources"] {
                 if map.get(key).is_some_and(|value| !value.is_object()) {
                     map.remove(key);
                 }

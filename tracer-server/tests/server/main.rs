@@ -3,12 +3,16 @@
 mod alerts;
 mod analytics;
 mod child;
+mod cold;
 mod durable;
 mod jaeger;
+mod jaeger_clients;
 mod openapi;
 mod page;
 mod receive;
 mod support;
 mod tempo;
+mod tls;
 mod token;
 mod traces;
+mod zipkin;

@@ -5,7 +5,7 @@ use std::{
     net::{SocketAddr, TcpStream},
     path::Path,
     thread::JoinHandle,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use opentelemetry_proto::tonic::{
@@ -30,7 +30,15 @@ pub(crate) struct Running {
 /// Any free ports, and a directory for the data.
 pub(crate) fn settings(data: &Path) -> Settings {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    Settings { otlp_grpc: any, otlp_http: any, query: any, ..Settings::new(data.to_owned()) }
+    Settings {
+        otlp_grpc: any,
+        otlp_http: any,
+        query: any,
+        zipkin: Some(any),
+        jaeger_http: Some(any),
+        jaeger_grpc: Some(any),
+        ..Settings::new(data.to_owned())
+    }
 }
 
 impl Running {
@@ -107,6 +115,9 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
 pub(crate) async fn grpc_client(address: SocketAddr) -> TraceServiceClient<Channel> {
     TraceServiceClient::connect(format!("http://{address}")).await.expect("a connection")
 }
+
+/// The reason and the status of a refusal, and the headers and the body that are refused.
+pub(crate) type Refused<'a> = (&'a str, u16, &'a [(&'a str, &'a str)], &'a [u8]);
 
 /// An HTTP response.
 pub(crate) struct Response {
@@ -270,4 +281,12 @@ pub(crate) fn shop_trace(base: u64) -> ExportTraceServiceRequest {
 /// The hex id of the trace with this byte.
 pub(crate) fn trace_hex(trace: u8) -> String {
     format!("{trace:02x}").repeat(16)
+}
+
+pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !done() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

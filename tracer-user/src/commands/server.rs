@@ -16,7 +16,10 @@ use rustix::{
         set_no_new_privs,
     },
 };
-use tracer_server::{Addresses, Rules, Settings, serve, store::Limits};
+use tracer_server::{
+    Addresses, Rules, Settings, TlsFiles, serve,
+    store::{ColdLocation, ColdTier, Limits},
+};
 use tracing_subscriber::EnvFilter;
 
 use crate::agent::stop_flag;
@@ -42,6 +45,28 @@ pub struct ServerArgs {
     /// Address of the page and the query API
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:16686")]
     query: SocketAddr,
+    /// Take spans from clients of Zipkin and answer its queries, at this address
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:9411")]
+    zipkin: Option<SocketAddr>,
+    /// Take spans from clients of Jaeger over HTTP (Thrift), at this address
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:14268")]
+    jaeger_http: Option<SocketAddr>,
+    /// Take spans from clients of Jaeger over gRPC, at this address
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:14250")]
+    jaeger_grpc: Option<SocketAddr>,
+    /// Serve TLS on every address: file with the certificate and those that lead to a known authority (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// File with the certificate's private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Move blocks here instead of deleting them when they are older than --keep or more than --max-bytes: a directory, or
+    /// s3://BUCKET/PREFIX with keys, region and endpoint from the environment (AWS_ACCESS_KEY_ID and so on)
+    #[arg(long, value_name = "LOCATION")]
+    cold: Option<ColdLocation>,
+    /// Delete spans there when they are this old
+    #[arg(long, value_name = "DURATION", default_value = "365d", value_parser = humantime::parse_duration)]
+    keep_cold: Duration,
     /// File with the token that clients have to send as `authorization: Bearer`; needed for addresses beyond loopback
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
@@ -107,17 +132,23 @@ pub fn server(args: ServerArgs) -> anyhow::Result<ExitCode> {
         otlp_grpc: args.otlp_grpc,
         otlp_http: args.otlp_http,
         query: args.query,
+        zipkin: args.zipkin,
+        jaeger_http: args.jaeger_http,
+        jaeger_grpc: args.jaeger_grpc,
+        tls: args.tls_cert.zip(args.tls_key).map(|(certificate, key)| TlsFiles { certificate, key }),
         token: token.transpose()?,
         data: args.store.data,
         limits: Limits {
             age: args.store.keep,
             bytes: args.store.max_bytes,
             reserve: args.store.reserve,
+            cold: args.cold.map(|location| ColdTier { location, age: args.keep_cold }),
             ..Limits::default()
         },
         rules,
     };
-    serve(settings, stop, announce)?;
+    let scheme = if settings.tls.is_some() { "https" } else { "http" };
+    serve(settings, stop, |addresses| announce(scheme, addresses))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -143,11 +174,21 @@ fn check_rules(path: &Path) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn announce(addresses: Addresses) -> std::io::Result<()> {
+fn announce(scheme: &str, addresses: Addresses) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{GRPC}: http://{}", addresses.otlp_grpc)?;
-    writeln!(out, "OTLP/HTTP: http://{}", addresses.otlp_http)?;
-    writeln!(out, "{PAGE}: http://{}/", addresses.query)?;
+    writeln!(out, "{GRPC}: {scheme}://{}", addresses.otlp_grpc)?;
+    writeln!(out, "OTLP/HTTP: {scheme}://{}", addresses.otlp_http)?;
+    let others = [
+        ("Zipkin", addresses.zipkin),
+        ("Jaeger/HTTP", addresses.jaeger_http),
+        ("Jaeger/gRPC", addresses.jaeger_grpc),
+    ];
+    for (name, address) in others {
+        if let Some(address) = address {
+            writeln!(out, "{name}: {scheme}://{address}")?;
+        }
+    }
+    writeln!(out, "{PAGE}: {scheme}://{}/", addresses.query)?;
     out.flush()
 }
 

@@ -30,7 +30,8 @@ pub(super) async fn dependencies(
                 "parent": edge.parent,
                 "child": edge.child,
                 "calls": edge.red.figures(),
-                "example_trace_id": edge.example.to_string(),
+                "example_trace_id": edge.examples.slowest().map(|id| id.to_string()),
+                "example_error_trace_id": edge.examples.failed().map(|id| id.to_string()),
             })
         })
         .collect();
@@ -57,17 +58,22 @@ pub(super) async fn operations(State(app): State<Arc<App>>, params: Params) -> R
     let list: Vec<Value> = operations
         .courses()
         .map(|((service, name, kind), course)| {
-            let steps = course
-                .steps
-                .iter()
-                .map(|(start, red)| json!({"start_unix_ns": start.to_string(), "calls": red.figures()}));
+            let steps = course.steps.iter().map(|(start, step)| {
+                json!({
+                    "start_unix_ns": start.to_string(),
+                    "calls": step.red.figures(),
+                    "example_trace_id": step.examples.slowest().map(|id| id.to_string()),
+                    "example_error_trace_id": step.examples.failed().map(|id| id.to_string()),
+                })
+            });
             json!({
                 "service": service,
                 "name": name,
                 "kind": kind.name(),
                 "calls": course.total.figures(),
                 "calls_per_second": course.total.calls as f64 / seconds,
-                "example_trace_id": course.example.map(|id| id.to_string()),
+                "example_trace_id": course.examples.slowest().map(|id| id.to_string()),
+                "example_error_trace_id": course.examples.failed().map(|id| id.to_string()),
                 "steps": steps.collect::<Vec<Value>>(),
             })
         })

@@ -39,6 +39,7 @@ pub(super) async fn search(State(app): State<Arc<App>>, params: Params) -> Resul
         "offset": offset,
         "partial": found.partial || partial,
         "inspected_spans": found.inspected,
+        "inspected_blocks": found.blocks,
     })))
 }
 

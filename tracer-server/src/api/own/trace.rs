@@ -10,7 +10,9 @@ use serde_json::{Map, Value, json};
 
 use super::super::{app::App, error::ApiError, params::Params};
 use crate::{
-    analysis::{Graph, Step, Trace, compare, critical_path, statistics, summarise, traces},
+    analysis::{
+        ClockShifts, Graph, Step, Trace, adjust_clocks, compare, critical_path, statistics, summarise, traces,
+    },
     spans::{SpanRef, Spans, TraceId, to_json},
 };
 
@@ -26,18 +28,22 @@ pub(in crate::api) fn trace_id(text: &str) -> Result<TraceId, ApiError> {
 pub(super) async fn trace(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
+    params: Params,
 ) -> Result<Json<Value>, ApiError> {
     let wanted = trace_id(&id)?;
+    let raw = params.flag("raw_clocks")?;
     let json = app
         .ask(move |store, deadline| {
-            let fetched = store.traces(&[wanted], deadline);
-            traces(&fetched.spans).first().map(|trace| trace_json(&fetched.spans, trace, fetched.partial))
+            let mut fetched = store.traces(&[wanted], deadline);
+            let shifts = if raw { ClockShifts::default() } else { adjust_clocks(&mut fetched.spans) };
+            let traces = traces(&fetched.spans);
+            traces.first().map(|trace| trace_json(&fetched.spans, trace, &shifts, fetched.partial))
         })
         .await?;
     json.map(Json).ok_or(ApiError::NoTrace(id))
 }
 
-fn trace_json(spans: &Spans, trace: &Trace<'_>, partial: bool) -> Value {
+fn trace_json(spans: &Spans, trace: &Trace<'_>, shifts: &ClockShifts, partial: bool) -> Value {
     let resources: Vec<Value> = spans
         .resources()
         .iter()
@@ -58,7 +64,7 @@ fn trace_json(spans: &Spans, trace: &Trace<'_>, partial: bool) -> Value {
     };
     json!({
         "summary": summarise(trace),
-        "spans": trace.spans.iter().map(|span| span_json(*span)).collect::<Vec<Value>>(),
+        "spans": trace.spans.iter().map(|span| span_json(*span, shifts)).collect::<Vec<Value>>(),
         "resources": resources,
         "service_map": edges,
         "critical_path": critical_path(trace).iter().map(step).collect::<Vec<Value>>(),
@@ -67,7 +73,7 @@ fn trace_json(spans: &Spans, trace: &Trace<'_>, partial: bool) -> Value {
     })
 }
 
-fn span_json(span: SpanRef<'_>) -> Value {
+fn span_json(span: SpanRef<'_>, shifts: &ClockShifts) -> Value {
     let row = span.row();
     let embedded = |text: &str| serde_json::from_str::<Value>(text).unwrap_or(Value::Null);
     let attributes: Map<String, Value> =
@@ -81,6 +87,7 @@ fn span_json(span: SpanRef<'_>) -> Value {
         "status": row.status.name(),
         "status_message": span.text(row.status_message),
         "start_unix_ns": row.start_ns.to_string(),
+        "clock_adjustment_ns": shifts.of(span),
         "duration_ns": row.duration_ns,
         "attributes": attributes,
         "resource": row.resource,

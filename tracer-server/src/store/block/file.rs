@@ -2,10 +2,8 @@
 
 use std::{
     collections::{BTreeSet, HashSet},
-    fs::{self, File},
-    io,
+    fs, io,
     ops::Range,
-    path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
 
@@ -20,17 +18,19 @@ use parquet::{
         },
     },
     errors::ParquetError,
-    file::{metadata::ParquetMetaData, statistics::Statistics},
+    file::{metadata::ParquetMetaData, reader::Length as _, statistics::Statistics},
 };
 
 use super::{
+    index::AttributeIndex,
+    place::{BlockFile, Place},
     predicate, schema,
     unpack::{Ids, unpack},
 };
 use crate::{
-    query::{Condition, Field, Finder, Scope},
+    query::{Condition, Field, Filter, Finder, Scope},
     spans::{Kind, Spans, TraceId},
-    store::Operation,
+    store::{Operation, cold::ColdObject},
 };
 
 /// Rows that are looked at in one go.
@@ -49,7 +49,7 @@ pub(in crate::store) enum BlockError {
     #[error("its columns cannot be read: {0}")]
     Arrow(#[from] ArrowError),
     /// Made by a later version of this program, or by something else.
-    #[error("its schema version is {0:?}, and this program reads {version}", version = schema::VERSION)]
+    #[error("its schema version is {0:?}, and this program reads up to {version}", version = schema::VERSION)]
     Version(Option<String>),
     /// Columns are missing.
     #[error("it lacks the columns that every block has")]
@@ -58,7 +58,7 @@ pub(in crate::store) enum BlockError {
 
 /// A file of spans.
 pub(in crate::store) struct Block {
-    path: PathBuf,
+    place: Place,
     /// Numbers of the logs that its spans came through, first and last.
     pub(in crate::store) logs: (u64, u64),
     /// Bytes on disk.
@@ -70,6 +70,8 @@ pub(in crate::store) struct Block {
     /// What its services do.
     pub(in crate::store) operations: Vec<Operation>,
     other_keys: Option<BTreeSet<String>>,
+    /// None in blocks of version 1.
+    index: Option<AttributeIndex>,
     metadata: ArrowReaderMetadata,
     /// Its file goes when nobody reads it any more.
     doomed: AtomicBool,
@@ -77,9 +79,9 @@ pub(in crate::store) struct Block {
 
 impl Block {
     /// Opens a block and reads what it says of itself.
-    pub(in crate::store) fn open(path: &Path, logs: (u64, u64)) -> Result<Self, BlockError> {
-        let file = File::open(path)?;
-        let bytes = file.metadata()?.len();
+    pub(in crate::store) fn open(place: Place, logs: (u64, u64)) -> Result<Self, BlockError> {
+        let file = place.open()?;
+        let bytes = file.len();
         let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())?;
         let parquet = metadata.metadata();
         let entry = |key: &str| {
@@ -87,7 +89,7 @@ impl Block {
             entries.and_then(|entries| entries.iter().find(|entry| entry.key == key)?.value.clone())
         };
         let version = entry(schema::VERSION_KEY);
-        if version.as_deref() != Some(schema::VERSION) {
+        if !version.as_deref().is_some_and(|version| schema::READ_VERSIONS.contains(&version)) {
             return Err(BlockError::Version(version));
         }
         let operations: Vec<(String, String, String)> = entry(schema::OPERATIONS_KEY)
@@ -95,8 +97,10 @@ impl Block {
             .unwrap_or_default();
         let other_keys =
             entry(schema::OTHER_KEYS_KEY).and_then(|json| serde_json::from_str(&json).ok()).flatten();
+        let index =
+            entry(schema::ATTRIBUTE_INDEX_KEY).and_then(|place| AttributeIndex::from_metadata(&place, bytes));
         Ok(Self {
-            path: path.to_owned(),
+            place,
             logs,
             bytes,
             rows: usize::try_from(parquet.file_metadata().num_rows()).unwrap_or_default(),
@@ -110,6 +114,7 @@ impl Block {
                 })
                 .collect(),
             other_keys,
+            index,
             metadata,
             doomed: AtomicBool::new(false),
         })
@@ -121,8 +126,13 @@ impl Block {
     }
 
     /// Where it is.
-    pub(in crate::store) fn path(&self) -> &Path {
-        &self.path
+    pub(in crate::store) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The object that it is; none for a file of the data directory.
+    pub(in crate::store) fn object(&self) -> Option<&ColdObject> {
+        if let Place::Cold(object) = &self.place { Some(object) } else { None }
     }
 
     /// Whether it may hold spans that start within a range of time.
@@ -132,11 +142,64 @@ impl Block {
 
     /// Looks for what a search asks for.
     pub(in crate::store) fn find(&self, finder: &mut Finder<'_>) -> Result<(), BlockError> {
-        let filter = finder.filter();
+        let Some(matching) = self.matching(finder.filter())? else { return Ok(()) };
+        finder.inspected += self.rows as u64;
+        finder.blocks += 1;
+        let columns = [schema::TRACE_ID, schema::SPAN_ID, schema::START_TIME];
+        for batch in matching.with_projection(self.mask(&columns)).build()? {
+            let batch = batch?;
+            let ids = Ids::new(&batch).ok_or(BlockError::Columns)?;
+            for row in 0..batch.num_rows() {
+                let (trace_id, span_id, _, start_ns, _) = ids.get(row);
+                finder.add(trace_id, span_id, start_ns);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the spans that are asked for, with these fields, ids and times alone.
+    pub(in crate::store) fn select(
+        &self,
+        filter: &Filter,
+        fields: &[Field],
+        spans: &mut Spans,
+    ) -> Result<(), BlockError> {
+        let Some(matching) = self.matching(filter)? else { return Ok(()) };
+        let of_fields: Vec<String> = fields.iter().flat_map(predicate::columns).collect();
+        let mut columns = vec![schema::TRACE_ID, schema::SPAN_ID, schema::START_TIME];
+        columns.extend(of_fields.iter().map(String::as_str));
+        for batch in matching.with_projection(self.mask(&columns)).build()? {
+            if !unpack(&batch?, spans) {
+                return Err(BlockError::Columns);
+            }
+        }
+        Ok(())
+    }
+
+    /// The attributes that spans have here, by name.
+    pub(in crate::store) fn attribute_names(&self) -> impl Iterator<Item = &str> {
+        let fields = self.metadata.schema().fields().iter();
+        let columns = fields.filter_map(|field| field.name().strip_prefix(schema::ATTRIBUTE_PREFIX));
+        columns.chain(self.other_keys.iter().flatten().map(String::as_str))
+    }
+
+    /// A reader of the rows that are asked for; none if there are none for sure.
+    fn matching(
+        &self,
+        filter: &Filter,
+    ) -> Result<Option<ParquetRecordBatchReaderBuilder<BlockFile>>, BlockError> {
         if !self.overlaps(&filter.start_ns)
             || !filter.conditions.iter().all(|condition| self.may_hold(condition))
         {
-            return Ok(());
+            return Ok(None);
+        }
+        let file = self.place.open()?;
+        if let Some(index) = self.index {
+            for condition in &filter.conditions {
+                if !index.may_hold(condition, &file)? {
+                    return Ok(None);
+                }
+            }
         }
         let mut predicates: Vec<Box<dyn ArrowPredicate>> = Vec::new();
         let inside = filter.start_ns.contains(&self.starts.0) && filter.start_ns.contains(&self.starts.1);
@@ -150,22 +213,7 @@ impl Block {
         for condition in conditions {
             predicates.push(self.predicate(condition));
         }
-        finder.inspected += self.rows as u64;
-        let columns = [schema::TRACE_ID, schema::SPAN_ID, schema::START_TIME];
-        let reader = self
-            .reader()?
-            .with_projection(self.mask(&columns))
-            .with_row_filter(RowFilter::new(predicates))
-            .build()?;
-        for batch in reader {
-            let batch = batch?;
-            let ids = Ids::new(&batch).ok_or(BlockError::Columns)?;
-            for row in 0..batch.num_rows() {
-                let (trace_id, span_id, _, start_ns, _) = ids.get(row);
-                finder.add(trace_id, span_id, start_ns);
-            }
-        }
-        Ok(())
+        Ok(Some(self.reader(file).with_row_filter(RowFilter::new(predicates))))
     }
 
     /// False if no span here can meet a condition.
@@ -207,7 +255,7 @@ impl Block {
         ids: &HashSet<TraceId>,
         spans: &mut Spans,
     ) -> Result<(), BlockError> {
-        let builder = self.reader()?;
+        let builder = self.reader(self.place.open()?);
         let column = self.metadata.schema().column_with_name(schema::TRACE_ID).ok_or(BlockError::Columns)?.0;
         let mut groups = Vec::new();
         for group in 0..self.metadata.metadata().num_row_groups() {
@@ -245,7 +293,7 @@ impl Block {
 
     /// Adds every span, with the columns that counting needs or with all.
     pub(in crate::store) fn read(&self, all_columns: bool, spans: &mut Spans) -> Result<(), BlockError> {
-        let mut builder = self.reader()?;
+        let mut builder = self.reader(self.place.open()?);
         if !all_columns {
             builder = builder.with_projection(self.mask(&[
                 schema::TRACE_ID,
@@ -267,10 +315,9 @@ impl Block {
         Ok(())
     }
 
-    fn reader(&self) -> Result<ParquetRecordBatchReaderBuilder<File>, BlockError> {
-        let file = File::open(&self.path)?;
+    fn reader(&self, file: BlockFile) -> ParquetRecordBatchReaderBuilder<BlockFile> {
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone());
-        Ok(builder.with_batch_size(BATCH))
+        builder.with_batch_size(BATCH)
     }
 
     fn mask(&self, names: &[&str]) -> ProjectionMask {
@@ -283,9 +330,10 @@ impl Block {
 impl Drop for Block {
     fn drop(&mut self) {
         if self.doomed.load(Relaxed)
-            && let Err(error) = fs::remove_file(&self.path)
+            && let Place::Hot(path) = &self.place
+            && let Err(error) = fs::remove_file(path)
         {
-            tracing::warn!(file = %self.path.display(), %error, "a block that is not needed any more cannot be removed");
+            tracing::warn!(file = %path.display(), %error, "a block that is not needed any more cannot be removed");
         }
     }
 }

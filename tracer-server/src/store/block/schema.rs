@@ -5,7 +5,10 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, TimeUnit};
 
 /// Version of the schema, in the file's metadata under [`VERSION_KEY`]. A reader refuses later ones.
-pub(super) const VERSION: &str = "1";
+pub(super) const VERSION: &str = "2";
+
+/// The versions that are read. Version 1 has no [`ATTRIBUTE_INDEX_KEY`].
+pub(super) const READ_VERSIONS: [&str; 2] = ["1", VERSION];
 
 /// Where the version is.
 pub(super) const VERSION_KEY: &str = "tracer.schema_version";
@@ -15,6 +18,9 @@ pub(super) const OPERATIONS_KEY: &str = "tracer.operations";
 
 /// Metadata: attributes of which some or all values are in [`OTHER_ATTRIBUTES`], as a JSON list; `null` for too many.
 pub(super) const OTHER_KEYS_KEY: &str = "tracer.other_attributes";
+
+/// Metadata: where the file has its index of attributes, as offset and length in bytes with a space between.
+pub(super) const ATTRIBUTE_INDEX_KEY: &str = "tracer.attribute_index";
 
 pub(super) const TRACE_ID: &str = "trace_id";
 pub(super) const SPAN_ID: &str = "span_id";

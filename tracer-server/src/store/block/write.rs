@@ -28,6 +28,7 @@ use serde_json::{Map, Value as Json};
 
 use super::{
     columns::{AttributeColumn, TextColumn, Type},
+    index::{self, AttributeIndex},
     schema,
 };
 use crate::spans::{Row, SpanRef, Spans, Text, to_json};
@@ -52,6 +53,11 @@ pub(in crate::store) fn write(spans: &Spans, path: &Path) -> Result<(), ParquetE
         Some(properties),
     )?;
     writer.write(&table.batch)?;
+    writer.flush()?;
+    let index = index::build(spans)?;
+    let place = AttributeIndex::to_metadata(writer.bytes_written(), &index);
+    writer.write_all(&index).map_err(external)?;
+    writer.append_key_value_metadata(KeyValue::new(schema::ATTRIBUTE_INDEX_KEY.to_owned(), place));
     let mut file = writer.into_inner()?;
     file.flush().map_err(external)?;
     file.get_ref().sync_all().map_err(external)

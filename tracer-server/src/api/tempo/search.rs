@@ -1,127 +1,34 @@
-//! Tempo's HTTP API, for Grafana's data source of that name (docs: Tempo, "HTTP API").
-//!
-//! It lives under `/tempo` as a whole. The paths that Jaeger does not have work at the root as well; of the one that both
-//! have, `/api/traces/{id}`, clients of Tempo get their form by asking for protobuf, as Grafana does.
+//! Searches: by TraceQL (`q`), or by what came before it (`tags`, `minDuration`, `maxDuration`).
 
 use std::sync::Arc;
 
-use axum::{
-    Json, Router,
-    extract::{Path, State},
-    http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response},
-    routing::get,
-};
-use opentelemetry_proto::tonic::trace::v1::TracesData;
-use prost::Message as _;
+use axum::{Json, extract::State};
 use serde_json::{Value, json};
 
-use super::{app::App, error::ApiError, own::trace_id, params::Params};
+use super::{
+    super::{app::App, error::ApiError, params::Params},
+    Failure, SECOND_NS,
+};
 use crate::{
     analysis::{Trace, traces},
     query::{Condition, Field, Filter, FoundTrace, Op, Scope, Search},
-    spans::{SpanRef, TraceId, ValueRef, resource_spans, to_json},
+    spans::{SpanRef, TraceId, ValueRef, to_json},
+    traceql,
 };
 
 /// Most traces in one answer.
 const MOST_TRACES: usize = 1000;
 
-/// Seconds, the unit of Tempo's times, in nanoseconds.
-const SECOND_NS: u64 = 1_000_000_000;
+/// Sets of spans of one trace in an answer, at most.
+const MOST_SETS: usize = 20;
 
-const PROTOBUF: &str = "application/protobuf";
-
-pub(super) fn routes() -> Router<Arc<App>> {
-    let shared = Router::new()
-        .route("/ready", get(async || "ready\n"))
-        .route("/api/echo", get(async || "echo"))
-        .route("/api/status/buildinfo", get(build_info))
-        .route("/api/v2/traces/{id}", get(trace_v2))
-        .route("/api/search", get(search));
-    let prefixed = shared.clone().route("/api/traces/{id}", get(trace));
-    shared.nest("/tempo", prefixed)
-}
-
-/// Errors are plain sentences here.
-struct Failure(ApiError);
-
-impl From<ApiError> for Failure {
-    fn from(error: ApiError) -> Self {
-        Self(error)
-    }
-}
-
-impl IntoResponse for Failure {
-    fn into_response(self) -> Response {
-        (self.0.status(), self.0.to_string()).into_response()
-    }
-}
-
-async fn build_info() -> Json<Value> {
-    Json(json!({
-        "version": env!("CARGO_PKG_VERSION"),
-        "revision": "", "branch": "", "buildDate": "", "buildUser": "", "goVersion": "",
-    }))
-}
-
-/// Whether a client wants protobuf, which for the path of both APIs means that it speaks Tempo's.
-pub(super) fn wants_protobuf(headers: &HeaderMap) -> bool {
-    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    accept.is_some_and(|accept| accept.contains(PROTOBUF))
-}
-
-/// A trace by its id: `tempopb.Trace`, which has the fields of `TracesData` with `batches` for `resource_spans`.
-pub(super) async fn trace_response(app: Arc<App>, id: String, protobuf: bool) -> Result<Response, ApiError> {
-    let data = load(&app, &id).await?;
-    Ok(if protobuf {
-        (StatusCode::OK, [(header::CONTENT_TYPE, PROTOBUF)], data.encode_to_vec()).into_response()
-    } else {
-        Json(json!({ "batches": data.resource_spans })).into_response()
-    })
-}
-
-async fn load(app: &Arc<App>, id: &str) -> Result<TracesData, ApiError> {
-    let wanted = trace_id(id)?;
-    let data = app.ask(move |store, deadline| {
-        let spans = store.traces(&[wanted], deadline).spans;
-        TracesData { resource_spans: resource_spans(&spans, spans.iter()) }
-    });
-    let data = data.await?;
-    if data.resource_spans.is_empty() { Err(ApiError::NoTrace(id.to_owned())) } else { Ok(data) }
-}
-
-async fn trace(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Result<Response, Failure> {
-    Ok(trace_response(app, id, wants_protobuf(&headers)).await?)
-}
-
-/// `tempopb.TraceByIDResponse`: the trace is its field 1.
-#[derive(Clone, PartialEq, prost::Message)]
-struct TraceById {
-    #[prost(message, optional, tag = "1")]
-    trace: Option<TracesData>,
-}
-
-async fn trace_v2(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Result<Response, Failure> {
-    let data = load(&app, &id).await?;
-    Ok(if wants_protobuf(&headers) {
-        let body = TraceById { trace: Some(data) }.encode_to_vec();
-        (StatusCode::OK, [(header::CONTENT_TYPE, PROTOBUF)], body).into_response()
-    } else {
-        Json(json!({"trace": {"resourceSpans": data.resource_spans}, "metrics": {}})).into_response()
-    })
-}
-
-async fn search(State(app): State<Arc<App>>, params: Params) -> Result<Json<Value>, Failure> {
+pub(super) async fn search(State(app): State<Arc<App>>, params: Params) -> Result<Json<Value>, Failure> {
     let limit = params.bounded("limit", 20, 1..MOST_TRACES + 1)?;
     let spans_per_set = params.bounded("spss", 3, 1..101)?;
+    if let Some(query) = params.get("q") {
+        let query = traceql::parse(query).map_err(ApiError::Query)?;
+        return Ok(Json(by_query(&app, query, params.range(SECOND_NS)?, limit, spans_per_set).await?));
+    }
     let search = Search { filter: filter(&params)?, limit, count: false };
     let (found, list) = app
         .ask(move |store, deadline| {
@@ -144,20 +51,93 @@ async fn search(State(app): State<Arc<App>>, params: Params) -> Result<Json<Valu
     })))
 }
 
+async fn by_query(
+    app: &Arc<App>,
+    query: traceql::Query,
+    range: std::ops::Range<u64>,
+    limit: usize,
+    spans_per_set: usize,
+) -> Result<Value, ApiError> {
+    let hits = app
+        .ask(move |store, deadline| {
+            let shown = query.shown();
+            traceql::search(store, &query, &range, limit, deadline, |hit| {
+                let sets: Vec<Value> = hit
+                    .sets
+                    .iter()
+                    .take(MOST_SETS)
+                    .map(|set| set_json(hit.trace, set, &shown, spans_per_set))
+                    .collect();
+                let mut json = head_json(hit.trace);
+                json["spanSet"] = sets.first().cloned().unwrap_or_default();
+                json["spanSets"] = Value::Array(sets);
+                json
+            })
+        })
+        .await?;
+    Ok(json!({
+        "traces": hits.hits,
+        "metrics": {"inspectedTraces": hits.traces, "inspectedSpans": hits.spans.to_string()},
+        "partial": hits.partial,
+    }))
+}
+
+/// A set of spans, with what `by` and the aggregates say of it as its attributes, as Tempo has it.
+fn set_json(trace: &Trace<'_>, set: &traceql::SpanSet, shown: &[&traceql::Field], most: usize) -> Value {
+    let by = set.by.iter().map(|(name, value)| (format!("by({name})"), query_value(value)));
+    let numbers = set.numbers.iter().map(|(name, number)| (name.clone(), json!({"doubleValue": number})));
+    let attributes: Vec<Value> =
+        by.chain(numbers).map(|(key, value)| json!({"key": key, "value": value})).collect();
+    let spans = set.spans.iter().take(most).map(|&index| {
+        let span = trace.spans[index];
+        let attributes: Vec<Value> = shown
+            .iter()
+            .filter_map(|field| match field.of(trace, index) {
+                traceql::Value::Nil => None,
+                value => Some(json!({"key": field.plain_name(), "value": query_value(&value)})),
+            })
+            .collect();
+        json!({
+            "spanID": span.row().span_id.to_string(),
+            "name": span.name(),
+            "startTimeUnixNano": span.row().start_ns.to_string(),
+            "durationNanos": span.row().duration_ns.to_string(),
+            "attributes": attributes,
+        })
+    });
+    let spans: Vec<Value> = spans.collect();
+    json!({"spans": spans, "matched": set.spans.len(), "attributes": attributes})
+}
+
+fn query_value(value: &traceql::Value) -> Value {
+    match value {
+        traceql::Value::Int(number) | traceql::Value::Duration(number) => any_value(ValueRef::Int(*number)),
+        traceql::Value::Float(number) => any_value(ValueRef::Double(*number)),
+        traceql::Value::Bool(truth) => any_value(ValueRef::Bool(*truth)),
+        other => any_value(ValueRef::Text(&other.to_text())),
+    }
+}
+
 fn trace_json(trace: &Trace<'_>, hit: &FoundTrace, spans_per_set: usize) -> Value {
-    let (start, end) = trace.extent();
-    let root = trace.root();
     let matching = trace.spans.iter().filter(|span| hit.spans.contains(&span.row().span_id));
     let spans: Vec<Value> = matching.take(spans_per_set).map(|span| span_json(*span)).collect();
     let span_set = json!({"spans": spans, "matched": hit.matched});
+    let mut json = head_json(trace);
+    json["spanSet"] = span_set.clone();
+    json["spanSets"] = json!([span_set]);
+    json
+}
+
+/// What is said of a trace whatever was asked for.
+fn head_json(trace: &Trace<'_>) -> Value {
+    let (start, end) = trace.extent();
+    let root = trace.root();
     json!({
         "traceID": trace.id.to_string(),
         "rootServiceName": root.map_or("", SpanRef::service),
         "rootTraceName": root.map_or("", SpanRef::name),
         "startTimeUnixNano": start.to_string(),
         "durationMs": (end - start) / 1_000_000,
-        "spanSet": span_set,
-        "spanSets": [span_set],
     })
 }
 
