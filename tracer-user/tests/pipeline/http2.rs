@@ -297,7 +297,7 @@ fn what_is_no_protocol_is_left_alone() {
     let mut scene = Scene::new();
     let (curl, web) = curl_and_web(&mut scene);
     let link = scene.tcp(8080);
-    ask(&mut scene, link, (curl, web), b"\x00\x00\x00\x17\x00\x03\x00\x00 and so on");
+    ask(&mut scene, link, (curl, web), b"\x07\x00\x80\x17\x00\x03\x00\x00 and so on");
     assert_eq!(scene.outline(), "");
     assert_eq!(scene.drops(Drop::NotHttp), 2);
 }
