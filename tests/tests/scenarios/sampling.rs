@@ -79,7 +79,7 @@ fn sampling_is_changed_while_the_daemon_runs() {
     wait_until("the first trace is dropped", || {
         daemon.status().sampling.decisions.iter().any(|line| !line.kept && line.traces > 0)
     });
-    reload("always_on", "[sampling] is in force");
+    reload("always_on", "configuration read again; in force now: ");
     curl([backend.url("/reloaded/after")]);
     reload("sometimes", "The configuration stays as it was");
     curl([backend.url("/reloaded/wrong")]);

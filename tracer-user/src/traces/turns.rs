@@ -61,13 +61,18 @@ impl Turns {
         if self.threads.len() >= MAX_THREADS && !self.threads.contains_key(&tid) {
             return;
         }
+        // What began the turn in which this call was made, if it is one.
+        let made_after =
+            exchange.and_then(|id| self.calls.get(&id)).map(|call| call.after.unwrap_or(call.request));
         let thread = self.threads.entry(tid).or_default();
         thread.seen_ns = now_ns;
         if let Some(last) = thread.reads.back_mut().filter(|last| last.0 == turn) {
-            // What the thread does now may be for either.
-            if last.1 != exchange {
-                last.1 = None;
+            if last.1 == exchange {
+                return;
             }
+            // The kernel side takes the answer in TLS to a call for something that is no HTTP, and goes on with the turn that asked.
+            // Otherwise, what the thread does now may be for either.
+            last.1 = if made_after.is_some() && made_after == last.1 { exchange } else { None };
             return;
         }
         if thread.reads.len() >= MAX_TURNS {
