@@ -74,10 +74,15 @@ pub(crate) fn record_passed(
         let Segment { first, first_len, .. } = *segment;
         let passed =
             Passed { sk: sk as u64, prefix, place: first, piece: first_len, len, tgid, way: way as u64 };
-        tie_socket(conn, &passed);
+        // Told from here: within that function, it would make a chain of calls too deep for kernels before 6.18.
+        if tie_socket(conn, &passed) != 0 {
+            sockets::open_layer(sk as u64, tgid, conn.tls_id, open_flags::TLS);
+        }
     }
 }
 
+/// Finds the object that uses the socket. Returns 1 if that is a connection that the daemon has not been told of.
+///
 /// A global function: see `capture`.
 #[unsafe(no_mangle)]
 #[inline(never)]
@@ -131,8 +136,7 @@ extern "C" fn tie_socket(conn: *mut Conn, passed: *const Passed) -> i32 {
         [anywhere, anywhere]
     };
     layer::remember(&key, &Layer { conn: plaintext, base, ended: 0, loose: 0 });
-    sockets::open_layer(passed.sk, tgid, conn.tls_id, open_flags::TLS);
-    0
+    1
 }
 
 /// Whether the segment is the first of a TLS connection. A server that reads the five bytes in front of the hello alone has sent
