@@ -88,13 +88,20 @@ pub(crate) unsafe fn read_user(to: *mut u8, len: u64, max: u64, from: u64) -> i6
 
 /// Emits a data record with the first `want` bytes of a segment on a socket that is known to speak HTTP, and updates the
 /// protocol state by what was copied: the usual case, with the fewest looks at user memory.
+///
+/// `BY_STACK`: small ones go by way of the stack, for which deeper chains of calls have no room (512 bytes in all).
 #[inline(always)]
-pub(crate) fn copy_and_decide(conn: &mut Conn, head: &DataHeader, buffers: Buffers, want: u32) {
+pub(crate) fn copy_and_decide<const BY_STACK: bool>(
+    conn: &mut Conn,
+    head: &DataHeader,
+    buffers: Buffers,
+    want: u32,
+) {
     let want = u64::from(want);
     let place = buffers.place;
     let way = usize::from(head.header.flags & flags::SENT) & 1;
     let prefix = match buffers.kind {
-        Kind::One if want <= CLASSES[0] as u64 => emit_small(head, place, want),
+        Kind::One if BY_STACK && want <= CLASSES[0] as u64 => emit_small(head, place, want),
         Kind::One => {
             let len = u64::from(head.len);
             let end = if len >= TAIL as u64 { place.wrapping_add(len - TAIL as u64) } else { 0 };

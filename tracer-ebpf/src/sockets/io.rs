@@ -198,7 +198,7 @@ pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32
         conn.number[WAY] = head.number;
         emit_frames(conn, &mut head, buffers);
     } else if known {
-        capture::copy_and_decide(conn, &head, buffers, smaller(len, conn.cap[WAY]));
+        capture::copy_and_decide::<true>(conn, &head, buffers, smaller(len, conn.cap[WAY]));
     } else {
         capture::emit(&head, &segment, u64::from(want));
     }

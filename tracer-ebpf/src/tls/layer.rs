@@ -125,7 +125,7 @@ pub(crate) extern "C" fn plaintext_passed(plaintext: *const Plaintext) -> i32 {
     if conn.mode == mode::HTTP && conn.budget[way] >= smaller(len, conn.cap[way]) {
         let want = smaller(len, conn.cap[way]);
         let head = data_header(conn, way, (tgid, tid), position, len, extra);
-        capture::copy_and_decide(conn, &head, buffers, want);
+        capture::copy_and_decide::<false>(conn, &head, buffers, want);
         return 0;
     }
     let segment = capture::segment(buffers, u64::from(len));
