@@ -62,6 +62,7 @@ fn send_failures(server: &Running, service: &str, trace: u8) {
     server.send(request(vec![of_service(service, spans)]));
 }
 
+const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
 const PATIENCE: Duration = Duration::from_mins(1);
 
 #[test]
@@ -87,7 +88,7 @@ fn of_what_is_silenced_nobody_is_told() {
     let (webhook, bodies) = receiver();
     let server = start(webhook);
     let body = json!({"matchers": {"service": "sh*"}, "lasts": "1h", "comment": "known"}).to_string();
-    let answer = exchange(server.addresses.query, "POST", "/api/v1/alerts/silences", &[], body.as_bytes());
+    let answer = exchange(server.addresses.query, "POST", "/api/v1/alerts/silences", JSON, body.as_bytes());
     assert_eq!((answer.status, answer.json()), (201, json!({"id": 1})));
     send_failures(&server, "shop", 7);
     send_failures(&server, "stock", 8);
@@ -114,6 +115,9 @@ fn of_what_is_silenced_nobody_is_told() {
 fn bodies_that_make_no_sense_are_refused() {
     let (webhook, _) = receiver();
     let server = start(webhook);
+    let good = br#"{"matchers": {"a": "b"}, "lasts": "1h"}"#;
+    let untyped = exchange(server.addresses.query, "POST", "/api/v1/alerts/silences", &[], good);
+    assert_eq!(untyped.status, 400, "a page of another site may send this");
     for body in [
         "",
         "[]",
@@ -121,7 +125,7 @@ fn bodies_that_make_no_sense_are_refused() {
         "{\"matchers\": {\"a\": \"b\"}, \"lasts\": \"soon\"}",
     ] {
         let answer =
-            exchange(server.addresses.query, "POST", "/api/v1/alerts/silences", &[], body.as_bytes());
+            exchange(server.addresses.query, "POST", "/api/v1/alerts/silences", JSON, body.as_bytes());
         assert_eq!((answer.status, &answer.json()["error"]["reason"]), (400, &json!("bad_body")), "{body}");
     }
 }

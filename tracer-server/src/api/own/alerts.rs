@@ -6,7 +6,7 @@ use axum::{
     Json,
     body::Bytes,
     extract::{Path, State},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode, header},
 };
 use serde_json::{Value, json};
 
@@ -29,8 +29,14 @@ pub(super) async fn alerts(State(app): State<Arc<App>>, params: Params) -> Resul
 
 pub(super) async fn silence(
     State(app): State<Arc<App>>,
+    headers: HeaderMap,
     body: Bytes,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
+    // Pages of other sites cannot send this type without asking first.
+    let content_type = headers.get(header::CONTENT_TYPE).map(header::HeaderValue::as_bytes);
+    if !content_type.is_some_and(|value| value.starts_with(b"application/json")) {
+        return Err(ApiError::Body("send it with the header `content-type: application/json`.".to_owned()));
+    }
     let new: NewSilence = serde_json::from_slice(&body).map_err(|error| ApiError::Body(error.to_string()))?;
     let id = app.alerts.silence(new, now_ns()).map_err(refuse)?;
     Ok((StatusCode::CREATED, Json(json!({ "id": id }))))
