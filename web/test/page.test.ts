@@ -88,7 +88,7 @@ test("a trace is found through the form, opened and read", () =>
         await page.getByLabel("Operation").fill("GET /second");
         await page.getByLabel("Tags").fill('http.response.status_code>=500 error.type="timed out"');
         await page.getByLabel("At least").fill("550ms");
-        await page.getByLabel("Errors").selectOption("failed spans");
+        await page.getByLabel(/^Errors/).selectOption("failed spans");
         await page.getByRole("button", { name: "Search", exact: true }).click();
         // 60 ms each, times the number of the trace.
         await page.getByText("3 traces").waitFor();
