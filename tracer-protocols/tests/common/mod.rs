@@ -218,3 +218,50 @@ fn pieces(mut rest: &[u8]) -> Vec<Piece> {
     pieces.push(Piece::Bytes(bytes));
     pieces
 }
+
+/// What the fuzz targets of databases and their seeds mean: one byte for the caller (bit 0 holds skips, bit 1: the client's side), then
+/// [`pieces`].
+pub fn replay_a_side(input: &[u8], drive: impl Fn(bool, Habits, &[Piece]) -> Vec<Entry>) -> Vec<Entry> {
+    let Some((&flags, rest)) = input.split_first() else { return Vec::new() };
+    let habits = Habits { holds_skips: flags & 1 != 0, closes: false };
+    let client = flags & 2 != 0;
+    let pieces = pieces(rest);
+    let log = drive(client, habits, &pieces);
+    if let Some(whole) = whole(&pieces) {
+        let unsplit = drive(client, habits, &[Piece::Bytes(whole)]);
+        assert_eq!(framed(&log), framed(&unsplit), "the split changes the messages");
+    }
+    log
+}
+
+/// A parser whose end needs nothing, behind [`Direction`]: most bytes to keep, and the entry that a message makes.
+macro_rules! direction {
+    ($name:ident($parser:ty), $max_kept:expr, $entry:expr) => {
+        struct $name($parser);
+
+        impl super::Direction for $name {
+            const MAX_KEPT: usize = $max_kept;
+
+            fn step(&mut self, bytes: &[u8], follows: Follows) -> Step<Entry> {
+                self.0.step(bytes, follows).map(|message| $entry(&message))
+            }
+
+            fn skipped(&mut self, n: u64) {
+                self.0.skipped(n);
+            }
+
+            fn gap(&mut self, n: u64) {
+                self.0.gap(n);
+            }
+
+            fn resync(&mut self, bytes: &[u8]) -> Option<usize> {
+                self.0.resync(bytes)
+            }
+
+            fn close(&mut self) -> Option<Entry> {
+                None
+            }
+        }
+    };
+}
+pub(crate) use direction;
