@@ -1,6 +1,6 @@
 //! Where a parser of messages with a length is: what all of them have in common.
 
-use crate::contract::Gap;
+use crate::contract::{Gap, Reason, Step};
 
 /// Bytes that nobody reads, and whether it is known where the next message begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +27,12 @@ impl Place {
     /// Framing is lost.
     pub(crate) fn lose(&mut self) {
         *self = Self { skip: 0, adrift: true };
+    }
+
+    /// Framing is lost, for this reason.
+    pub(crate) fn refuse<M>(&mut self, reason: Reason) -> Step<M> {
+        self.lose();
+        Step::NotThis(reason)
     }
 
     /// A message begins here.

@@ -2,7 +2,7 @@
 
 use super::{
     limits::{MAX_ERROR, MAX_TAG},
-    message::{Front, HEADER, Message, read, string},
+    message::{read, string},
 };
 use crate::{
     contract::{Follows, Gap, Reason, Step},
@@ -55,20 +55,7 @@ impl Answers {
         if self.place.is_adrift() && !bytes.is_empty() {
             return Step::NotThis(Reason::NotAMessage);
         }
-        match read(bytes, follows, kept) {
-            Front::Message(Message { tag, body, rest }) => {
-                self.place.skip(rest);
-                Step::Message { message: answer(tag, body), consumed: HEADER + body.len() }
-            }
-            Front::NeedMore => Step::NeedMore,
-            Front::Cut => self.refuse(Reason::CutTooEarly),
-            Front::No => self.refuse(Reason::NotAMessage),
-        }
-    }
-
-    fn refuse<M>(&mut self, reason: Reason) -> Step<M> {
-        self.place.lose();
-        Step::NotThis(reason)
+        read(bytes, follows, kept).step(&mut self.place, answer)
     }
 
     /// See [`crate::contract`].

@@ -1,7 +1,10 @@
 //! Tag and length, and as much of a message as is kept.
 
 use super::limits::MAX_LENGTH;
-use crate::contract::Follows;
+use crate::{
+    contract::{Follows, Reason, Step},
+    framing::Place,
+};
 
 /// Tag and length.
 pub(super) const HEADER: usize = 5;
@@ -22,6 +25,21 @@ pub(super) enum Front<'a> {
     /// A gap cuts it so early that nothing can be told.
     Cut,
     No,
+}
+
+impl<'a> Front<'a> {
+    /// The step that this makes; `make` has a message's tag and what is kept of it.
+    pub(super) fn step<M>(self, place: &mut Place, make: impl FnOnce(u8, &'a [u8]) -> M) -> Step<M> {
+        match self {
+            Self::Message(Message { tag, body, rest }) => {
+                place.skip(rest);
+                Step::Message { message: make(tag, body), consumed: HEADER + body.len() }
+            }
+            Self::NeedMore => Step::NeedMore,
+            Self::Cut => place.refuse(Reason::CutTooEarly),
+            Self::No => place.refuse(Reason::NotAMessage),
+        }
+    }
 }
 
 /// Reads a message, of which at most `kept(tag)` bytes are kept; `None` for a tag that there is not.

@@ -3,7 +3,7 @@
 use super::{
     Detection,
     limits::{MAX_LENGTH, MAX_NAMES, MAX_STARTUP, MAX_STATEMENT},
-    message::{Front, HEADER, Message, read, string},
+    message::{HEADER, read, string},
 };
 use crate::{
     contract::{Follows, Gap, Reason, Side, Step},
@@ -110,24 +110,20 @@ impl Requests {
         if bytes.first() == Some(&0) {
             return self.startup(bytes, follows);
         }
-        match read(bytes, follows, kept) {
-            Front::Message(Message { tag, body, rest }) => {
-                self.place.skip(rest);
-                Step::Message { message: request(tag, body), consumed: HEADER + body.len() }
-            }
-            Front::NeedMore => Step::NeedMore,
-            Front::Cut => self.refuse(Reason::CutTooEarly),
-            Front::No => self.refuse(Reason::NotAMessage),
-        }
+        read(bytes, follows, kept).step(&mut self.place, request)
     }
 
     fn startup<'a>(&mut self, bytes: &'a [u8], follows: Follows) -> Step<Request<'a>> {
         let Some((length, version)) = startup_header(bytes) else {
-            return if follows == Follows::Maybe { Step::NeedMore } else { self.refuse(Reason::CutTooEarly) };
+            return if follows == Follows::Maybe {
+                Step::NeedMore
+            } else {
+                self.place.refuse(Reason::CutTooEarly)
+            };
         };
         let is_special = SPECIAL.contains(&version);
         if !(8..=MAX_LENGTH).contains(&length) || !is_special && version >> 16 != VERSION_3 {
-            return self.refuse(Reason::NotAMessage);
+            return self.place.refuse(Reason::NotAMessage);
         }
         let length = length as usize;
         let wanted = if is_special { 8 } else { length.min(MAX_STARTUP) };
@@ -138,11 +134,6 @@ impl Requests {
         self.place.skip((length - seen) as u64);
         let message = if is_special { Request::Silent } else { Request::Startup(database(&bytes[8..seen])) };
         Step::Message { message, consumed: seen }
-    }
-
-    fn refuse<M>(&mut self, reason: Reason) -> Step<M> {
-        self.place.lose();
-        Step::NotThis(reason)
     }
 
     /// See [`crate::contract`].

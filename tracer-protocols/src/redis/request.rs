@@ -218,8 +218,7 @@ impl Requests {
 
     fn refuse<M>(&mut self, reason: Reason) -> Step<M> {
         self.arguments = 0;
-        self.place.lose();
-        Step::NotThis(reason)
+        self.place.refuse(reason)
     }
 
     /// See [`crate::contract`].
