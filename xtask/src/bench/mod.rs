@@ -2,6 +2,7 @@
 //!
 //! | benchmark | question |
 //! |---|---|
+//! | cost | how many instructions does tracing add to a request? |
 //! | overhead | what does a traced server pay, what does the daemon pay, is anything lost? |
 //! | propagation | what does a client pay for the header that is written into its requests? |
 //! | start | how long until a service that already runs shows up? |
@@ -17,6 +18,7 @@
 
 pub(crate) mod accuracy;
 mod cgroup;
+mod cost;
 mod daemon;
 mod format;
 mod host;
@@ -50,6 +52,8 @@ use crate::workspace::{Profile, Workspace};
 /// The benchmarks.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Bench {
+    /// Instructions that tracing adds to a request, counted in an emulated machine: repeatable however busy this one is.
+    Cost(cost::Args),
     /// nginx under load, with and without the tracer: throughput, latency, CPU, memory, losses.
     Overhead(overhead::Args),
     /// nginx with TLS under load, with and without the tracer.
@@ -87,6 +91,7 @@ struct Common {
 /// `cargo xtask bench`.
 pub(crate) fn run(bench: &Bench) -> Result<()> {
     match bench {
+        Bench::Cost(args) => cost::run(args),
         Bench::Overhead(args) => overhead::run(args),
         Bench::Tls(args) => tls::run(args),
         Bench::Propagation(args) => propagation::run(args),
