@@ -320,8 +320,8 @@ fn nginx_with(
     let config = scenario.write(
         &format!("nginx-{port}.conf"),
         &format!(
-            "daemon off; worker_processes 1; user root; pid {folder}/pid; error_log {folder}/error.log;
-events {{ worker_connections 8192; }}
+            "daemon off; worker_processes 1; worker_rlimit_nofile 16000; user root; pid {folder}/pid; error_log {folder}/error.log;
+events {{ worker_connections 12000; }}
 http {{
   access_log off; keepalive_requests 100000;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
