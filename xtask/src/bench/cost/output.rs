@@ -83,7 +83,8 @@ impl Reader {
             ["status", "after"] => {
                 let before = self.before.take().context("No status before the load.")?;
                 let sample = self.samples.last_mut().context("No load before it.")?;
-                sample.tracer = Some(compare(&before, &status(body)?, sample.requests, 0));
+                let ends = if sample.workload == "pair" { 3 } else { 1 };
+                sample.tracer = Some(compare(&before, &status(body)?, (sample.requests, ends), 0));
             }
             ["failed"] => bail!("The daemon does not run in the machine; it says: {}", body.trim()),
             ["memory"] => self.kernel_bytes = Some(kernel_memory(body).context("memory.stat")?),
