@@ -56,6 +56,8 @@ pub struct Exporter {
     queue: Arc<Queue>,
     closing: watch::Sender<Option<Instant>>,
     thread: Option<JoinHandle<()>>,
+    /// Writes to the queue on disk.
+    writer: Option<JoinHandle<()>>,
 }
 
 impl Exporter {
@@ -94,16 +96,17 @@ impl Exporter {
             move || work(runtime, delivery, queue, concurrency)
         };
         let thread = |name: &str| thread::Builder::new().name(name.to_owned());
-        if is_stored {
+        let writer = if is_stored {
             let queue = Arc::clone(&queue);
-            // Ends when the queue is closed; nothing waits for a disk that hangs.
-            let _ = thread("tracer-queue").spawn(move || queue.write()).map_err(StartError::Thread)?;
-        }
+            Some(thread("tracer-queue").spawn(move || queue.write()).map_err(StartError::Thread)?)
+        } else {
+            None
+        };
         let thread = thread("tracer-otlp").spawn(work).map_err(|error| {
             queue.close();
             StartError::Thread(error)
         })?;
-        Ok(Exporter { queue, closing, thread: Some(thread) })
+        Ok(Exporter { queue, closing, thread: Some(thread), writer })
     }
 
     /// Queues a batch and waits neither for the backend nor for a disk. What is not taken is already counted in [`Stats`].
@@ -122,7 +125,11 @@ impl Exporter {
         let ends = Instant::now() + deadline.min(LONGEST_SHUTDOWN);
         self.closing.send_replace(Some(ends));
         self.queue.close();
-        self.queue.wait_written(ends.max(Instant::now() + WRITING));
+        let is_written = self.queue.wait_written(ends.max(Instant::now() + WRITING));
+        if let Some(writer) = self.writer.take().filter(|_| is_written) {
+            // The next exporter finds the directory free. A disk that hangs is not waited for.
+            let _ = writer.join();
+        }
         if let Some(thread) = self.thread.take() {
             // A thread that panicked has abandoned the queue on its way out.
             let _ = thread.join();

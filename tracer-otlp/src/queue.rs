@@ -128,13 +128,13 @@ impl Queue {
         self.ready.notify_one();
     }
 
-    /// Waits, but not beyond `until`, for what was offered to be on disk.
-    pub(crate) fn wait_written(&self, until: Instant) {
-        let Some(disk) = &self.disk else { return };
+    /// Waits, but not beyond `until`, for what was offered to be on disk; returns whether it is, so that the thread that writes has ended or is about to.
+    pub(crate) fn wait_written(&self, until: Instant) -> bool {
+        let Some(disk) = &self.disk else { return true };
         let left = until.saturating_duration_since(Instant::now());
-        let is_written = |contents: &mut Contents| !contents.written_out;
-        // Whether it was in time is seen by what is left.
-        drop(disk.changed.wait_timeout_while(self.lock(), left, is_written));
+        let is_behind = |contents: &mut Contents| !contents.written_out;
+        let waited = disk.changed.wait_timeout_while(self.lock(), left, is_behind);
+        waited.unwrap_or_else(PoisonError::into_inner).0.written_out
     }
 
     /// The oldest waiting batch; `None` when the queue is closed and empty.
@@ -358,7 +358,7 @@ mod tests {
         let (queue, stats) = stored(9, directory.path());
         queue.offer(batch(1)).unwrap();
         queue.close();
-        queue.wait_written(Instant::now());
+        assert!(!queue.wait_written(Instant::now()));
         queue.abandon();
         assert_eq!(queue.finish(), Leftover { batches: 1, spans: 7 });
         assert_eq!(stats.dropped(DropReason::Shutdown), 7);

@@ -1,10 +1,11 @@
-//! The endpoint that Prometheus pulls from.
+//! Questions that come over HTTP and are for the capture loop, which alone has the numbers: Prometheus', and those of SDKs that ask what to keep.
 //!
-//! HTTP/1.1, one answer for each connection: as little as a scraper needs. The text is made by the capture loop, which alone
-//! has the numbers.
+//! HTTP/1.1, one answer for each connection: as little as such clients need.
+
+mod request;
 
 use std::{
-    io::{self, Read, Write},
+    io::{self, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc,
@@ -13,12 +14,9 @@ use std::{
     time::Duration,
 };
 
-use super::exposition::Format;
+pub use self::request::Request;
 use crate::kernel::privileges::renounce;
 
-/// Longest request head in bytes, and the most pieces that it may come in: an asker that dribbles does not stay for ever.
-const MAX_HEAD: usize = 8192;
-const MAX_READS: usize = 64;
 /// Askers at a time.
 const MAX_CLIENTS: usize = 8;
 /// How long an asker may take to ask, and to read.
@@ -26,42 +24,60 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How long the capture loop may take to answer.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// Somebody asks for the metrics.
+/// What an endpoint is asked.
+pub trait Question: Send + 'static {
+    /// What the endpoint is for.
+    const ENDPOINT: &'static str;
+    /// The key of the configuration that names its address.
+    const KEY: &'static str;
+    /// The paths that are asked.
+    const PATHS: &'static [&'static str];
+
+    /// Reads a request for one of the paths; the error says what is wrong with it.
+    fn read(request: &Request<'_>) -> Result<Self, &'static str>
+    where
+        Self: Sized;
+
+    /// `Content-Type` of the answer.
+    fn content_type(&self) -> &'static str;
+}
+
+/// Somebody asks.
 #[derive(Debug)]
-pub struct Scrape {
-    /// In which format.
-    pub format: Format,
+pub struct Asked<Q> {
+    /// What.
+    pub question: Q,
     /// Where the text goes.
     pub reply: SyncSender<String>,
 }
 
 /// The listening side.
 #[derive(Debug)]
-pub struct Listener {
+pub struct Listener<Q> {
     /// Askers that wait for the capture loop.
-    pub pending: Receiver<Scrape>,
+    pub pending: Receiver<Asked<Q>>,
     address: SocketAddr,
 }
 
-/// The endpoint cannot be opened.
+/// An endpoint cannot be opened.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "the metrics endpoint {address} cannot be opened: {source}; name another with metrics.listen, or none"
-)]
+#[error("the {endpoint} endpoint {address} cannot be opened: {source}; name another with {key}, or none")]
 pub struct ListenError {
+    endpoint: &'static str,
+    key: &'static str,
     address: SocketAddr,
     source: io::Error,
 }
 
-impl Listener {
+impl<Q: Question> Listener<Q> {
     /// Listens at an address.
     pub fn listen(address: SocketAddr) -> Result<Self, ListenError> {
-        let failed = |source| ListenError { address, source };
+        let failed = |source| ListenError { endpoint: Q::ENDPOINT, key: Q::KEY, address, source };
         let listener = TcpListener::bind(address).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let (sender, pending) = channel();
         std::thread::Builder::new()
-            .name("tracer-metrics".into())
+            .name("tracer-asked".into())
             .spawn(move || {
                 renounce();
                 accept(&listener, &sender);
@@ -76,7 +92,7 @@ impl Listener {
     }
 }
 
-fn accept(listener: &TcpListener, sender: &Sender<Scrape>) {
+fn accept<Q: Question>(listener: &TcpListener, sender: &Sender<Asked<Q>>) {
     let clients = Arc::new(());
     for stream in listener.incoming() {
         let Ok(stream) = stream else {
@@ -85,12 +101,12 @@ fn accept(listener: &TcpListener, sender: &Sender<Scrape>) {
         };
         if Arc::strong_count(&clients) > MAX_CLIENTS {
             // Who asks again later finds room.
-            let _ = answer(&stream, "503 Service Unavailable", "text/plain", "Too many ask at once.\n");
+            let _ = refuse(&stream, "503 Service Unavailable", "Too many ask at once.");
             continue;
         }
         let (guard, sender) = (clients.clone(), sender.clone());
         // A thread that cannot be started leaves the asker with a closed connection.
-        let _ = std::thread::Builder::new().name("tracer-scrape".into()).spawn(move || {
+        let _ = std::thread::Builder::new().name("tracer-answer".into()).spawn(move || {
             // The asker may be gone.
             let _ = serve(&stream, &sender);
             drop(guard);
@@ -98,78 +114,46 @@ fn accept(listener: &TcpListener, sender: &Sender<Scrape>) {
     }
 }
 
-fn serve(stream: &TcpStream, sender: &Sender<Scrape>) -> io::Result<()> {
+fn serve<Q: Question>(stream: &TcpStream, sender: &Sender<Asked<Q>>) -> io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    let plain = "text/plain; charset=utf-8";
-    let Some(head) = read_head(stream)? else {
-        return answer(
-            stream,
-            "431 Request Header Fields Too Large",
-            plain,
-            "The request head is too large.\n",
-        );
+    let Some(head) = request::read_head(stream)? else {
+        return refuse(stream, "431 Request Header Fields Too Large", "The request head is too large.");
     };
     let Some(request) = Request::parse(&head) else {
-        return answer(stream, "400 Bad Request", plain, "This is no HTTP request.\n");
+        return refuse(stream, "400 Bad Request", "This is no HTTP request.");
     };
+    // A page of another site may have its own name lead here (DNS rebinding). Whoever is to be reached from elsewhere goes by any name.
+    if stream.local_addr()?.ip().is_loopback() && !request.is_for_this_host() {
+        return refuse(
+            stream,
+            "403 Forbidden",
+            "Ask for localhost or an address: the name in Host is another one.",
+        );
+    }
     if !matches!(request.method, "GET" | "HEAD") {
-        return answer(stream, "405 Method Not Allowed", plain, "Metrics are had with GET.\n");
+        return refuse(stream, "405 Method Not Allowed", "Ask with GET.");
     }
-    if request.path != "/metrics" {
-        return answer(stream, "404 Not Found", plain, "Metrics are at /metrics.\n");
+    if !Q::PATHS.contains(&request.path) {
+        let text = format!("This is the {} endpoint: ask for {}.", Q::ENDPOINT, Q::PATHS.join(" or "));
+        return refuse(stream, "404 Not Found", &text);
     }
-    let format = Format::accepted(request.accept);
+    let question = match Q::read(&request) {
+        Ok(question) => question,
+        Err(problem) => return refuse(stream, "400 Bad Request", problem),
+    };
+    let content_type = question.content_type();
     let (reply, text) = sync_channel(1);
-    let sent = sender.send(Scrape { format, reply });
+    let sent = sender.send(Asked { question, reply });
     match sent.ok().and_then(|()| text.recv_timeout(ANSWER).ok()) {
-        Some(text) if request.method == "GET" => answer(stream, "200 OK", format.content_type(), &text),
-        Some(_) => answer(stream, "200 OK", format.content_type(), ""),
-        None => answer(stream, "503 Service Unavailable", plain, "The tracer is busy or stopping.\n"),
+        Some(text) if request.method == "GET" => answer(stream, "200 OK", content_type, &text),
+        Some(_) => answer(stream, "200 OK", content_type, ""),
+        None => refuse(stream, "503 Service Unavailable", "The tracer is busy or stopping."),
     }
 }
 
-/// A request head up to its empty line; `None` if it is too long or comes in too many pieces.
-fn read_head(mut stream: impl Read) -> io::Result<Option<Vec<u8>>> {
-    let mut head = Vec::new();
-    let mut part = [0; 1024];
-    for _ in 0..MAX_READS {
-        if head.windows(4).any(|four| four == b"\r\n\r\n") {
-            return Ok(Some(head));
-        }
-        if head.len() > MAX_HEAD {
-            return Ok(None);
-        }
-        match stream.read(&mut part)? {
-            0 => return Ok(Some(head)),
-            count => head.extend_from_slice(&part[..count]),
-        }
-    }
-    Ok(None)
-}
-
-/// What counts of a request.
-#[derive(Debug, PartialEq, Eq)]
-struct Request<'a> {
-    method: &'a str,
-    path: &'a str,
-    accept: &'a str,
-}
-
-impl<'a> Request<'a> {
-    fn parse(head: &'a [u8]) -> Option<Self> {
-        let text = std::str::from_utf8(head).ok()?;
-        let mut lines = text.split("\r\n");
-        let mut words = lines.next()?.split(' ');
-        let (method, target, version) = (words.next()?, words.next()?, words.next()?);
-        let accept = lines.filter_map(|line| line.split_once(':'));
-        let accept = accept
-            .filter(|(name, _)| name.eq_ignore_ascii_case("accept"))
-            .map(|(_, value)| value.trim())
-            .next();
-        let path = target.split('?').next().unwrap_or_default();
-        version.starts_with("HTTP/1.").then_some(Self { method, path, accept: accept.unwrap_or_default() })
-    }
+fn refuse(stream: &TcpStream, status: &str, text: &str) -> io::Result<()> {
+    answer(stream, status, "text/plain; charset=utf-8", &format!("{text}\n"))
 }
 
 fn answer(mut stream: &TcpStream, status: &str, content_type: &str, body: &str) -> io::Result<()> {
@@ -183,17 +167,36 @@ fn answer(mut stream: &TcpStream, status: &str, content_type: &str, body: &str) 
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
     use super::*;
 
-    /// What a listener answers, whose capture loop writes the name of the format.
+    /// Is answered with itself.
+    #[derive(Debug)]
+    struct Echo(String);
+
+    impl Question for Echo {
+        const ENDPOINT: &'static str = "echo";
+        const KEY: &'static str = "echo.listen";
+        const PATHS: &'static [&'static str] = &["/echo"];
+
+        fn read(request: &Request<'_>) -> Result<Self, &'static str> {
+            request.parameter("text").map(|text| Self(text.into_owned())).ok_or("There is no text.")
+        }
+
+        fn content_type(&self) -> &'static str {
+            "text/echo"
+        }
+    }
+
     fn asked(request: &[u8]) -> String {
-        let listener = Listener::listen(([127, 0, 0, 1], 0).into()).expect("a free port");
+        let listener = Listener::<Echo>::listen(([127, 0, 0, 1], 0).into()).expect("a free port");
         let mut stream = TcpStream::connect(listener.address()).expect("it listens");
         stream.write_all(request).expect("it reads");
         stream.shutdown(std::net::Shutdown::Write).expect("an open connection");
         let loop_ = std::thread::spawn(move || {
-            if let Ok(scrape) = listener.pending.recv_timeout(Duration::from_millis(500)) {
-                let _ = scrape.reply.send(format!("{:?}", scrape.format));
+            if let Ok(asked) = listener.pending.recv_timeout(Duration::from_millis(500)) {
+                let _ = asked.reply.send(asked.question.0);
             }
         });
         let mut text = String::new();
@@ -203,45 +206,28 @@ mod tests {
     }
 
     #[test]
-    fn a_scraper_gets_the_format_that_it_asks_for() {
-        let answer =
-            asked(b"GET /metrics?x=1 HTTP/1.1\r\nHost: a\r\naccept: application/openmetrics-text\r\n\r\n");
-        assert!(
-            answer.starts_with("HTTP/1.1 200 OK\r\nContent-Type: application/openmetrics-text;"),
-            "{answer}"
-        );
-        assert!(answer.ends_with("\r\n\r\nOpenMetrics"), "{answer}");
-        let answer = asked(b"GET /metrics HTTP/1.0\r\n\r\n");
-        assert!(answer.contains("version=0.0.4") && answer.ends_with("\r\n\r\nText"), "{answer}");
-        assert!(asked(b"HEAD /metrics HTTP/1.1\r\n\r\n").ends_with("\r\n\r\n"));
-    }
-
-    /// Sends one byte at a time, without an end.
-    struct Dribble;
-
-    impl Read for Dribble {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            buffer[0] = b'x';
-            Ok(1)
-        }
+    fn a_question_is_answered() {
+        let answer = asked(b"GET /echo?x=1&text=a%20b HTTP/1.1\r\nHost: localhost:9\r\n\r\n");
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/echo\r\n"), "{answer}");
+        assert!(answer.ends_with("\r\n\r\na b"), "{answer}");
+        assert!(asked(b"HEAD /echo?text=a HTTP/1.1\r\n\r\n").ends_with("\r\n\r\n"));
     }
 
     #[test]
     fn everything_else_is_refused() {
-        let long = [b"GET /metrics HTTP/1.1\r\nX: ".as_slice(), &[b'x'; 2 * MAX_HEAD]].concat();
-        let cases: [(&[u8], &str); 6] = [
+        let cases: [(&[u8], &str); 8] = [
             (b"GET / HTTP/1.1\r\n\r\n", "404"),
-            (b"POST /metrics HTTP/1.1\r\n\r\n", "405"),
+            (b"POST /echo HTTP/1.1\r\n\r\n", "405"),
+            (b"GET /echo HTTP/1.1\r\n\r\n", "400"),
             (b"\x16\x03\x01", "400"),
-            (b"GET /metrics\r\n\r\n", "400"),
+            (b"GET /echo\r\n\r\n", "400"),
             (b"", "400"),
-            (b"GET /metrics SMTP\r\n\r\n", "400"),
+            (b"GET /echo SMTP\r\n\r\n", "400"),
+            (b"GET /echo?text=a HTTP/1.1\r\nHost: rebound.example\r\n\r\n", "403"),
         ];
         for (request, status) in cases {
             let answer = asked(request);
             assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
         }
-        assert!(read_head(long.as_slice()).expect("memory").is_none());
-        assert!(read_head(Dribble).expect("bytes").is_none());
     }
 }
