@@ -59,9 +59,14 @@ pub fn script(name: &str) -> PathBuf {
 
 /// A program of the Python environment that `cargo xtask test` prepares.
 pub fn python_tool(name: &str) -> PathBuf {
+    prepared(&Path::new("bin").join(name))
+}
+
+/// A file of the environment that `cargo xtask test` prepares.
+fn prepared(name: &Path) -> PathBuf {
     let environment = std::env::var_os("TRACER_TEST_ENV")
         .map_or_else(|| workspace().join("target/test-env"), PathBuf::from);
-    let path = environment.join("bin").join(name);
+    let path = environment.join(name);
     assert!(
         path.exists(),
         "{} does not exist; run `cargo xtask test`, which makes the environment, or set TRACER_TEST_ENV.",
@@ -111,8 +116,20 @@ pub fn python_server(scenario: &Scenario, name: &str) -> Service {
 /// A Node script with its port and more arguments.
 #[track_caller]
 pub fn node(scenario: &Scenario, name: &str, args: &[String]) -> Service {
-    let port = free_port();
+    node_by(Command::new("node"), scenario, name, args)
+}
+
+/// A Node script that uses packages, with its port and more arguments.
+#[track_caller]
+pub fn node_with_packages(scenario: &Scenario, name: &str, args: &[String]) -> Service {
     let mut command = Command::new("node");
+    command.env("NODE_PATH", prepared(Path::new("node_modules")));
+    node_by(command, scenario, name, args)
+}
+
+#[track_caller]
+fn node_by(mut command: Command, scenario: &Scenario, name: &str, args: &[String]) -> Service {
+    let port = free_port();
     command.arg(script(name)).arg(port.to_string()).args(args);
     Service::start(scenario, name, command, Listens::port(port))
 }

@@ -3,6 +3,7 @@
 //! The modules in the order of the flow (see ARCHITECTURE.md); `pipeline` puts the pure ones together.
 
 pub mod agent;
+pub mod asked;
 pub mod cli;
 pub mod clock;
 pub mod commands;

@@ -17,6 +17,7 @@ use crate::{
     spans::{
         database::Judgement,
         exchange::{Exchange, ExchangeId, ExchangeSink},
+        headers::Wanted,
         render::Renderer,
         span::{Span, SpanKind},
     },
@@ -51,12 +52,17 @@ struct Stage {
     processes: Processes,
     extractor: Extractor,
     force_header: Option<String>,
+    wanted: Wanted,
     correlator: Correlator,
     renderer: Renderer,
     ids: Ids,
     drops: Drops,
     clock: WallClock,
     finished: u64,
+    /// Somebody may ask what is to be kept.
+    remote_sampling: bool,
+    /// Requests that begin traces of processes which report them themselves; gathered where these may ask.
+    witnessed: Vec<Span>,
     /// What the kernel side is to be told of connections.
     judgements: Vec<(u64, Judgement)>,
 }
@@ -92,21 +98,26 @@ impl Pipeline {
     pub fn new(config: &Config, processes: Processes, ids: Ids, clock: WallClock) -> Self {
         let mut renderer = Renderer::new(&config.http, &config.context.baggage_keys);
         renderer.set_redact(&config.redact);
+        let remote_sampling = config.remote_sampling.listen.is_some();
+        let sampler = Sampler::new(&config.sampling).with_remote(remote_sampling);
         Self {
             tracker: Tracker::new(connections::Limits::default()),
             stage: Stage {
                 processes,
                 extractor: config.context.extractor(),
                 force_header: force_header(&config.sampling),
+                wanted: Wanted::new(&config.http),
                 correlator: Correlator::new(traces::Limits::default()),
                 renderer,
                 ids,
                 drops: Drops::default(),
                 clock,
                 finished: 0,
+                remote_sampling,
+                witnessed: Vec::new(),
                 judgements: Vec::new(),
             },
-            last: Last { metrics: Metrics::new(&config.metrics), sampler: Sampler::new(&config.sampling) },
+            last: Last { metrics: Metrics::new(&config.metrics), sampler },
             max_request_age_ns: config.http.max_request_age.as_nanos() as u64,
             swept_ns: 0,
             marks: Vec::new(),
@@ -149,6 +160,9 @@ impl Pipeline {
     /// Hands out finished traces. Every record up to `now_ns` (CLOCK_MONOTONIC) was taken; `clock` is today's mapping.
     pub fn advance(&mut self, now_ns: u64, clock: WallClock, mut out: impl FnMut(Vec<Span>)) {
         self.tracker.bury(now_ns, &mut self.stage);
+        for span in self.stage.witnessed.drain(..) {
+            self.last.sampler.witness(&span, now_ns);
+        }
         let Self { stage: Stage { correlator, ids, .. }, last, .. } = self;
         correlator.flush(now_ns, ids, |trace| last.take(trace, now_ns, &mut out));
         if now_ns >= self.swept_ns + SWEEP_NS {
@@ -176,13 +190,14 @@ impl Pipeline {
     /// Samples by another configuration from now on. What waits for the policies of the old one is decided on by them.
     pub fn set_sampling(&mut self, config: &config::Sampling, mut out: impl FnMut(Vec<Span>)) {
         self.last.finish(self.swept_ns, &mut out);
-        self.last.sampler = Sampler::new(config);
+        self.last.sampler = Sampler::new(config).with_remote(self.stage.remote_sampling);
         self.stage.force_header = force_header(config);
     }
 
     /// Makes spans by another configuration from now on. What is known of routes so far is forgotten.
     pub fn set_http(&mut self, config: &config::Http) {
         self.stage.renderer.set_http(config);
+        self.stage.wanted = Wanted::new(config);
         self.max_request_age_ns = config.max_request_age.as_nanos() as u64;
     }
 
@@ -194,6 +209,11 @@ impl Pipeline {
     /// Reads trace context by other formats from now on; the keys of baggage have to be the same as before.
     pub fn set_context(&mut self, config: &config::Context) {
         self.stage.extractor = config.extractor();
+    }
+
+    /// What SDKs of a service are to keep, as the JSON of Jaeger's remote sampling.
+    pub fn strategy(&self, service: &str) -> String {
+        self.last.sampler.strategy(service, self.swept_ns)
     }
 
     /// Metrics of the spans that were made, if there are any.
@@ -285,6 +305,10 @@ impl ExchangeSink for Stage {
         self.force_header.as_deref()
     }
 
+    fn wanted(&self) -> &Wanted {
+        &self.wanted
+    }
+
     fn drops(&mut self) -> &mut Drops {
         &mut self.drops
     }
@@ -318,6 +342,12 @@ impl ExchangeSink for Stage {
             self.finished += 1;
             Some(self.renderer.span(&exchange, ends, resource, self.clock))
         } else {
+            // Of those that continue a trace its beginning has decided.
+            let begins = exchange.kind == SpanKind::Server && exchange.request.context.is_none();
+            if self.remote_sampling && instrumented && begins && exchange.call.is_none() {
+                let resource = self.processes.resource(exchange.by.tgid);
+                self.witnessed.push(self.renderer.span(&exchange, ends, resource, self.clock));
+            }
             self.drops.count(if instrumented { Drop::Instrumented } else { Drop::Excluded });
             None
         };

@@ -9,12 +9,13 @@ use crate::setup::apt_get;
 use crate::shell::{is_root, run, say, succeeds, which};
 
 /// Programs, and the distribution packages that bring them.
-const PROGRAMS: [(&str, &str); 13] = [
+const PROGRAMS: [(&str, &str); 14] = [
     ("nginx", "nginx-light"),
     ("wrk", "wrk"),
     ("curl", "curl"),
     ("wget", "wget"),
     ("node", "nodejs"),
+    ("npm", "npm"),
     ("promtool", "prometheus"),
     ("prometheus-alertmanager", "prometheus-alertmanager"),
     ("h2load", "nghttp2-client"),
@@ -63,11 +64,19 @@ const PYTHON: [&str; 22] = [
     "opentelemetry-propagator-aws-xray==1.0.2",
 ];
 
-/// Installs what is missing, and returns the directory of the Python environment.
+/// Packages of Node.js: a real client of remote sampling.
+const NODE: [&str; 3] = [
+    "@opentelemetry/api@1.9.1",
+    "@opentelemetry/sdk-trace@2.11.0",
+    "@opentelemetry/sampler-jaeger-remote@0.222.0",
+];
+
+/// Installs what is missing, and returns the directory of the environment: Python's, with packages of Node.js beside.
 pub(crate) fn prepare(root: &Path) -> Result<PathBuf> {
     install_programs()?;
     let venv = root.join("target/test-env");
     install_python(&venv)?;
+    install_node(&venv)?;
     Ok(venv)
 }
 
@@ -130,6 +139,21 @@ fn install_python(venv: &Path) -> Result<()> {
     Ok(())
 }
 
+/// A virtual environment that is made anew takes these along with it.
+fn install_node(venv: &Path) -> Result<()> {
+    let stamp = venv.join("tracer-node-packages");
+    let wanted = NODE.join("\n");
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    say("installing packages of Node.js for the scenarios into target/test-env.");
+    let options =
+        ["install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--silent", "--prefix"];
+    run(Command::new("npm").args(options).arg(venv).args(NODE))?;
+    std::fs::write(stamp, wanted)?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,7 +166,10 @@ mod tests {
     }
 
     #[test]
-    fn every_python_package_is_pinned() {
+    fn every_package_is_pinned() {
         assert!(PYTHON.iter().all(|package| package.contains("==")));
+        assert!(
+            NODE.iter().all(|package| package.rsplit_once('@').is_some_and(|(name, _)| !name.is_empty()))
+        );
     }
 }

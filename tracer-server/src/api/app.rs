@@ -14,8 +14,8 @@ use axum::{
 };
 use tokio::sync::Semaphore;
 
-use super::{error::ApiError, jaeger, own, page, tempo, zipkin};
-use crate::{alerts::Engine, counters::Counters, query::Deadline, store::Store};
+use super::{error::ApiError, host::Hosts, jaeger, own, page, tempo, zipkin};
+use crate::{agents::Agents, alerts::Engine, counters::Counters, query::Deadline, store::Store};
 
 /// Longest that a question is worked on; what is found by then is the answer, marked as partial.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -28,8 +28,10 @@ pub(crate) struct App {
     pub(crate) store: Arc<Store>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) alerts: Arc<Engine>,
+    pub(crate) agents: Arc<Agents>,
     turns: Semaphore,
     token: Option<Arc<str>>,
+    hosts: Hosts,
 }
 
 impl App {
@@ -37,9 +39,11 @@ impl App {
         store: Arc<Store>,
         counters: Arc<Counters>,
         alerts: Arc<Engine>,
+        agents: Arc<Agents>,
         token: Option<Arc<str>>,
+        hosts: Hosts,
     ) -> Self {
-        Self { store, counters, alerts, turns: Semaphore::new(AT_ONCE), token }
+        Self { store, counters, alerts, agents, turns: Semaphore::new(AT_ONCE), token, hosts }
     }
 
     /// Puts a question to the store, away from the threads that serve connections.
@@ -71,12 +75,27 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .layer(middleware::from_fn_with_state(Arc::clone(&app), authorize))
         // Behind the layer, so without the token: see there.
         .merge(page::routes())
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), look_at_host))
         .with_state(app)
 }
 
 /// Zipkin's API alone, where its clients look for it.
 pub(crate) fn zipkin_router(app: Arc<App>) -> Router {
-    zipkin::routes().layer(middleware::from_fn_with_state(Arc::clone(&app), authorize)).with_state(app)
+    zipkin::routes()
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), authorize))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), look_at_host))
+        .with_state(app)
+}
+
+async fn look_at_host(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let header = request.headers().get(header::HOST).map(header::HeaderValue::as_bytes);
+    let host =
+        header.map(String::from_utf8_lossy).or_else(|| Some(request.uri().authority()?.as_str().into()));
+    if app.hosts.allow(host.as_deref()) {
+        next.run(request).await
+    } else {
+        ApiError::OtherHost(host.unwrap_or_default().into_owned()).into_response()
+    }
 }
 
 async fn authorize(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {

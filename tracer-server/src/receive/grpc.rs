@@ -12,7 +12,9 @@ use std::{
 
 use axum::http::{HeaderValue, Request, Response};
 use bytes::{Buf as _, Bytes};
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+use opentelemetry_proto::tonic::collector::{
+    metrics::v1::ExportMetricsServiceResponse, trace::v1::ExportTraceServiceResponse,
+};
 use prost::Message;
 use tonic::{
     Code, Status,
@@ -58,6 +60,28 @@ impl Method for Export {
     ) -> Pin<Box<dyn Future<Output = Result<ExportTraceServiceResponse, Refusal>> + Send>> {
         Box::pin(async move { intake.take_protobuf(body).await })
     }
+}
+
+/// `Export` of OTLP (opentelemetry/proto/collector/metrics/v1/metrics_service.proto).
+#[derive(Clone, Copy)]
+pub(crate) struct ExportMetrics;
+
+impl Method for ExportMetrics {
+    const SERVICE: &'static str = "opentelemetry.proto.collector.metrics.v1.MetricsService";
+    const PATH: &'static str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
+    type Response = ExportMetricsServiceResponse;
+
+    fn take(
+        intake: Intake,
+        body: Bytes,
+    ) -> Pin<Box<dyn Future<Output = Result<ExportMetricsServiceResponse, Refusal>> + Send>> {
+        Box::pin(async move { intake.take_metrics(body) })
+    }
+}
+
+/// The metrics service.
+pub(crate) fn metrics_service(intake: Intake) -> Unary<ExportMetrics> {
+    Unary::new(intake)
 }
 
 /// The trace service.

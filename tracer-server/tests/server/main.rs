@@ -1,10 +1,12 @@
 //! The server from outside: OTLP in over real connections, questions over HTTP.
 
+mod agents;
 mod alerts;
 mod analytics;
 mod child;
 mod cold;
 mod durable;
+mod hosts;
 mod jaeger;
 mod jaeger_clients;
 mod openapi;

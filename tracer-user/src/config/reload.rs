@@ -53,6 +53,8 @@ mod tests {
         max_routes_per_service = 7
         redact_query = false
         keep_query_keys = ["page"]
+        request_headers = ["x-tenant"]
+        response_headers = ["x-cache"]
         max_request_age = "9m"
         [redact]
         patterns = ["x{3}"]
@@ -82,7 +84,7 @@ mod tests {
         assert_eq!(running, new);
         let values = CHANGED.parse().unwrap();
         let changed = effective::differences(&toml::Table::new(), &values);
-        assert!(changed.len() == 18 && changed.iter().all(|key| is_reloadable(key, &running, &new)));
+        assert!(changed.len() == 20 && changed.iter().all(|key| is_reloadable(key, &running, &new)));
         let known = |key: &str| KEYS.iter().any(|other| other.path.starts_with(key));
         assert!(RELOADED.into_iter().all(known));
     }

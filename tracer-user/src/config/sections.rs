@@ -47,6 +47,10 @@ pub struct Http {
     pub redact_query: bool,
     /// Query keys whose values are kept although `redact_query` is set.
     pub keep_query_keys: Vec<String>,
+    /// Headers of requests that spans show.
+    pub request_headers: Vec<String>,
+    /// Headers of responses that spans show.
+    pub response_headers: Vec<String>,
     /// Age at which a request without an answer ends as an error.
     #[serde(deserialize_with = "duration")]
     pub max_request_age: Duration,
@@ -163,6 +167,8 @@ impl Default for Http {
             max_routes_per_service: 200,
             redact_query: true,
             keep_query_keys: Vec::new(),
+            request_headers: Vec::new(),
+            response_headers: Vec::new(),
             max_request_age: Duration::from_mins(5),
         }
     }

@@ -24,6 +24,7 @@ fn any_value() -> impl Strategy<Value = Value> {
         any::<i64>().prop_map(Value::Int),
         (0i64..1000).prop_map(Value::Int),
         any::<bool>().prop_map(Value::Bool),
+        vec(".{0,150}", 0..4).prop_map(|texts| Value::List(texts.into_iter().map(Into::into).collect())),
     ]
 }
 

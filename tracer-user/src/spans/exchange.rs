@@ -10,6 +10,7 @@ use tracer_protocols::{
 
 use super::{
     database::{Call, Judgement},
+    headers::{Captured, Wanted},
     span::{SpanId, SpanKind},
 };
 use crate::{
@@ -53,6 +54,8 @@ pub struct Exchange {
     pub call: Option<Box<Call>>,
     /// The response, once its head was seen.
     pub response: Option<Response>,
+    /// Its headers that the configuration asks for.
+    pub response_headers: Captured,
     /// Why there is no whole response.
     pub failure: Option<Failure>,
     /// Records were lost while it was open.
@@ -103,6 +106,8 @@ pub struct Request {
     pub trace_state: Option<Box<str>>,
     /// Values of the baggage keys that the configuration asks for, each with its place among those.
     pub baggage: Box<[(usize, Box<str>)]>,
+    /// Headers that the configuration asks for.
+    pub headers: Captured,
     /// It has the header that asks for its trace to be kept.
     pub forced: bool,
     /// It is a gRPC call (or one of gRPC-Web), by its content type.
@@ -124,6 +129,7 @@ impl Request {
             context: None,
             trace_state: None,
             baggage: Box::default(),
+            headers: Captured::default(),
             forced: false,
             grpc: false,
             body_bytes: None,
@@ -215,6 +221,8 @@ pub trait ExchangeSink {
     fn extractor(&self) -> &Extractor;
     /// The header of requests that ask for their traces to be kept, if there is one.
     fn force_header(&self) -> Option<&str>;
+    /// The headers that the configuration asks for.
+    fn wanted(&self) -> &Wanted;
     /// Where losses are counted.
     fn drops(&mut self) -> &mut Drops;
     /// Bytes of an exchange, a request or an answer, were read at `now_ns`; `None` for one that is not known.

@@ -9,7 +9,10 @@ use std::collections::VecDeque;
 
 use tracer_protocols::http1::End;
 
-use super::exchange::{Exchange, Failure, Request, Response};
+use super::{
+    exchange::{Exchange, Failure, Request, Response},
+    headers::Captured,
+};
 
 /// Most requests in flight on one connection; no client pipelines more.
 const MAX_IN_FLIGHT: usize = 1024;
@@ -81,6 +84,11 @@ impl InFlight {
 
     /// An answer has begun. False where its request is not in flight.
     pub(super) fn answered(&mut self, response: Response, now_ns: u64) -> bool {
+        self.answered_with(response, Captured::default(), now_ns)
+    }
+
+    /// An answer has begun with headers. False where its request is not in flight.
+    pub(super) fn answered_with(&mut self, response: Response, headers: Captured, now_ns: u64) -> bool {
         if self.overdue > 0 {
             self.overdue -= 1;
             return false;
@@ -88,6 +96,7 @@ impl InFlight {
         let mut unanswered = self.queue.iter_mut().filter(|exchange| exchange.response.is_none());
         let Some(exchange) = unanswered.next() else { return false };
         exchange.response = Some(response);
+        exchange.response_headers = headers;
         exchange.last_ns = now_ns;
         self.pipelines |= unanswered.next().is_some();
         true

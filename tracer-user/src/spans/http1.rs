@@ -9,6 +9,7 @@ use tracer_protocols::{
 use super::{
     exchange::{Exchange, ExchangeId, ExchangeSink, Failure, Response, span_id},
     flight::{InFlight, Order},
+    headers::Captured,
     request::Requests,
     span::SpanKind,
 };
@@ -142,6 +143,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
             request,
             call: None,
             response: None,
+            response_headers: Captured::default(),
             failure: None,
             from_start: self.http.from_start,
             secure: at.secure,
@@ -177,7 +179,8 @@ impl<S: ExchangeSink> Drive<'_, S> {
         }
         let response =
             Response { status: head.status, grpc: self.grpc_status(head), body_bytes: None, by: at.by };
-        if !self.http.in_flight.answered(response, at.last_ns) {
+        let headers = self.sink.wanted().of_response(head.headers);
+        if !self.http.in_flight.answered_with(response, headers, at.last_ns) {
             self.sink.drops().count(Drop::ResponseWithoutRequest);
         }
     }

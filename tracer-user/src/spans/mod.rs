@@ -5,6 +5,7 @@ pub mod database;
 pub mod exchange;
 mod flight;
 mod grpc;
+pub mod headers;
 mod http1;
 mod http2;
 pub mod render;

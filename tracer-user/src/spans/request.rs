@@ -35,6 +35,7 @@ impl Requests {
             context,
             trace_state,
             baggage: extractor.baggage(head),
+            headers: sink.wanted().of_request(head.headers),
             forced: sink.force_header().is_some_and(|name| head.headers.get_all(name).next().is_some()),
             grpc: head.content_type.is_some_and(grpc::is_content_type),
             body_bytes: None,

@@ -73,6 +73,8 @@ pub enum Value {
     Int(i64),
     /// A truth value.
     Bool(bool),
+    /// A list of texts, such as the values of a header.
+    List(Box<[Box<str>]>),
 }
 
 impl Value {
@@ -82,7 +84,7 @@ impl Value {
             Self::Str(text) => Some(text),
             Self::Shared(text) => Some(text),
             Self::Static(text) => Some(text),
-            Self::Int(_) | Self::Bool(_) => None,
+            Self::Int(_) | Self::Bool(_) | Self::List(_) => None,
         }
     }
 }
@@ -92,6 +94,7 @@ impl PartialEq for Value {
         match (self, other) {
             (Self::Int(a), Self::Int(b)) => a == b,
             (Self::Bool(a), Self::Bool(b)) => a == b,
+            (Self::List(a), Self::List(b)) => a == b,
             _ => matches!((self.as_str(), other.as_str()), (Some(a), Some(b)) if a == b),
         }
     }

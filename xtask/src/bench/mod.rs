@@ -12,6 +12,7 @@
 //! | pipeline | how many spans a second does the daemon's pipeline make? |
 //! | outage | what is lost while a backend is down for long? |
 //! | store | what does a span cost on its way to the disk and there, how long do queries take? |
+//! | web | how long does the page take to be there? |
 //! | tls | the same as overhead, for a server that speaks TLS |
 //! | accuracy | does each call belong to the trace of the request that it was made for? |
 //!
@@ -43,6 +44,7 @@ mod soak;
 mod start;
 mod store;
 mod tls;
+mod web;
 mod wrk;
 
 use std::path::PathBuf;
@@ -80,6 +82,8 @@ pub(crate) enum Bench {
     Outage(outage::Args),
     /// CPU time, bytes and memory of the backend for each span, and the time that its queries take.
     Store(store::Args),
+    /// Time until each view of the page is there, in headless Chromium.
+    Web(web::Args),
 }
 
 /// Options that the benchmarks with a daemon share.
@@ -111,6 +115,7 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
         Bench::Pipeline(args) => pipeline::run(args),
         Bench::Outage(args) => outage::run(args),
         Bench::Store(args) => store::run(args),
+        Bench::Web(args) => web::run(args),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::{
     spans::{
         exchange::{Exchange, ExchangeId, ExchangeSink, Failure, Request, Response},
         flight::{InFlight, Order},
+        headers::Captured,
         span::SpanKind,
     },
     telemetry::drops::Drop,
@@ -356,6 +357,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
             request: Request::of_call(),
             call: Some(call),
             response: None,
+            response_headers: Captured::default(),
             failure: None,
             from_start: true,
             secure: at.secure,
