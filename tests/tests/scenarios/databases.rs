@@ -1,7 +1,7 @@
 //! Real databases behind a service that answers HTTP: their calls are children of its requests.
 
 use tracer_tests::{
-    apps::{curl, database_front, postgres, redis},
+    apps::{curl, database_front, database_front_tls, mariadb, memcached, mongodb, postgres, redis},
     daemon::Options,
     scenario::Scenario,
     service::Service,
@@ -21,6 +21,18 @@ fn ask(
     let front = database_front(scenario, kind, database);
     // The connection to the database is older than the daemon.
     curl([front.url("/db/warm")]);
+    ask_through(scenario, &front, database, paths, spans)
+}
+
+/// As [`ask`], through a service that is there.
+#[track_caller]
+fn ask_through(
+    scenario: &Scenario,
+    front: &Service,
+    database: &Service,
+    paths: &[&str],
+    spans: usize,
+) -> Vec<ReceivedSpan> {
     let (web, port) = (format!("port={}", front.port()), format!("port={}", database.port()));
     let daemon = scenario.daemon_with(Options::args(["--include", &web, "--include", &port]));
     for path in paths {
@@ -116,6 +128,166 @@ fn postgres_by_psycopg() {
           SERVER database_front "GET /db/pipeline" 200 by socket
             CLIENT database_front "SELECT" by thread
               SERVER postgres "SELECT" by socket
+        "#,
+    );
+}
+
+/// What the server and both clients say is read within OpenSSL; the connection begins while the daemon runs.
+#[test]
+fn postgres_over_tls() {
+    let scenario = Scenario::start("databases-postgres-tls");
+    let database = postgres(&scenario);
+    let front = database_front_tls(&scenario, "postgres", &database);
+    let spans = ask_through(&scenario, &front, &database, &["/db/simple", "/db/wrong", "/db/prepared"], 16);
+    let of_interest: Vec<_> = spans
+        .into_iter()
+        .filter(|span| !span.name.starts_with("CREATE") && !span.name.starts_with("INSERT"))
+        .collect();
+    assert!(of_interest.iter().all(|span| {
+        !span.attributes.contains_key("db.system.name") || span.attribute("db.namespace") == "shop"
+    }));
+    assert_trees(
+        &of_interest,
+        r#"
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/simple" 200 by socket
+            CLIENT database_front "SELECT goods" by thread
+              SERVER postgres "SELECT goods" by socket
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/wrong" 200 by socket
+            CLIENT database_front "SELECT nowhere" 42P01 by thread error=42P01
+              SERVER postgres "SELECT nowhere" 42P01 by socket error=42P01
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/prepared" 200 by socket
+            CLIENT database_front "PREPARE shop" by thread
+              SERVER postgres "PREPARE shop" by socket
+            CLIENT database_front "SELECT goods" by thread
+              SERVER postgres "SELECT goods" by socket
+        "#,
+    );
+}
+
+#[test]
+fn mariadb_by_python() {
+    let scenario = Scenario::start("databases-mariadb");
+    let database = mariadb(&scenario);
+    let paths = [
+        "/db/simple",
+        "/db/many",
+        "/db/large",
+        "/db/wrong",
+        "/db/results",
+        "/db/use",
+        "/db/ping",
+        "/db/before",
+        "/db/prepared",
+    ];
+    assert_trees(
+        &ask(&scenario, "mysql", &database, &paths, 42),
+        r#"
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/simple" 200 by socket
+            CLIENT database_front "SELECT goods" by thread
+              SERVER mariadbd "SELECT goods" by socket
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/many" 200 by socket
+            CLIENT database_front "SELECT goods" by thread
+              SERVER mariadbd "SELECT goods" by socket
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/large" 200 by socket
+            CLIENT database_front "SELECT" by thread
+              SERVER mariadbd "SELECT" by socket
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/wrong" 200 by socket
+            CLIENT database_front "SELECT nowhere" 1146 by thread error=1146
+              SERVER mariadbd "SELECT nowhere" 1146 by socket error=1146
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/results" 200 by socket
+            CLIENT database_front "SELECT goods DELETE goods SELECT" by thread
+              SERVER mariadbd "SELECT goods DELETE goods SELECT" by socket
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/use" 200 by socket
+            CLIENT database_front "USE" by thread
+              SERVER mariadbd "USE" by socket
+            CLIENT database_front "SELECT goods" by thread
+              SERVER mariadbd "SELECT goods" by socket
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/ping" 200 by socket
+            CLIENT database_front "PING shop" by thread
+              SERVER mariadbd "PING shop" by socket
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/before" 200 by socket
+            CLIENT database_front "EXECUTE" by thread
+              SERVER mariadbd "EXECUTE" by socket
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/prepared" 200 by socket
+            CLIENT database_front "PREPARE" by thread
+              SERVER mariadbd "PREPARE" by socket
+            CLIENT database_front "SELECT goods" by thread
+              SERVER mariadbd "SELECT goods" by socket
+        "#,
+    );
+}
+
+#[test]
+fn memcached_by_pymemcache_and_pylibmc() {
+    let scenario = Scenario::start("databases-memcached");
+    let database = memcached(&scenario);
+    let paths = [
+        "/db/get",
+        "/db/set",
+        "/db/noreply",
+        "/db/many",
+        "/db/large",
+        "/db/wrong",
+        "/db/meta",
+        "/db/binary",
+        "/db/binary_many",
+        "/db/binary_wrong",
+    ];
+    assert_trees(
+        &ask(&scenario, "memcached", &database, &paths, 52),
+        r#"
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/get" 200 by socket
+            CLIENT database_front "get" by thread
+              SERVER memcached "get" by socket
+        "#,
+    );
+}
+
+#[test]
+fn the_wire_protocol_of_mongodb_by_pymongo() {
+    let scenario = Scenario::start("databases-mongodb");
+    let database = mongodb(&scenario);
+    let paths = ["/db/insert", "/db/many", "/db/find", "/db/ping", "/db/wrong", "/db/unheard"];
+    assert_trees(
+        &ask(&scenario, "mongodb", &database, &paths, 24),
+        r#"
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/insert" 200 by socket
+            CLIENT database_front "insert goods" by thread
+              SERVER noida-db "insert goods" by socket
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/many" 200 by socket
+            CLIENT database_front "insert goods" by thread
+              SERVER noida-db "insert goods" by socket
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/find" 200 by socket
+            CLIENT database_front "find goods" by thread
+              SERVER noida-db "find goods" by socket
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/ping" 200 by socket
+            CLIENT database_front "ping admin" by thread
+              SERVER noida-db "ping admin" by socket
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/wrong" 200 by socket
+            CLIENT database_front "noSuchCommand shop" 59 by thread error=59
+              SERVER noida-db "noSuchCommand shop" 59 by socket error=59
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/unheard" 200 by socket
+            CLIENT database_front "insert goods" by thread
+              SERVER noida-db "insert goods" by socket
         "#,
     );
 }

@@ -1,4 +1,4 @@
-//! Protocols whose messages carry their length: Redis and PostgreSQL. They are recognised by the first bytes of a segment,
+//! Protocols whose messages carry their length (docs/protocols.md). They are recognised by the first bytes of a segment,
 //! by rules that other traffic hardly meets (`guess`), and the front of every segment is copied from then on.
 //!
 //! A guess stands for [`TRIAL`] segments. By then the daemon, which reads what was copied, has confirmed it or has not; a socket
