@@ -443,12 +443,22 @@ pub fn mariadb(scenario: &Scenario) -> Service {
     let port = free_port();
     let data = scenario.file("mariadb");
     let mut install = Command::new("mariadb-install-db");
-    install.args(["--no-defaults", "--user=root", "--auth-root-authentication-method=normal", "--skip-test-db"]);
+    install.args([
+        "--no-defaults",
+        "--user=root",
+        "--auth-root-authentication-method=normal",
+        "--skip-test-db",
+    ]);
     run(install.arg(format!("--datadir={}", data.display())));
     let certificate = certificate(scenario);
     let mut command = Command::new("mariadbd");
     command
-        .args(["--no-defaults", "--user=root", "--bind-address=127.0.0.1", "--innodb-flush-log-at-trx-commit=0"])
+        .args([
+            "--no-defaults",
+            "--user=root",
+            "--bind-address=127.0.0.1",
+            "--innodb-flush-log-at-trx-commit=0",
+        ])
         .arg(format!("--port={port}"))
         .arg(format!("--datadir={}", data.display()))
         .arg(format!("--socket={}", data.join("socket").display()))
@@ -464,6 +474,13 @@ pub fn memcached(scenario: &Scenario) -> Service {
     let mut command = Command::new("memcached");
     command.args(["-u", "nobody", "-l", "127.0.0.1", "-U", "0", "-p", &port.to_string()]);
     Service::start(scenario, "memcached", command, Listens::port(port))
+}
+
+/// `cql_server.py`, which speaks Cassandra's protocol.
+#[track_caller]
+pub fn cql_server(scenario: &Scenario) -> Service {
+    let port = free_port();
+    Service::start(scenario, "cql_server", python("cql_server.py", [port.to_string()]), Listens::port(port))
 }
 
 /// A server that speaks MongoDB's wire protocol; it is not MongoDB.

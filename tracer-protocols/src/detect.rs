@@ -1,6 +1,8 @@
 //! What a connection speaks, told from the first bytes of one direction.
 
-use crate::{Protocol, cassandra, contract::Side, framing, http1, http2, memcached, mongodb, mysql, postgres, redis};
+use crate::{
+    Protocol, cassandra, contract::Side, framing, http1, http2, memcached, mongodb, mysql, postgres, redis,
+};
 
 /// What the front of a direction says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

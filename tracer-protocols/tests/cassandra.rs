@@ -85,18 +85,22 @@ fn connections_are_recognised_by_requests() {
 #[test]
 fn requests_tell_statements_and_ids() {
     asks(&query(4, b"SELECT 1"), |asks| assert_eq!(asks, Asks::Query(b"SELECT 1")));
-    asks(&message(4, 0, 1, 0x09, &long_string(b"SELECT ?")), |asks| assert_eq!(asks, Asks::Prepare(b"SELECT ?")));
+    asks(&message(4, 0, 1, 0x09, &long_string(b"SELECT ?")), |asks| {
+        assert_eq!(asks, Asks::Prepare(b"SELECT ?"))
+    });
     asks(&message(4, 0, 1, 0x0a, &string(b"0123456789abcdef")), |asks| {
         assert_eq!(asks, Asks::Execute(b"0123456789abcdef"));
     });
-    let batch = [&b"\0\0\x02\0"[..], &long_string(b"INSERT"), b"\0\0\x01", &string(b"id"), b"\0\0\0\x01\0"].concat();
+    let batch =
+        [&b"\0\0\x02\0"[..], &long_string(b"INSERT"), b"\0\0\x01", &string(b"id"), b"\0\0\0\x01\0"].concat();
     asks(&message(4, 0, 1, 0x0d, &batch), |asks| {
         assert_eq!(asks, Asks::Batch { first: b"INSERT", id: b"", size: 2 });
     });
     // Compressed: a statement, and nobody knows which.
     asks(&message(4, 1, 1, QUERY, b"\x08compressed"), |asks| assert_eq!(asks, Asks::Query(b"")));
     // A payload stands in front.
-    let payload = [&b"\0\x01"[..], &string(b"key"), &long_string(b"value"), &long_string(b"SELECT 1")].concat();
+    let payload =
+        [&b"\0\x01"[..], &string(b"key"), &long_string(b"value"), &long_string(b"SELECT 1")].concat();
     asks(&message(4, 4, 1, QUERY, &payload), |asks| assert_eq!(asks, Asks::Query(b"SELECT 1")));
     let options = [&b"\0\x01"[..], &string(b"COMPRESSION"), &string(b"lz4")].concat();
     asks(&message(5, 0, 0, 0x01, &options), |asks| assert_eq!(asks, Asks::Startup { compressed: true }));
@@ -106,9 +110,15 @@ fn requests_tell_statements_and_ids() {
 #[test]
 fn answers_tell_errors_and_what_is_prepared() {
     outcome(&message(0x84, 0, 1, 0x08, &[0, 0, 0, 1]), Outcome::Done);
-    outcome(&message(0x84, 0, 1, 0x00, &[&[0, 0, 0x22, 0][..], &string(b"no")].concat()), Outcome::Error(Some(0x2200)));
+    outcome(
+        &message(0x84, 0, 1, 0x00, &[&[0, 0, 0x22, 0][..], &string(b"no")].concat()),
+        Outcome::Error(Some(0x2200)),
+    );
     outcome(&message(0x84, 1, 1, 0x00, b"compressed"), Outcome::Error(None));
-    outcome(&message(0x84, 0, 1, 0x08, &[&[0, 0, 0, 4][..], &string(b"id")].concat()), Outcome::Prepared(b"id"));
+    outcome(
+        &message(0x84, 0, 1, 0x08, &[&[0, 0, 0, 4][..], &string(b"id")].concat()),
+        Outcome::Prepared(b"id"),
+    );
     // Its trace's id and warnings stand in front.
     let body = [&[7; 16][..], b"\0\x01", &string(b"careful"), &[0, 0, 0, 3], &string(b"shop")].concat();
     outcome(&message(0x84, 2 | 8, 1, 0x08, &body), Outcome::Keyspace(b"shop"));

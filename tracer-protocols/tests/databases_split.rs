@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::{Entry, Habits, Piece, cassandra, framed, lose, memcached, mongodb, mysql, postgres, redis, split};
+use common::{
+    Entry, Habits, Piece, cassandra, framed, lose, memcached, mongodb, mysql, postgres, redis, split,
+};
 use proptest::prelude::*;
 
 /// How a parser of one side is driven.

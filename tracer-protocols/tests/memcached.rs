@@ -30,7 +30,9 @@ fn binary(magic: u8, opcode: u8, key: &[u8], status: u8) -> Vec<u8> {
 #[test]
 fn commands_are_told_from_other_text() {
     let found = Detection::Found(Protocol::Memcached, Side::Request);
-    for bytes in [&b"get key\r\n"[..], b"set a 0 60 5\r\n", b"mn\r\n", b"delete a noreply\r\n", b"mg key v\r\n"] {
+    for bytes in
+        [&b"get key\r\n"[..], b"set a 0 60 5\r\n", b"mn\r\n", b"delete a noreply\r\n", b"mg key v\r\n"]
+    {
         assert_eq!(detect(bytes), found);
         assert_eq!(detect(&bytes[..3]), Detection::NeedMore);
     }
@@ -43,7 +45,8 @@ fn commands_are_told_from_other_text() {
 #[test]
 fn values_are_passed_over_and_silence_is_known() {
     let text = b"set a 0 60 9 noreply\r\nget b\r\nxx\r\nmg a v q\r\nmn\r\nquit\r\n";
-    let expected = [command("set", "Never"), command("mg", "Perhaps"), command("mn", "Last"), command("quit", "Never")];
+    let expected =
+        [command("set", "Never"), command("mg", "Perhaps"), command("mn", "Last"), command("quit", "Never")];
     assert_eq!(whole(true, text), expected);
 }
 
@@ -63,8 +66,12 @@ fn a_long_list_of_keys_is_one_command() {
 
 #[test]
 fn answers_end_where_they_do() {
-    let values = b"VALUE a 0 5\r\nEND\r\n\r\nVALUE b 0 1 17\r\nx\r\nEND\r\nNOT_FOUND\r\nVA 2 t0\r\nhi\r\n42\r\n";
-    assert_eq!(whole(false, values), ["Part", "Part", "Part", "End", "Part", "End", "Part", "End", "Part", "End"]);
+    let values =
+        b"VALUE a 0 5\r\nEND\r\n\r\nVALUE b 0 1 17\r\nx\r\nEND\r\nNOT_FOUND\r\nVA 2 t0\r\nhi\r\n42\r\n";
+    assert_eq!(
+        whole(false, values),
+        ["Part", "Part", "Part", "End", "Part", "End", "Part", "End", "Part", "End"]
+    );
     let errors = b"SERVER_ERROR out of memory storing object\r\nERROR\r\nMN\r\n";
     assert_eq!(whole(false, errors), ["Error(\"SERVER_ERROR\")", "End", "Error(\"ERROR\")", "End", "Last"]);
 }
@@ -72,8 +79,12 @@ fn answers_end_where_they_do() {
 #[test]
 fn binary_answers_are_errors_only_where_something_went_wrong() {
     // Not found; not a number; found, but quietly; all was answered.
-    let answers =
-        [binary(0x81, 0, b"", 1), binary(0x81, 5, b"", 6), binary(0x81, 0x0d, b"a", 0), binary(0x81, 0x0a, b"", 0)];
+    let answers = [
+        binary(0x81, 0, b"", 1),
+        binary(0x81, 5, b"", 6),
+        binary(0x81, 0x0d, b"a", 0),
+        binary(0x81, 0x0a, b"", 0),
+    ];
     assert_eq!(whole(false, &answers.concat()), ["Part", "End", "Error(\"0x0006\")", "End", "Quiet", "Last"]);
 }
 

@@ -58,7 +58,10 @@ fn a_command_tells_its_name_and_what_it_is_about() {
     };
     let database = || text("$db", "shop");
     assert_eq!(read(&[text("insert", "goods"), database()]), "insert goods shop");
-    assert_eq!(read(&[element(18, "getMore", &[0; 8]), text("collection", "goods"), database()]), "getMore goods shop");
+    assert_eq!(
+        read(&[element(18, "getMore", &[0; 8]), text("collection", "goods"), database()]),
+        "getMore goods shop"
+    );
     assert_eq!(read(&[element(16, "aggregate", &[1, 0, 0, 0]), database()]), "aggregate  shop");
     // What comes first is not always a collection.
     assert_eq!(read(&[text("dropUser", "somebody"), database()]), "dropUser  shop");
@@ -84,12 +87,19 @@ fn errors_are_told_by_their_code() {
     assert_eq!(error(&[ok(0.0)]), Outcome { error: Some(0) });
     let failed_write = within("writeErrors", 4, vec![within("0", 3, vec![code(11_000)])]);
     assert_eq!(error(&[failed_write, ok(1.0)]), Outcome { error: Some(11_000) });
-    assert_eq!(error(&[within("writeConcernError", 3, vec![code(64)]), ok(1.0)]), Outcome { error: Some(64) });
+    assert_eq!(
+        error(&[within("writeConcernError", 3, vec![code(64)]), ok(1.0)]),
+        Outcome { error: Some(64) }
+    );
 }
 
 #[test]
 fn the_end_of_a_long_answer_is_counted() {
-    let answer = message(2013, 7, &body(0, &document(&[element(5, "a", &[&5000_u32.to_le_bytes()[..], &[0; 5001]].concat())])));
+    let answer = message(
+        2013,
+        7,
+        &body(0, &document(&[element(5, "a", &[&5000_u32.to_le_bytes()[..], &[0; 5001]].concat())])),
+    );
     let pieces = [
         Piece::Bytes(answer[..512].to_vec()),
         Piece::Gap(answer.len() as u64 - 512),

@@ -34,7 +34,8 @@ fn login(capabilities: u32) -> Vec<u8> {
     [&fixed[..], b"me\0", &[20], &[7; 20], b"shop\0mysql_native_password\0"].concat()
 }
 
-const COLUMN: &[u8] = b"\x03def\x04shop\x05goods\x05goods\x04name\x04name\x0c\x2d\0\x90\x01\0\0\xfd\0\0\0\0\0";
+const COLUMN: &[u8] =
+    b"\x03def\x04shop\x05goods\x05goods\x04name\x04name\x0c\x2d\0\x90\x01\0\0\xfd\0\0\0\0\0";
 const MARK: &[u8] = b"\xfe\0\0\x02\0";
 
 #[test]
@@ -82,7 +83,15 @@ fn results_end_with_their_rows() {
 
 #[test]
 fn several_results_are_one_answer() {
-    let results = answer(&[b"\0\x01\0\x0a\0\0\0", b"\x01", COLUMN, MARK, b"\x04nail", b"\xfe\0\0\x0a\0", b"\0\x01\0\x02\0\0\0"]);
+    let results = answer(&[
+        b"\0\x01\0\x0a\0\0\0",
+        b"\x01",
+        COLUMN,
+        MARK,
+        b"\x04nail",
+        b"\xfe\0\0\x0a\0",
+        b"\0\x01\0\x02\0\0\0",
+    ]);
     assert_eq!(answered(Expects::Results, results), ["Begin", "Begin", "Begin", "End"]);
 }
 
@@ -102,7 +111,10 @@ fn what_describes_a_prepared_statement_belongs_to_its_answer() {
     let bare = answer(&[head, COLUMN, COLUMN]);
     let unmarked_columns = answer(&[b"\0\x07\0\0\0\x01\0\0\0\0\0\0\0", COLUMN, MARK]);
     for bytes in [marked, bare, unmarked_columns] {
-        assert_eq!(answered(Expects::Prepared, bytes.repeat(2)), ["Prepared(7)", "End", "Prepared(7)", "End"]);
+        assert_eq!(
+            answered(Expects::Prepared, bytes.repeat(2)),
+            ["Prepared(7)", "End", "Prepared(7)", "End"]
+        );
     }
 }
 

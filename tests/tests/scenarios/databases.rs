@@ -1,12 +1,17 @@
 //! Real databases behind a service that answers HTTP: their calls are children of its requests.
 
+use std::collections::HashSet;
+
 use tracer_tests::{
-    apps::{curl, database_front, database_front_tls, mariadb, memcached, mongodb, postgres, redis},
+    apps::{
+        cql_server, curl, database_front, database_front_tls, mariadb, memcached, mongodb, postgres, redis,
+    },
     daemon::Options,
     scenario::Scenario,
     service::Service,
     span::ReceivedSpan,
     tree::assert_trees,
+    wait::wait_until,
 };
 
 /// Asks each of `paths`, one after the other, and hands back what was traced of the two services and `curl`.
@@ -132,25 +137,39 @@ fn postgres_by_psycopg() {
     );
 }
 
-/// What the server and both clients say is read within OpenSSL; the connection begins while the daemon runs.
+/// Asks over TLS, what is said is read within OpenSSL, and hands back what was traced once both ends are.
+#[track_caller]
+fn ask_by_tls(scenario: &Scenario, kind: &str, database: &Service, paths: &[&str]) -> Vec<ReceivedSpan> {
+    let front = database_front_tls(scenario, kind, database);
+    let (web, port) = (format!("port={}", front.port()), format!("port={}", database.port()));
+    let daemon = scenario.daemon_with(Options::args(["--include", &web, "--include", &port]));
+    // A library is probed when it is first used.
+    wait_until("both ends are read", || {
+        curl([front.url("/first")]);
+        let spans = scenario.receiver.spans_under("");
+        let ends = spans.iter().filter(|span| span.name == "SELECT goods").map(|span| span.kind);
+        ends.clone().any(|kind| kind == "CLIENT") && ends.clone().any(|kind| kind == "SERVER")
+    });
+    for path in paths {
+        curl([front.url(path)]);
+    }
+    scenario.receiver.wait_for("/db", 2 * paths.len());
+    let traces: HashSet<_> =
+        scenario.receiver.spans_under("/db").into_iter().map(|span| span.trace_id).collect();
+    let mut spans = scenario.finish(daemon, "", 4 * paths.len());
+    spans.retain(|span| traces.contains(&span.trace_id));
+    spans
+}
+
 #[test]
 fn postgres_over_tls() {
     let scenario = Scenario::start("databases-postgres-tls");
     let database = postgres(&scenario);
-    let front = database_front_tls(&scenario, "postgres", &database);
-    let spans = ask_through(&scenario, &front, &database, &["/db/simple", "/db/wrong", "/db/prepared"], 16);
-    let of_interest: Vec<_> = spans
-        .into_iter()
-        .filter(|span| !span.name.starts_with("CREATE") && !span.name.starts_with("INSERT"))
-        .collect();
-    assert!(of_interest.iter().all(|span| {
-        !span.attributes.contains_key("db.system.name") || span.attribute("db.namespace") == "shop"
-    }));
     assert_trees(
-        &of_interest,
+        &ask_by_tls(&scenario, "postgres", &database, &["/db/bound", "/db/wrong", "/db/many"]),
         r#"
         CLIENT curl "GET" 200
-          SERVER database_front "GET /db/simple" 200 by socket
+          SERVER database_front "GET /db/bound" 200 by socket
             CLIENT database_front "SELECT goods" by thread
               SERVER postgres "SELECT goods" by socket
         CLIENT curl "GET" 200
@@ -158,13 +177,40 @@ fn postgres_over_tls() {
             CLIENT database_front "SELECT nowhere" 42P01 by thread error=42P01
               SERVER postgres "SELECT nowhere" 42P01 by socket error=42P01
         CLIENT curl "GET" 200
-          SERVER database_front "GET /db/prepared" 200 by socket
-            CLIENT database_front "PREPARE shop" by thread
-              SERVER postgres "PREPARE shop" by socket
+          SERVER database_front "GET /db/many" 200 by socket
             CLIENT database_front "SELECT goods" by thread
               SERVER postgres "SELECT goods" by socket
         "#,
     );
+}
+
+#[test]
+fn mariadb_over_tls() {
+    let scenario = Scenario::start("databases-mariadb-tls");
+    let database = mariadb(&scenario);
+    assert_trees(
+        &ask_by_tls(&scenario, "mysql", &database, &["/db/many", "/db/wrong"]),
+        r#"
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/many" 200 by socket
+            CLIENT database_front "SELECT goods" by thread
+              SERVER mariadbd "SELECT goods" by socket
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/wrong" 200 by socket
+            CLIENT database_front "SELECT nowhere" 1146 by thread error=1146
+              SERVER mariadbd "SELECT nowhere" 1146 by socket error=1146
+        "#,
+    );
+}
+
+/// Its driver writes from a thread of its own, for which calls have no parent.
+#[test]
+fn cassandra_by_its_driver() {
+    let scenario = Scenario::start("databases-cassandra");
+    let database = cql_server(&scenario);
+    let paths =
+        ["/db/simple", "/db/large", "/db/before", "/db/prepared", "/db/batch", "/db/crossed", "/db/wrong"];
+    assert_trees(&ask(&scenario, "cassandra", &database, &paths, 32), "");
 }
 
 #[test]
@@ -223,6 +269,8 @@ fn mariadb_by_python() {
           SERVER database_front "GET /db/prepared" 200 by socket
             CLIENT database_front "PREPARE" by thread
               SERVER mariadbd "PREPARE" by socket
+            CLIENT database_front "RESET STATEMENT" by thread
+              SERVER mariadbd "RESET STATEMENT" by socket
             CLIENT database_front "SELECT goods" by thread
               SERVER mariadbd "SELECT goods" by socket
         "#,
@@ -252,6 +300,54 @@ fn memcached_by_pymemcache_and_pylibmc() {
           SERVER database_front "GET /db/get" 200 by socket
             CLIENT database_front "get" by thread
               SERVER memcached "get" by socket
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/set" 200 by socket
+            CLIENT database_front "set" by thread
+              SERVER memcached "set" by socket
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/noreply" 200 by socket
+            CLIENT database_front "set" by thread
+              SERVER memcached "set" by socket
+            CLIENT database_front "get" by thread
+              SERVER memcached "get" by socket
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/many" 200 by socket
+            CLIENT database_front "BATCH set" by thread
+              SERVER memcached "BATCH set" by socket
+            CLIENT database_front "get" by thread
+              SERVER memcached "get" by socket
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/large" 200 by socket
+            CLIENT database_front "set" by thread
+              SERVER memcached "set" by socket
+            CLIENT database_front "get" by thread
+              SERVER memcached "get" by socket
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/wrong" 200 by socket
+            CLIENT database_front "set" by thread
+              SERVER memcached "set" by socket
+            CLIENT database_front "incr" CLIENT_ERROR by thread error=CLIENT_ERROR
+              SERVER memcached "incr" CLIENT_ERROR by socket error=CLIENT_ERROR
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/meta" 200 by socket
+            CLIENT database_front "BATCH mg" by thread
+              SERVER memcached "BATCH mg" by socket
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/binary" 200 by socket
+            CLIENT database_front "set" by thread
+              SERVER memcached "set" by socket
+            2 x CLIENT database_front "get" by thread
+              SERVER memcached "get" by socket
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/binary_many" 200 by socket
+            CLIENT database_front "BATCH get" by thread
+              SERVER memcached "BATCH get" by socket
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/binary_wrong" 200 by socket
+            CLIENT database_front "set" by thread
+              SERVER memcached "set" by socket
+            CLIENT database_front "incr" 0x0006 by thread error=0x0006
+              SERVER memcached "incr" 0x0006 by socket error=0x0006
         "#,
     );
 }

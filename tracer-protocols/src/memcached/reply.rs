@@ -53,7 +53,8 @@ impl Replies {
         if self.place.is_adrift() {
             return Step::NotThis(Reason::NotAMessage);
         }
-        let wait = if follows == Follows::Maybe { Step::NeedMore } else { Step::NotThis(Reason::CutTooEarly) };
+        let wait =
+            if follows == Follows::Maybe { Step::NeedMore } else { Step::NotThis(Reason::CutTooEarly) };
         let step = if bytes[0] == ANSWER {
             bytes.first_chunk().map_or(wait, |header| self.binary(header))
         } else {
@@ -159,8 +160,23 @@ impl Replies {
 /// Whether a line that begins with this word is a whole answer.
 fn is_outcome(word: &str) -> bool {
     const OUTCOMES: [&str; 17] = [
-        "DELETED", "EN", "END", "EX", "EXISTS", "HD", "ME", "NF", "NOT_FOUND", "NOT_STORED", "NS", "OK", "RESET", "STORED",
-        "TOUCHED", "VERSION", "BUSY",
+        "DELETED",
+        "EN",
+        "END",
+        "EX",
+        "EXISTS",
+        "HD",
+        "ME",
+        "NF",
+        "NOT_FOUND",
+        "NOT_STORED",
+        "NS",
+        "OK",
+        "RESET",
+        "STORED",
+        "TOUCHED",
+        "VERSION",
+        "BUSY",
     ];
     OUTCOMES.contains(&word) || !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -42,7 +42,11 @@ pub struct Requests {
 /// A command at the front of some bytes.
 enum Front<'a> {
     /// With the bytes that it takes, and those behind that belong to it.
-    Command { command: Command<'a>, size: usize, value: u64 },
+    Command {
+        command: Command<'a>,
+        size: usize,
+        value: u64,
+    },
     /// Its line is longer than what is kept.
     Long(Command<'a>),
     NeedMore,
@@ -144,15 +148,42 @@ fn long(text: &str) -> Front<'_> {
 fn may_begin(bytes: &[u8]) -> bool {
     let name = bytes.split(|byte| b" \r".contains(byte)).next().unwrap_or_default();
     let is_whole = name.len() < bytes.len();
-    NAMES.iter().any(|known| {
-        if is_whole { known.as_bytes() == name } else { known.as_bytes().starts_with(name) }
-    })
+    NAMES.iter().any(
+        |known| {
+            if is_whole { known.as_bytes() == name } else { known.as_bytes().starts_with(name) }
+        },
+    )
 }
 
 /// Commands of the text protocol.
 const NAMES: [&str; 28] = [
-    "add", "append", "cache_memlimit", "cas", "decr", "delete", "flush_all", "gat", "gats", "get", "gets", "incr", "ma",
-    "md", "me", "mg", "mn", "ms", "prepend", "quit", "replace", "set", "slabs", "stats", "touch", "verbosity", "version",
+    "add",
+    "append",
+    "cache_memlimit",
+    "cas",
+    "decr",
+    "delete",
+    "flush_all",
+    "gat",
+    "gats",
+    "get",
+    "gets",
+    "incr",
+    "ma",
+    "md",
+    "me",
+    "mg",
+    "mn",
+    "ms",
+    "prepend",
+    "quit",
+    "replace",
+    "set",
+    "slabs",
+    "stats",
+    "touch",
+    "verbosity",
+    "version",
     "watch",
 ];
 

@@ -24,9 +24,8 @@ pub(super) fn line(bytes: &[u8]) -> Line<'_> {
     if text.strip_suffix(b"\r").unwrap_or(text).iter().any(u8::is_ascii_control) {
         return Line::No;
     }
-    let front = std::str::from_utf8(text).unwrap_or_else(|error| {
-        std::str::from_utf8(&text[..error.valid_up_to()]).unwrap_or_default()
-    });
+    let front = std::str::from_utf8(text)
+        .unwrap_or_else(|error| std::str::from_utf8(&text[..error.valid_up_to()]).unwrap_or_default());
     match end {
         Some(end) => Line::Whole(front.strip_suffix('\r').unwrap_or(front), end + 1),
         None if window.len() == MAX_LINE => Line::Long(front),

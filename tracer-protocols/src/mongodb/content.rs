@@ -126,7 +126,9 @@ fn read(document: &[u8]) -> Command<'_> {
         }
     }
     // What has no name yet, and one that is none: it is shown.
-    if command.name.len() > 64 || !command.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+    if command.name.len() > 64
+        || !command.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    {
         return Command::default();
     }
     command

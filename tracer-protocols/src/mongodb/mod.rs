@@ -28,7 +28,9 @@ pub use crate::framing::Detection;
 pub fn detect(bytes: &[u8]) -> Detection {
     match message::header(bytes) {
         Some(Ok(header)) if header.answers == 0 && header.operation.asks() => Detection::Found(Side::Request),
-        None if bytes.get(3).is_none_or(|&highest| highest < 4) && bytes.get(8).is_none_or(|&byte| byte == 0) => {
+        None if bytes.get(3).is_none_or(|&highest| highest < 4)
+            && bytes.get(8).is_none_or(|&byte| byte == 0) =>
+        {
             Detection::NeedMore
         }
         _ => Detection::No,

@@ -67,7 +67,11 @@ fn front(bytes: &[u8], follows: Follows) -> Front<'_> {
     }
 }
 
-fn body<'a, T>(operation: Operation, bytes: &'a [u8], read: impl FnOnce(Operation, &'a [u8]) -> T) -> Body<'a, T> {
+fn body<'a, T>(
+    operation: Operation,
+    bytes: &'a [u8],
+    read: impl FnOnce(Operation, &'a [u8]) -> T,
+) -> Body<'a, T> {
     if operation != Operation::Compressed {
         return Body::Plain(read(operation, bytes));
     }

@@ -328,7 +328,11 @@ impl Answers {
 fn kept(phase: Phase, is_asked: bool, (number, length, first): (u8, usize, u8)) -> usize {
     match phase {
         Phase::Fresh if !is_asked => {
-            if number == 0 && first == 10 { MAX_GREETING } else { 1 }
+            if number == 0 && first == 10 {
+                MAX_GREETING
+            } else {
+                1
+            }
         }
         Phase::Fresh | Phase::More => MAX_END,
         Phase::Columns(_) => 1,

@@ -94,7 +94,8 @@ impl Requests {
             return Step::NotThis(Reason::NotAMessage);
         }
         let logged_in = self.logged_in;
-        let kept = |number, length, first| if number != 0 && logged_in { 1 } else { kept(number, length, first) };
+        let kept =
+            |number, length, first| if number != 0 && logged_in { 1 } else { kept(number, length, first) };
         match read(bytes, follows, kept) {
             Front::Packet(packet) => {
                 let Some(message) = self.request(&packet) else {

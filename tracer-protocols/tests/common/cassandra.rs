@@ -1,7 +1,7 @@
 //! The Cassandra parsers behind [`Direction`].
 
-use tracer_protocols::contract::{Follows, Step};
 use tracer_protocols::cassandra::{Answers, MAX_KEPT, Requests};
+use tracer_protocols::contract::{Follows, Step};
 
 use super::{Entry, Habits, Piece, direction, replay_a_side, run};
 

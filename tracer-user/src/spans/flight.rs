@@ -69,7 +69,9 @@ impl InFlight {
         let Some(at) = queue.position(|exchange| exchange.call.as_deref().is_some_and(&is_it)) else {
             return false;
         };
-        if at > 0 && let Some(exchange) = self.queue.remove(at) {
+        if at > 0
+            && let Some(exchange) = self.queue.remove(at)
+        {
             self.queue.push_front(exchange);
         }
         true

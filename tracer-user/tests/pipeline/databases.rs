@@ -186,7 +186,12 @@ fn statements_of_mysql_are_named_by_what_was_prepared_and_where() {
     let mut scene = Scene::new();
     let threads = (scene.process(2, "web"), scene.process(3, "mariadbd"));
     let link = scene.tcp(3306);
-    back(&mut scene, link, threads, &packet(0, b"\x0a5.5.5-10.11.19-MariaDB\0\x07\0\0\0abcdefgh\0\xfe\xf7\x2d"));
+    back(
+        &mut scene,
+        link,
+        threads,
+        &packet(0, b"\x0a5.5.5-10.11.19-MariaDB\0\x07\0\0\0abcdefgh\0\xfe\xf7\x2d"),
+    );
     pass(&mut scene, link, threads, &login(0x8208));
     back(&mut scene, link, threads, &packet(2, b"\0\0\0\x02\0\0\0"));
     let mut ask = |request: &[u8], answer: &[u8]| {
@@ -206,7 +211,13 @@ fn statements_of_mysql_are_named_by_what_was_prepared_and_where() {
     let client: Vec<_> = text.lines().filter(|line| !line.starts_with("  ")).collect();
     assert_eq!(
         client,
-        ["web > PREPARE shop", "web > UPDATE goods", "web > EXECUTE shop", "web > USE", "web > SELECT nowhere 1146 !1146"]
+        [
+            "web > PREPARE shop",
+            "web > UPDATE goods",
+            "web > EXECUTE shop",
+            "web > USE",
+            "web > SELECT nowhere 1146 !1146"
+        ]
     );
     let details: Vec<_> = text.lines().filter(|line| line.starts_with("    maria")).map(str::trim).collect();
     assert_eq!(
@@ -226,7 +237,12 @@ fn a_compressed_connection_is_declined() {
     let mut scene = Scene::new();
     let threads = (scene.process(2, "web"), scene.process(3, "mysqld"));
     let link = scene.tcp(3306);
-    back(&mut scene, link, threads, &packet(0, b"\x0a8.0.36\0\x07\0\0\0abcdefgh\0\xff\xff\xff\x02\0\xff\xdf\x15"));
+    back(
+        &mut scene,
+        link,
+        threads,
+        &packet(0, b"\x0a8.0.36\0\x07\0\0\0abcdefgh\0\xff\xff\xff\x02\0\xff\xdf\x15"),
+    );
     pass(&mut scene, link, threads, &login(0x8228));
     let judged: Vec<_> =
         scene.pipeline.take_judgements().into_iter().map(|(_, judgement)| judgement).collect();
@@ -261,6 +277,9 @@ fn what_memcached_does_not_answer_is_a_call_that_is_over_once_it_is_sent() {
     back(&mut scene, link, threads, b"VALUE a 0 6\r\nsecret\r\nEND\r\n");
     pass(&mut scene, link, threads, b"mg a v q\r\nmg b v q\r\nmn\r\n");
     back(&mut scene, link, threads, b"VA 6\r\nsecret\r\nMN\r\n");
+    // Nothing is found, so nothing is said but that this is all.
+    pass(&mut scene, link, threads, b"mg a v q\r\nmn\r\n");
+    back(&mut scene, link, threads, b"MN\r\n");
     pass(&mut scene, link, threads, b"set a 0 0 1\r\nx\r\nincr a 1\r\n");
     back(&mut scene, link, threads, b"STORED\r\nCLIENT_ERROR cannot increment\r\n");
     assert_eq!(scene.pipeline.census().open_requests, 0);
@@ -272,6 +291,8 @@ web > get
   memcached < get [tcp-seq]
 web > BATCH mg
   memcached < BATCH mg [tcp-seq]
+web > mg
+  memcached < mg [tcp-seq]
 web > BATCH CLIENT_ERROR !CLIENT_ERROR
   memcached < BATCH CLIENT_ERROR !CLIENT_ERROR [tcp-seq]
 "
@@ -295,10 +316,7 @@ fn a_compressed_command_of_mongodb_is_read() {
     pass(&mut scene, link, threads, &mongodb(2012, 0, &[&head[..], &compressed].concat()));
     let failed = b"\0\0\0\0\0\x1b\0\0\0\x01ok\0\0\0\0\0\0\0\0\0\x10code\0\x3b\0\0\0\0";
     back(&mut scene, link, threads, &mongodb(2013, 7, failed));
-    assert_eq!(
-        scene.outline(),
-        "web > find goods 59 !59\n  mongod < find goods 59 !59 [tcp-seq]\n"
-    );
+    assert_eq!(scene.outline(), "web > find goods 59 !59\n  mongod < find goods 59 !59 [tcp-seq]\n");
     let span = scene.span("web", SpanKind::Client);
     assert_eq!(span.attribute("db.namespace").and_then(Value::as_str), Some("shop"));
 }
@@ -318,7 +336,12 @@ fn answers_of_cassandra_name_their_requests() {
     back(&mut scene, link, threads, &cassandra(0x84, 1, 0x08, b"\0\0\0\x04\0\x02id"));
     // Both are sent before the first is answered.
     pass(&mut scene, link, threads, &cassandra(4, 1, 0x0a, b"\0\x02id"));
-    pass(&mut scene, link, threads, &cassandra(4, 2, 0x07, &query(b"INSERT INTO a (b) VALUES (e8b1cd58-7e30-4b8a-8c56-b38e5a0a2c0f)")));
+    pass(
+        &mut scene,
+        link,
+        threads,
+        &cassandra(4, 2, 0x07, &query(b"INSERT INTO a (b) VALUES (e8b1cd58-7e30-4b8a-8c56-b38e5a0a2c0f)")),
+    );
     back(&mut scene, link, threads, &cassandra(0x84, 2, 0x00, b"\0\0\x10\x00\0\x02no"));
     assert_eq!(scene.pipeline.census().open_requests, 2);
     back(&mut scene, link, threads, &cassandra(0x84, 1, 0x08, b"\0\0\0\x01"));

@@ -14,5 +14,8 @@ pub(super) fn message(prefix: u64, len: u64) -> bool {
         return (prefix >> 40).swap_bytes() >> 40 == (len - 9) >> 8;
     }
     // 17 bits of length and a flag, then a checksum; another one behind.
-    prefix & 0x1_ffff == len.wrapping_sub(10) && prefix & 0xfc_0000 == 0 && byte(prefix, 6) == 5 && byte(prefix, 7) < 0x20
+    prefix & 0x1_ffff == len.wrapping_sub(10)
+        && prefix & 0xfc_0000 == 0
+        && byte(prefix, 6) == 5
+        && byte(prefix, 7) < 0x20
 }

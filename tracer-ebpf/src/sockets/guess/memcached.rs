@@ -57,7 +57,8 @@ pub(super) fn header(prefix: u64, base: u64, len: u64) -> bool {
     if prefix & 0xffff_ff00_0000_00ff != 0x80 || byte(prefix, 1) > 0x24 || byte(prefix, 4) > 20 || len < 24 {
         return false;
     }
-    let within = u32::from(u16::from_be_bytes([byte(prefix, 2), byte(prefix, 3)])) + u32::from(byte(prefix, 4));
+    let within =
+        u32::from(u16::from_be_bytes([byte(prefix, 2), byte(prefix, 3)])) + u32::from(byte(prefix, 4));
     let body = (read_user_pair(base.wrapping_add(8))[0] as u32).swap_bytes();
     within <= body && body < 1 << 24
 }

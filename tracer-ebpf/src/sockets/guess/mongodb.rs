@@ -13,5 +13,6 @@ pub(super) fn command(prefix: u64, base: u64, len: u64) -> bool {
     }
     // What it answers, and the opcode.
     let behind = read_user_pair(base.wrapping_add(8))[0];
-    behind as u32 == 0 && (behind >> 32 == OPCODES[0] || behind >> 32 == OPCODES[1] || behind >> 32 == OPCODES[2])
+    behind as u32 == 0
+        && (behind >> 32 == OPCODES[0] || behind >> 32 == OPCODES[1] || behind >> 32 == OPCODES[2])
 }

@@ -83,8 +83,12 @@ impl Speech for Cassandra {
 
 impl Meaning {
     fn request(&mut self, request: &Request<'_>) -> Act {
-        let call =
-            Call { number: request.stream.into(), system: "cassandra", namespace: self.keyspace.clone(), ..Call::default() };
+        let call = Call {
+            number: request.stream.into(),
+            system: "cassandra",
+            namespace: self.keyspace.clone(),
+            ..Call::default()
+        };
         let named = |operation: &str, call: Call| Call { operation: Some(operation.into()), ..call };
         let call = match request.asks {
             Asks::Startup { compressed: true } => return Act::Decline,
@@ -121,7 +125,9 @@ impl Meaning {
         let preparing = self.preparing.remove(&stream);
         match outcome {
             Outcome::Done => Act::Answer,
-            Outcome::Error(code) => Act::Error(code.map_or_else(String::new, |code| format!("0x{code:04x}")).into()),
+            Outcome::Error(code) => {
+                Act::Error(code.map_or_else(String::new, |code| format!("0x{code:04x}")).into())
+            }
             Outcome::Prepared(id) => {
                 if let Some(statement) = preparing
                     && (self.statements.len() < MAX_STATEMENTS || self.statements.contains_key(id))

@@ -39,7 +39,9 @@ fn first(mut content: impl Read) -> Vec<u8> {
 /// Snappy's block format tells its length first, and wants to be whole.
 fn snappy(bytes: &[u8]) -> Vec<u8> {
     match snap::raw::decompress_len(bytes) {
-        Ok(length) if length <= MAX_SNAPPY => snap::raw::Decoder::new().decompress_vec(bytes).unwrap_or_default(),
+        Ok(length) if length <= MAX_SNAPPY => {
+            snap::raw::Decoder::new().decompress_vec(bytes).unwrap_or_default()
+        }
         _ => Vec::new(),
     }
 }
@@ -69,7 +71,9 @@ mod tests {
     fn no_more_is_made_than_is_read() {
         let long = vec![b'x'; 1 << 20];
         assert_eq!(front(Compressor::Zstd, &zstd::encode_all(&long[..], 3).unwrap()).len(), MAX_MESSAGE);
-        assert!(front(Compressor::Snappy, &snap::raw::Encoder::new().compress_vec(&long).unwrap()).is_empty());
+        assert!(
+            front(Compressor::Snappy, &snap::raw::Encoder::new().compress_vec(&long).unwrap()).is_empty()
+        );
     }
 
     #[test]

@@ -406,6 +406,10 @@ impl<S: ExchangeSink> Drive<'_, S> {
             self.dialogue.confirmed = true;
             self.dialogue.judgement = Some(Judgement::Confirmed);
         }
+        // What ends an answer may be all of it.
+        if !self.dialogue.in_flight.is_empty() {
+            self.answer(at);
+        }
         if let Some(exchange) = self.dialogue.in_flight.finished(SEEN, at.last_ns) {
             self.sink.closed(exchange, self.ends);
         }

@@ -2,8 +2,8 @@
 
 mod call;
 mod cassandra;
-mod dialogue;
 mod compressed;
+mod dialogue;
 mod memcached;
 mod mongodb;
 mod mysql;
