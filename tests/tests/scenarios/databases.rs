@@ -210,7 +210,35 @@ fn cassandra_by_its_driver() {
     let database = cql_server(&scenario);
     let paths =
         ["/db/simple", "/db/large", "/db/before", "/db/prepared", "/db/batch", "/db/crossed", "/db/wrong"];
-    assert_trees(&ask(&scenario, "cassandra", &database, &paths, 32), "");
+    assert_trees(
+        &ask(&scenario, "cassandra", &database, &paths, 32),
+        r#"
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/simple" 200 by socket
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/large" 200 by socket
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/before" 200 by socket
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/prepared" 200 by socket
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/batch" 200 by socket
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/crossed" 200 by socket
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/wrong" 200 by socket
+        5 x CLIENT database_front "SELECT goods"
+          SERVER cql_server "SELECT goods" by socket
+        CLIENT database_front "EXECUTE"
+          SERVER cql_server "EXECUTE" by socket
+        CLIENT database_front "PREPARE"
+          SERVER cql_server "PREPARE" by socket
+        CLIENT database_front "BATCH"
+          SERVER cql_server "BATCH" by socket
+        CLIENT database_front "SELECT nowhere" 0x2200 error=0x2200
+          SERVER cql_server "SELECT nowhere" 0x2200 by socket error=0x2200
+        "#,
+    );
 }
 
 #[test]
