@@ -511,5 +511,5 @@ fn database_front_with(scenario: &Scenario, kind: &str, database: &Service, tls:
     let mut command =
         python("database_front.py", [port.to_string(), kind.to_owned(), database.port().to_string()]);
     command.args(tls.then_some("tls"));
-    Service::start(scenario, "database_front", command, Listens::port(port))
+    Service::start(scenario, &format!("database_front-{port}"), command, Listens::port(port))
 }

@@ -13,6 +13,17 @@ pub enum Detection {
     No,
 }
 
+/// What the front of some bytes is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Read<T> {
+    /// This.
+    Value(T),
+    /// So far nothing speaks against it.
+    NeedMore,
+    /// Something else.
+    No,
+}
+
 /// Bytes that nobody reads, and whether it is known where the next message begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Place {

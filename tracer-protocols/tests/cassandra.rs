@@ -86,7 +86,7 @@ fn connections_are_recognised_by_requests() {
 fn requests_tell_statements_and_ids() {
     asks(&query(4, b"SELECT 1"), |asks| assert_eq!(asks, Asks::Query(b"SELECT 1")));
     asks(&message(4, 0, 1, 0x09, &long_string(b"SELECT ?")), |asks| {
-        assert_eq!(asks, Asks::Prepare(b"SELECT ?"))
+        assert_eq!(asks, Asks::Prepare(b"SELECT ?"));
     });
     asks(&message(4, 0, 1, 0x0a, &string(b"0123456789abcdef")), |asks| {
         assert_eq!(asks, Asks::Execute(b"0123456789abcdef"));

@@ -89,7 +89,9 @@ fn mysql_answer() -> impl Strategy<Value = Vec<u8>> {
             if *marks {
                 add(&[0xfe, 0, 0, 2, 0]);
             }
-            rows.iter().for_each(|row| add(row));
+            for row in rows {
+                add(row);
+            }
             if *marks { add(&[0xfe, 0, 0, 2 | more, 0]) } else { add(&[0xfe, 0, 0, 2 | more, 0, 0, 0]) }
         }
         bytes

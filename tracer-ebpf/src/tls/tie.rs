@@ -36,10 +36,19 @@ pub(crate) fn is_record(prefix: u64, seen: u32) -> bool {
     seen >= 3 && TYPES.contains(&(prefix as u8)) && (prefix >> 8) as u8 == 3 && (prefix >> 16) as u8 <= 4
 }
 
+/// Bytes of a record's header: type, version, length (RFC 8446, section 5.1).
+pub(crate) const RECORD_HEADER: u32 = 5;
+
+/// Whether a segment starts with a record of a handshake.
+#[inline(always)]
+pub(crate) fn is_handshake(prefix: u64, seen: u32) -> bool {
+    is_record(prefix, seen) && prefix as u8 == HANDSHAKE
+}
+
 /// Whether a segment starts with the record that opens a TLS connection.
 #[inline(always)]
 pub(crate) fn is_client_hello(prefix: u64, seen: u32) -> bool {
-    is_record(prefix, seen) && prefix as u8 == HANDSHAKE && (prefix >> 40) as u8 == CLIENT_HELLO
+    is_handshake(prefix, seen) && (prefix >> 40) as u8 == CLIENT_HELLO
 }
 
 /// A TLS record passed a socket that no object is known to use.

@@ -6,7 +6,7 @@
 use super::limits::{MAX_BODY, MAX_LENGTH};
 use crate::{
     contract::{Follows, Gap, Reason, Step},
-    framing::Place,
+    framing::{Place, Read},
 };
 
 /// Bytes of a message's header: version, flags, stream, opcode, length.
@@ -57,12 +57,12 @@ impl Frames {
         }
         if self.framed && self.frame == 0 {
             return match frame(bytes) {
-                Some(Some(content)) => {
+                Read::Value(content) => {
                     self.frame = content;
                     self.pass(FRAME_HEADER as u64, content == 0)
                 }
-                Some(None) => self.refuse(Reason::NotAMessage),
-                None => self.wait(follows),
+                Read::No => self.refuse(Reason::NotAMessage),
+                Read::NeedMore => self.wait(follows),
             };
         }
         if self.body > 0 {
@@ -148,7 +148,7 @@ impl Frames {
 
     /// A message, or a frame with one, begins here, if `bytes` look like it.
     pub(super) fn resync(&mut self, bytes: &[u8], fits: impl Fn(u8, u8) -> bool) -> Option<usize> {
-        let begins = begins(bytes, fits).flatten()?;
+        let Read::Value(begins) = begins(bytes, fits) else { return None };
         *self = Self { framed: begins == Begins::Frame, ..Self::default() };
         Some(0)
     }
@@ -166,27 +166,33 @@ pub(super) enum Begins {
     Frame,
 }
 
-/// What `bytes` begin with; `None`: there are too few.
-pub(super) fn begins(bytes: &[u8], fits: impl Fn(u8, u8) -> bool) -> Option<Option<Begins>> {
-    let is_message = |bytes: &[u8]| {
-        let [version, flags, _, _, opcode, a, ..] = *bytes.first_chunk::<HEADER>()?;
-        Some(fits(version, opcode) && flags < 0x20 && a < 0x10)
+/// What `bytes` begin with.
+pub(super) fn begins(bytes: &[u8], fits: impl Fn(u8, u8) -> bool) -> Read<Begins> {
+    let (message, begins) = match frame(bytes) {
+        Read::Value(_) => (&bytes[FRAME_HEADER..], Begins::Frame),
+        Read::NeedMore => return Read::NeedMore,
+        Read::No => (bytes, Begins::Message),
     };
-    match frame(bytes) {
-        Some(Some(_)) => return Some(is_message(&bytes[FRAME_HEADER..])?.then_some(Begins::Frame)),
-        None => return None,
-        Some(None) => {}
+    match message.first_chunk::<HEADER>() {
+        Some(&[version, flags, _, _, opcode, highest, ..])
+            if fits(version, opcode) && flags < 0x20 && highest < 0x10 =>
+        {
+            Read::Value(begins)
+        }
+        Some(_) => Read::No,
+        None => Read::NeedMore,
     }
-    Some(is_message(bytes)?.then_some(Begins::Message))
 }
 
-/// The length of the content of the frame that `bytes` begin with: `Some(None)` where they are none.
-fn frame(bytes: &[u8]) -> Option<Option<u64>> {
-    let &[low, middle, high, a, b, c] = bytes.first_chunk::<FRAME_HEADER>()?;
+/// The length of the content of the frame that `bytes` begin with.
+fn frame(bytes: &[u8]) -> Read<u64> {
+    let Some(&[low, middle, high, a, b, c]) = bytes.first_chunk::<FRAME_HEADER>() else {
+        return Read::NeedMore;
+    };
     let header = u32::from_le_bytes([low, middle, high, 0]);
     // 17 bits, and one that says whether whole messages are in it.
     let fits = header >> 18 == 0 && checksum([low, middle, high]) == u32::from_le_bytes([a, b, c, 0]);
-    Some(fits.then_some(u64::from(header & 0x1_ffff)))
+    if fits { Read::Value(u64::from(header & 0x1_ffff)) } else { Read::No }
 }
 
 /// The checksum of a frame's header (specification of version 5, section 2.2: CRC-24 with the polynomial 0x1974F0B and the start 0x875060).

@@ -2,11 +2,11 @@
 
 use super::{
     body::{COMPRESSED, content, long_string, short, string},
-    frame::{Begins, Frames, Message, begins},
+    frame::{Frames, Message, begins},
 };
 use crate::{
     contract::{Follows, Gap, Side, Step},
-    framing::Detection,
+    framing::{Detection, Read},
 };
 
 /// What a client asks for.
@@ -101,8 +101,10 @@ impl Requests {
 /// Whether `bytes` begin with a client's message.
 pub(super) fn detect(bytes: &[u8]) -> Detection {
     match begins(bytes, fits) {
-        Some(Some(Begins::Message | Begins::Frame)) => Detection::Found(Side::Request),
-        None if bytes.first().is_none_or(|version| (3..=FRAMED).contains(version)) || bytes.len() > 5 => {
+        Read::Value(_) => Detection::Found(Side::Request),
+        Read::NeedMore
+            if bytes.first().is_none_or(|version| (3..=FRAMED).contains(version)) || bytes.len() > 5 =>
+        {
             Detection::NeedMore
         }
         _ => Detection::No,

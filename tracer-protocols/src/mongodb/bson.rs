@@ -12,7 +12,7 @@ pub(super) struct Element<'a> {
 }
 
 /// Elements of a document that are at hand whole, and the front of a last one that is a document itself.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Elements<'a>(&'a [u8]);
 
 /// The elements of the document that `bytes` begin with.

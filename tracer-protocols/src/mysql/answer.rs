@@ -201,15 +201,12 @@ impl Answers {
                 self.over = columns == 0 && parameters == 0;
             }
             (_, Some(kind::OK)) => self.finished(status(packet)),
-            (Expects::Login, _) => {
+            // The client speaks next.
+            (Expects::Login, _) | (Expects::Results, Some(kind::FILE_WANTED)) => {
                 self.phase = Phase::More;
                 self.next = None;
             }
             (_, Some(kind::END)) => self.finished(status(packet)),
-            (Expects::Results, Some(kind::FILE_WANTED)) => {
-                self.phase = Phase::More;
-                self.next = None;
-            }
             (Expects::Results, Some(_)) => match number(packet.body) {
                 // A byte behind the number says whether descriptions follow (MariaDB's MARIADB_CLIENT_CACHE_METADATA).
                 Some((_, [0])) if packet.length == packet.body.len() => self.phase = Phase::BehindColumns,
@@ -304,8 +301,9 @@ impl Answers {
     /// Goes on where `bytes` end in the end of a result: the client is waited for behind it, or another result follows. Eight bytes are enough.
     pub fn resync(&mut self, bytes: &[u8]) -> Option<usize> {
         let (packet_number, status) = match *bytes.last_chunk()? {
-            [0, 0, number, kind::END, _, _, low, high] => (number, [low, high]),
-            [number, kind::END, 0, 0, low, high, _, _] => (number, [low, high]),
+            [0, 0, number, kind::END, _, _, low, high] | [number, kind::END, 0, 0, low, high, _, _] => {
+                (number, [low, high])
+            }
             _ => return None,
         };
         let status = u16::from_le_bytes(status);

@@ -174,11 +174,8 @@ fn request(first: u8, rest: &[u8]) -> Option<Request<'_>> {
 /// The text of a statement, without the attributes that may stand in front of it: their number, and a one
 /// (`CLIENT_QUERY_ATTRIBUTES`). Nothing of a statement that has some.
 fn text(body: &[u8]) -> &[u8] {
-    match body {
-        [0, 1, text @ ..] => text,
-        [1..=8, ..] => &[],
-        text => text,
-    }
+    let text = body.strip_prefix(&[0, 1]).unwrap_or(body);
+    if matches!(text.first(), Some(1..=8)) { &[] } else { text }
 }
 
 /// Text, or the space in front of it.

@@ -1,12 +1,9 @@
 //! The server's direction.
 
-use super::{
-    limits::MAX_LINE,
-    line::{Read, number},
-};
+use super::{limits::MAX_LINE, line::number};
 use crate::{
     contract::{Follows, Gap, Reason, Step},
-    framing::Place,
+    framing::{Place, Read},
 };
 
 /// What comes from the server.
