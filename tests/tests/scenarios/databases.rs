@@ -152,6 +152,7 @@ fn ask_by_tls(scenario: &Scenario, kind: &str, database: &Service, paths: &[&str
         let ends = spans.iter().filter(|span| span.name == "SELECT goods").map(|span| span.kind);
         ends.clone().any(|kind| kind == "CLIENT") && ends.clone().any(|kind| kind == "SERVER")
     });
+    curl([front.url("/begin")]);
     for path in paths {
         curl([front.url(path)]);
     }

@@ -149,11 +149,12 @@ extern "C" fn tie_socket(conn: *mut Conn, passed: *const Passed) -> i32 {
 }
 
 /// Whether the segment is the first of a TLS connection. A server that reads the five bytes in front of the hello alone has sent
-/// nothing before.
+/// nothing before, or no TLS was seen before: it was asked for within another protocol.
 #[inline(always)]
 fn opens(conn: &Conn, passed: &Passed) -> bool {
     let hello = (passed.prefix >> 40) as u8;
-    let first_of_server = hello == 0 && passed.way == RECEIVED as u64 && conn.bytes[SENT] == 0;
+    let is_new = conn.bytes[SENT] == 0 || conn.tls_based == 0 && conn.tls_tgid == 0;
+    let first_of_server = hello == 0 && passed.way == RECEIVED as u64 && is_new;
     passed.prefix as u8 == HANDSHAKE && (hello == CLIENT_HELLO || first_of_server)
 }
 
