@@ -207,7 +207,9 @@ mod tests {
 
     #[test]
     fn trace_context_is_found_however_it_is_spelled() {
-        for name in [&b"traceparent"[..], b"tracestate", b"b3", b"x-b3-traceid", b"uber-trace-id", b"grpc-trace-bin"] {
+        for name in
+            [&b"traceparent"[..], b"tracestate", b"b3", b"x-b3-traceid", b"uber-trace-id", b"grpc-trace-bin"]
+        {
             let mut block = [0; 64];
             block[..2].copy_from_slice(&[0x82, 0x10]);
             block[2] = name.len() as u8;

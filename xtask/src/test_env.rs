@@ -164,6 +164,8 @@ mod tests {
     #[test]
     fn every_package_is_pinned() {
         assert!(PYTHON.iter().all(|package| package.contains("==")));
-        assert!(NODE.iter().all(|package| package.rsplit_once('@').is_some_and(|(name, _)| !name.is_empty())));
+        assert!(
+            NODE.iter().all(|package| package.rsplit_once('@').is_some_and(|(name, _)| !name.is_empty()))
+        );
     }
 }

@@ -29,11 +29,7 @@ impl Client {
     }
 
     fn start(mut command: Command) -> Self {
-        let mut process = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (input, output) = (process.stdin.take().unwrap(), process.stdout.take().unwrap());
         Self { process, input, output: BufReader::new(output) }
     }
@@ -170,11 +166,9 @@ fn assert_calls_of_grpc_js(spans: &[ReceivedSpan]) {
             "CLIENT grpc_js \"tracer.Js/{kind}\" OK\n  SERVER grpc_js \"tracer.Js/{kind}\" OK by socket\n"
         )
     });
-    let fail = r#"
-        CLIENT grpc_js "tracer.Js/Fail" FAILED_PRECONDITION error=FAILED_PRECONDITION
-          SERVER grpc_js "tracer.Js/Fail" FAILED_PRECONDITION by socket
-        "#;
-    assert_trees(spans, &(unary + &kinds + fail.trim_start()));
+    let fail = "CLIENT grpc_js \"tracer.Js/Fail\" FAILED_PRECONDITION error=FAILED_PRECONDITION\n  \
+                SERVER grpc_js \"tracer.Js/Fail\" FAILED_PRECONDITION by socket\n";
+    assert_trees(spans, &(unary + &kinds + fail));
 }
 
 #[test]
@@ -196,7 +190,11 @@ fn calls_by_grpc_js_within_tls() {
     let warm_up = || curl(["--insecure".to_owned(), "--http2".to_owned(), https(&server, "/warm-up")]);
     wait_until("Node.js is probed", || {
         warm_up();
-        daemon.status().libraries.iter().any(|library| library.file.ends_with("node") && library.reason.is_none())
+        daemon
+            .status()
+            .libraries
+            .iter()
+            .any(|library| library.file.ends_with("node") && library.reason.is_none())
     });
     run(&mut grpc_js_client(&server, Some(&certificate(&scenario))));
     assert_calls_of_grpc_js(&scenario.finish(daemon, "tracer.Js", 208));
@@ -216,23 +214,25 @@ fn calls_within_tls() {
     // Its library is found at the first TLS record of a process, and probed from then on.
     client().does("call Upload");
     wait_until("the library is probed", || {
-        daemon.status().libraries.iter().any(|library| library.file.contains("cygrpc") && library.reason.is_none())
+        daemon
+            .status()
+            .libraries
+            .iter()
+            .any(|library| library.file.contains("cygrpc") && library.reason.is_none())
     });
     let mut client = client();
     client.does("call Unary");
     client.does("many 100");
     scenario.receiver.wait_for("tracer.Echo/Unary", 202);
     let spans: Vec<_> = scenario.finish(daemon, "tracer.Echo", 202);
-    let spans: Vec<_> = spans.into_iter().filter(|span| span.path().starts_with("tracer.Echo/Unary")).collect();
+    let spans: Vec<_> =
+        spans.into_iter().filter(|span| span.path().starts_with("tracer.Echo/Unary")).collect();
     assert_edges_keep_path(&spans);
     let many: String = (0..100).fold(String::new(), |text, number| {
         text + &format!(
             "CLIENT grpc_client \"tracer.Echo/Unary{number}\" OK\n  SERVER grpc_server \"tracer.Echo/Unary{number}\" OK by socket\n"
         )
     });
-    let one = r#"
-        CLIENT grpc_client "tracer.Echo/Unary" OK
-          SERVER grpc_server "tracer.Echo/Unary" OK by socket
-        "#;
-    assert_trees(&spans, &(many + one.trim_start()));
+    let one = "CLIENT grpc_client \"tracer.Echo/Unary\" OK\n  SERVER grpc_server \"tracer.Echo/Unary\" OK by socket\n";
+    assert_trees(&spans, &(many + one));
 }

@@ -51,10 +51,12 @@ impl Scene {
         Self { cgroup: Cgroup::create(&format!("http2-{name}")), scenario, server }
     }
 
-    /// A daemon that writes into `which` requests.
+    /// A daemon that writes into `which` requests, and has seen that the server, which may speak first, is asked by HTTP/2.
     fn daemon(&self, which: &str) -> Daemon {
         let config = self.cgroup.options("").config.unwrap_or_default();
-        self.scenario.daemon_with(Options::config(&format!("{config}http2 = \"{which}\"\n")))
+        let daemon = self.scenario.daemon_with(Options::config(&format!("{config}http2 = \"{which}\"\n")));
+        self.node(&["/warm-up"]);
+        daemon
     }
 
     /// Runs a client in the cgroup: the requests that the server received.
@@ -66,10 +68,14 @@ impl Scene {
         lines.collect()
     }
 
+    /// `curl`, with a connection for each path.
     fn curl(&self, options: &[&str], paths: &[&str]) -> Vec<Request> {
-        let mut command = Command::new("curl");
-        command.args(["--silent", "--show-error", "--max-time", "30", "--http2-prior-knowledge"]);
-        self.ask(command.args(options).args(paths.iter().map(|path| self.server.url(path))))
+        let ask = |path: &&str| {
+            let mut command = Command::new("curl");
+            command.args(["--silent", "--show-error", "--max-time", "30", "--http2-prior-knowledge"]);
+            self.ask(command.args(options).arg(self.server.url(path)))
+        };
+        paths.iter().flat_map(ask).collect()
     }
 
     fn nghttp(&self, options: &[&str], paths: &[&str]) -> Vec<Request> {
@@ -77,10 +83,21 @@ impl Scene {
         self.ask(command.args(options).args(paths.iter().map(|path| self.server.url(path))))
     }
 
+    /// `node_http2_client.js`, which asks for one path after the other over one connection.
+    fn node(&self, paths: &[&str]) -> Vec<Request> {
+        self.client(node_client(), paths)
+    }
+
     /// `Command`, given the server's authority and paths.
     fn client(&self, mut command: Command, paths: &[&str]) -> Vec<Request> {
         self.ask(command.arg(self.server.address().to_string()).args(paths))
     }
+}
+
+fn node_client() -> Command {
+    let mut command = Command::new("node");
+    command.arg(script("node_http2_client.js"));
+    command
 }
 
 /// The client's span of each path carries the ids that the server was told.
@@ -103,13 +120,11 @@ fn the_field_on_the_wire_names_the_exported_span() {
     let scene = Scene::new("ids");
     let daemon = scene.daemon("every");
     assert_eq!(daemon.status().propagation.state, "on");
-    let mut requests = scene.curl(&[], &["/wire-h2/curl/a", "/wire-h2/curl/b", "/wire-h2/curl/c"]);
+    let mut requests = scene.curl(&[], &["/wire-h2/curl/1", "/wire-h2/curl/2", "/wire-h2/curl/3"]);
     requests.extend(scene.nghttp(&[], &["/wire-h2/nghttp"]));
-    let mut node = Command::new("node");
-    node.arg(script("node_http2_client.js"));
-    requests.extend(scene.client(node, &["/wire-h2/node/a", "/wire-h2/node/b", "/wire-h2/node/c"]));
+    requests.extend(scene.node(&["/wire-h2/node/1", "/wire-h2/node/2", "/wire-h2/node/3"]));
     let go = Command::new(go_program(&scene.scenario, "go_http2_client.go"));
-    requests.extend(scene.client(go, &["/wire-h2/go/a", "/wire-h2/go/b", "/wire-h2/go/c"]));
+    requests.extend(scene.client(go, &["/wire-h2/go/1", "/wire-h2/go/2", "/wire-h2/go/3"]));
     assert_eq!(requests.len(), 10);
     let spans = scene.scenario.finish(daemon, "/wire-h2", 20);
     assert_ids(&spans, &requests);
@@ -133,8 +148,10 @@ fn the_field_on_the_wire_names_the_exported_span() {
 fn calls_of_grpc() {
     let scene = Scene::new("grpc");
     let daemon = scene.daemon("every");
-    let client = python("grpc_echo_client.py", [""; 0]);
-    let requests = scene.client(client, &["/wire-grpc.Echo/A", "/wire-grpc.Echo/B", "/wire-grpc.Echo/C"]);
+    let client = |methods: &[&str]| scene.client(python("grpc_echo_client.py", [""; 0]), methods);
+    // It has another kind of address for the same server, which has to be seen once.
+    client(&["/warm.Echo/Up"]);
+    let requests = client(&["/wire-grpc.Echo/A", "/wire-grpc.Echo/B", "/wire-grpc.Echo/C"]);
     assert_eq!(requests.len(), 3);
     let spans = scene.scenario.finish(daemon, "wire-grpc.Echo", 6);
     assert_ids(&spans, &requests);
@@ -148,10 +165,9 @@ fn connections_with_context_of_their_own() {
     let mut requests = scene.nghttp(&["--header", OWN], &["/own-h2/a", "/own-h2/b"]);
     requests.extend(scene.curl(&["--header", OWN], &["/own-h2/c", "/own-h2/d"]));
     // In the first request on the connection alone.
-    let (first, second) = (scene.server.url("/own-h2/e"), scene.server.url("/own-h2/f"));
-    let mut mixed = Command::new("curl");
-    mixed.args(["--silent", "--http2-prior-knowledge", "--header", OWN, &first, "--next"]);
-    requests.extend(scene.ask(mixed.args(["--silent", "--http2-prior-knowledge", &second])));
+    let mut mixed = node_client();
+    mixed.env("OWN", OWN.trim_start_matches("traceparent: "));
+    requests.extend(scene.client(mixed, &["/own-h2/e", "/own-h2/f"]));
     let (last, others) = requests.split_last().unwrap();
     assert_eq!(others.len(), 5);
     for request in others {
@@ -198,10 +214,8 @@ fn traces_do_not_mix_under_load() {
     let requests = scene.nghttp(&[], &paths);
     assert_eq!(requests.len(), 100);
     let node = |client: &str| {
-        let mut command = Command::new("node");
-        command.arg(script("node_http2_client.js"));
         let paths: Vec<_> = (0..50).map(|number| format!("/load-h2/{client}/{number}")).collect();
-        scene.client(command, &paths.iter().map(String::as_str).collect::<Vec<_>>())
+        scene.node(&paths.iter().map(String::as_str).collect::<Vec<_>>())
     };
     let others: Vec<Request> = std::thread::scope(|threads| {
         let clients: Vec<_> = ["w", "x", "y", "z"].map(|client| threads.spawn(move || node(client))).into();
@@ -215,7 +229,10 @@ fn traces_do_not_mix_under_load() {
         carried += 1;
     }
     assert_eq!(carried, written, "what was written has arrived");
-    assert!(others.iter().all(|request| request.contexts.len() == 1), "one request at a time carries it always");
+    assert!(
+        others.iter().all(|request| request.contexts.len() == 1),
+        "one request at a time carries it always"
+    );
     let mut traces = BTreeMap::<_, Vec<_>>::new();
     for span in &spans {
         traces.entry(&span.trace_id).or_default().push(span.path());
@@ -231,8 +248,8 @@ fn connections_survive_the_daemon() {
     let held = programs::held_by(daemon.pid());
     let before = daemon.status().propagation.outcome("written");
     let gate = scene.scenario.file("gate");
-    let mut client = Command::new("node");
-    client.arg(script("node_http2_client.js")).arg(scene.server.address().to_string());
+    let mut client = node_client();
+    client.arg(scene.server.address().to_string());
     client.args(["/killed-h2/a", "/killed-h2/b"]).env("GATE", &gate);
     let requests = std::thread::scope(|threads| {
         let client = threads.spawn(|| scene.ask(&client));
@@ -250,7 +267,7 @@ fn connections_survive_the_daemon() {
 fn only_the_first_request_of_each_connection() {
     let scene = Scene::new("first");
     let daemon = scene.daemon("first");
-    let requests = scene.curl(&[], &["/first-h2/a", "/first-h2/b", "/first-h2/c"]);
+    let requests = scene.node(&["/first-h2/a", "/first-h2/b", "/first-h2/c"]);
     let [first, others @ ..] = &requests[..] else { panic!("{requests:?}") };
     assert!(others.iter().all(|request| request.contexts.is_empty()), "{others:?}");
     let spans = scene.scenario.finish(daemon, "/first-h2", 6);

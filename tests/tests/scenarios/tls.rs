@@ -285,7 +285,11 @@ fn envoy_in_front_of_a_service() {
     // It is found at its first TLS record, and probed from then on.
     ask("/warm-up");
     wait_until("envoy is probed", || {
-        daemon.status().libraries.iter().any(|library| library.file.ends_with("envoy") && library.reason.is_none())
+        daemon
+            .status()
+            .libraries
+            .iter()
+            .any(|library| library.file.ends_with("envoy") && library.reason.is_none())
     });
     for _ in 0..3 {
         ask("/envoy/hello");
@@ -300,7 +304,9 @@ fn envoy_in_front_of_a_service() {
               SERVER threaded_backend "GET /envoy/hello" 200 by socket
         "#,
     );
-    let version = |span: &tracer_tests::span::ReceivedSpan| span.attribute("network.protocol.version").to_owned();
-    let of_client = |span: &&tracer_tests::span::ReceivedSpan| span.service() == "envoy" && span.kind == "SERVER";
+    let version =
+        |span: &tracer_tests::span::ReceivedSpan| span.attribute("network.protocol.version").to_owned();
+    let of_client =
+        |span: &&tracer_tests::span::ReceivedSpan| span.service() == "envoy" && span.kind == "SERVER";
     assert!(spans.iter().filter(of_client).all(|span| version(span) == "2"));
 }

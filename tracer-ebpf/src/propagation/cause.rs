@@ -320,7 +320,8 @@ extern "C" fn in_hand(cause: *mut Cause, tgid: u32, task_and_tid: u64, before_ns
     // SAFETY: a helper without arguments.
     let now_ns = unsafe { bpf_ktime_get_ns() };
     // SAFETY: copies are taken at once.
-    let (server, hand) = unsafe { (SERVERS.get(tgid).copied().unwrap_or(Server::NEW), HANDS.get_ptr_mut(tid)) };
+    let (server, hand) =
+        unsafe { (SERVERS.get(tgid).copied().unwrap_or(Server::NEW), HANDS.get_ptr_mut(tid)) };
     let Some(hand) = hand else { return 0 };
     // SAFETY: a live map value, written by its own thread and by those that answer for it.
     let hand = unsafe { &mut *hand };

@@ -6,16 +6,17 @@
 
 use aya_ebpf::{
     bindings::{BPF_SK_STORAGE_GET_F_CREATE, sk_msg_md},
-    helpers::generated::{
-        bpf_msg_pop_data, bpf_msg_push_data, bpf_probe_read_kernel, bpf_sk_storage_get,
-    },
+    helpers::generated::{bpf_msg_pop_data, bpf_msg_push_data, bpf_probe_read_kernel, bpf_sk_storage_get},
 };
 use tracer_common::{
     header_block::{self, Field},
     propagation::{FIELD, MAX_BLOCK, Outcome},
 };
 
-use super::write::{Line, count, in_one_piece, reach};
+use super::{
+    peer,
+    write::{Line, count, in_one_piece, reach},
+};
 use crate::{
     conn::{Conn, stage},
     maps::FOLLOWED,
@@ -98,6 +99,13 @@ pub(super) unsafe fn begin(sk: *mut core::ffi::c_void, conn: &mut Conn) {
         )
     };
     conn.stage = if stored.is_null() { stage::SPENT } else { stage::FOLLOWED };
+    // The next time, it may be the server that is first.
+    // SAFETY: the caller's promise.
+    unsafe {
+        if !peer::speaks_frames(sk.cast()) {
+            peer::is_asked_by_frames(sk.cast());
+        }
+    }
 }
 
 /// Follows the frames of a message: returns where the first request is that it opens, or what keeps the connection from being written on.
@@ -122,7 +130,9 @@ pub(super) unsafe fn follow(msg: *mut sk_msg_md, sk: *mut core::ffi::c_void) -> 
             break;
         }
         // SAFETY: the context. Mostly, the bytes are in one piece and none is moved.
-        let Some((start, end)) = (unsafe { reach(msg, at, at + HEADER) }) else { return Err(Outcome::Astray) };
+        let Some((start, end)) = (unsafe { reach(msg, at, at + HEADER) }) else {
+            return Err(Outcome::Astray);
+        };
         if start + HEADER as usize > end {
             return Err(Outcome::Astray);
         }
@@ -241,7 +251,11 @@ pub(super) unsafe fn insert(msg: *mut sk_msg_md, place: Place, line: &Line, conn
     let last = unsafe { byte_at(msg, at + ADDED) };
     let whole = last.is_some_and(|last| {
         // SAFETY: as above.
-        unsafe { write_field(msg, at, last, line) && write_length(msg, place) && write_byte(msg, at + ADDED, line.text[FIELD - 1]) }
+        unsafe {
+            write_field(msg, at, last, line)
+                && write_length(msg, place)
+                && write_byte(msg, at + ADDED, line.text[FIELD - 1])
+        }
     });
     if !whole {
         // SAFETY: the context.

@@ -15,7 +15,8 @@ use tracer_common::{
     event::{Kind, Written},
     process::{INCLUDED, TASKS},
     propagation::{
-        FIELD, FIELD_START, FIELD_VALUE_AT, LINE, MAX_HEAD, Outcome, VALUE, VALUE_AT, streams as wanted, switch,
+        FIELD, FIELD_START, FIELD_VALUE_AT, LINE, MAX_HEAD, Outcome, VALUE, VALUE_AT, streams as wanted,
+        switch,
     },
 };
 
@@ -191,7 +192,8 @@ unsafe fn first_message(msg: *mut sk_msg_md, conn: &mut Conn, sender: Sender) ->
 unsafe fn opened(msg: *mut sk_msg_md, conn: &mut Conn, sender: Sender, request: Place) -> Outcome {
     // SAFETY: the context's field.
     let sk = unsafe { (&raw const (*msg).__bindgen_anon_3.sk).read_volatile() };
-    if conn.written != 0 {
+    // (The self-test is made before anything else is attached, so that nothing takes note of what was written.)
+    if conn.written != 0 && !sender.testing {
         return Outcome::Together;
     }
     if !request.has_room() {
@@ -305,7 +307,8 @@ unsafe fn start(sk: *const u8, ahead: u32) -> Option<u32> {
         if stream.is_null() {
             return None;
         }
-        let (start, room) = (field::<u32>(stream, offset!(write_seq)), field::<u32>(stream, offset!(send_buffer)));
+        let (start, room) =
+            (field::<u32>(stream, offset!(write_seq)), field::<u32>(stream, offset!(send_buffer)));
         let fits = if ahead == 0 {
             start == field::<u32>(stream, offset!(snd_una))
         } else {

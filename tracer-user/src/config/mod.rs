@@ -53,7 +53,9 @@ pub use self::{
     policies::{Code, Composite, LearnedLatency, Rare},
     redact::Redact,
     sampling::{Choice, ForceAttribute, Root, Sampling, SamplingRule},
-    sections::{Capture, Export, Http, Level, Log, Print, Propagation, ResourceSection, Routes, Streams, Tls},
+    sections::{
+        Capture, Export, Http, Level, Log, Print, Propagation, ResourceSection, Routes, Streams, Tls,
+    },
     security::Security,
     select::{PortFilter, Rule, Select, SkipReason, Verdict},
     tail::{Policy, PolicyKind, Tail},

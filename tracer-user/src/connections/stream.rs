@@ -369,7 +369,15 @@ mod tests {
             let (mut at, mut positions) = (0, Vec::new());
             for (number, &len) in pieces.iter().enumerate() {
                 let position = 100 + at as u32 + if at > 4 { 69 } else { 0 };
-                feed(&mut stream, &mut lines, number as u32, position, len, &b"aaa\nbbb\nccc\n"[at..][..len as usize], None);
+                feed(
+                    &mut stream,
+                    &mut lines,
+                    number as u32,
+                    position,
+                    len,
+                    &b"aaa\nbbb\nccc\n"[at..][..len as usize],
+                    None,
+                );
                 at += len as usize;
                 positions.push(position);
             }
@@ -382,8 +390,9 @@ mod tests {
 
     #[test]
     fn where_a_run_goes_on() {
-        let context =
-            tracer_protocols::context::parse_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+        let context = tracer_protocols::context::parse_traceparent(
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        );
         let written = Insertion { position: 2, added: 70, context: context.unwrap() };
         let at = At {
             first_ns: 0,

@@ -60,8 +60,7 @@ impl Function {
                 && instruction.op0_register() == Register::EDX
                 && instruction.op1_kind() == OpKind::Immediate32
         });
-        let calls =
-            instructions.iter().filter(|instruction| instruction.op0_kind() == OpKind::NearBranch64);
+        let calls = instructions.iter().filter(|instruction| instruction.op0_kind() == OpKind::NearBranch64);
         Self {
             start,
             reasons: reasons.map(Instruction::immediate32).collect(),

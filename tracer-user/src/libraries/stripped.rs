@@ -3,6 +3,7 @@
 use std::{fs::File, io, os::unix::fs::FileExt};
 
 use iced_x86::{Decoder, DecoderOptions, Instruction};
+use memchr::{memchr_iter, memmem};
 use object::{Object, ObjectSection, ReadRef};
 
 /// Bytes that are in memory at a time.
@@ -42,7 +43,13 @@ impl<'f> Stripped<'f> {
         let table = section(".eh_frame_hdr").filter(|table| table.len <= MAX_TABLE)?;
         let mut bytes = vec![0; usize::try_from(table.len).ok()?];
         file.read_exact_at(&mut bytes, table.offset).ok()?;
-        Some(Self { file, text, rodata, relocations: section(".rela.dyn"), starts: starts(&bytes, table.address)? })
+        Some(Self {
+            file,
+            text,
+            rodata,
+            relocations: section(".rela.dyn"),
+            starts: starts(&bytes, table.address)?,
+        })
     }
 
     /// Addresses of a text, with a 0 behind it, among the constants; and where the constant begins of which it is the end.
@@ -50,11 +57,13 @@ impl<'f> Stripped<'f> {
         /// Longest constant that is found whole.
         const LONGEST: usize = 4096;
         let end = [text.as_bytes(), b"\0"].concat();
+        let finder = memmem::Finder::new(&end);
         let mut found = Vec::new();
         self.pieces(self.rodata, LONGEST, |address, bytes| {
             for (at, window) in bytes.windows(end.len()).enumerate() {
                 if window == end {
-                    let start = bytes[..at].iter().rposition(|&byte| byte == 0).map_or(0, |before| before + 1);
+                    let start =
+                        bytes[..at].iter().rposition(|&byte| byte == 0).map_or(0, |before| before + 1);
                     found.push((address + at as u64, address + start as u64));
                 }
             }
@@ -70,11 +79,15 @@ impl<'f> Stripped<'f> {
         const LEN: usize = 7;
         let mut takers = Vec::new();
         self.pieces(self.text, LEN, |address, bytes| {
-            for (at, code) in bytes.windows(LEN).enumerate() {
-                if code[1] != 0x8d || code[0] & 0xfb != 0x48 || code[2] & 0xc7 != 5 {
+            for second in memchr_iter(0x8d, bytes) {
+                let Some(at) = second.checked_sub(1) else { continue };
+                let Some(&[prefix, _, operands, a, b, c, d]) = bytes[at..].first_chunk::<LEN>() else {
+                    continue;
+                };
+                if prefix & 0xfb != 0x48 || operands & 0xc7 != 5 {
                     continue;
                 }
-                let distance = i32::from_le_bytes([code[3], code[4], code[5], code[6]]);
+                let distance = i32::from_le_bytes([a, b, c, d]);
                 let here = address + at as u64;
                 if here.wrapping_add(LEN as u64).wrapping_add_signed(distance.into()) == target {
                     takers.extend(self.start(here));
@@ -126,9 +139,9 @@ impl<'f> Stripped<'f> {
         let mut found = None;
         // Pieces that are a number of entries long, so that none is cut.
         self.read(section, PIECE / LEN * LEN, 0, |_, bytes| {
-            let mut entries = bytes.chunks_exact(LEN).map(|entry| {
-                [0, 8, 16].map(|at| entry[at..at + 8].try_into().map_or(0, u64::from_le_bytes))
-            });
+            let mut entries = bytes
+                .chunks_exact(LEN)
+                .map(|entry| [0, 8, 16].map(|at| entry[at..at + 8].try_into().map_or(0, u64::from_le_bytes)));
             let entry = entries.find(|&[place, kind, value]| kind == RELATIVE && wanted(place, value));
             found = entry.map(|[place, _, value]| (place, value));
             found.is_none()
@@ -138,7 +151,12 @@ impl<'f> Stripped<'f> {
 
     /// Hands in a section piece by piece, each with its address, `overlap` bytes less one of which are in the next one too. Ends where
     /// `each` returns false.
-    fn pieces(&self, section: Section, overlap: usize, each: impl FnMut(u64, &[u8]) -> bool) -> io::Result<()> {
+    fn pieces(
+        &self,
+        section: Section,
+        overlap: usize,
+        each: impl FnMut(u64, &[u8]) -> bool,
+    ) -> io::Result<()> {
         self.read(section, PIECE, overlap - 1, each)
     }
 

@@ -61,7 +61,9 @@ pub(super) fn ask_by_frames(connect: impl Fn() -> io::Result<TcpStream>) -> Resu
     for frames in [&[&own[..]][..], &[&request(7, b"")]] {
         let (sent, received) = exchange(frames)?;
         if sent != received {
-            return Err("a request by HTTP/2 with trace context of its own, or one behind it, was changed".into());
+            return Err(
+                "a request by HTTP/2 with trace context of its own, or one behind it, was changed".into()
+            );
         }
     }
     Ok(())

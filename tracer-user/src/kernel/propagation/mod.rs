@@ -99,7 +99,11 @@ impl Propagation {
 
 /// The self-test, in a cgroup of its own, so that no other process is touched. Returns the root of the hierarchy.
 /// With `by_frames`, HTTP/2 is tried as well.
-fn try_out(kernel: &mut Kernel, programs: &mut Programs, by_frames: bool) -> Result<PathBuf, PropagationError> {
+fn try_out(
+    kernel: &mut Kernel,
+    programs: &mut Programs,
+    by_frames: bool,
+) -> Result<PathBuf, PropagationError> {
     let mounts = std::fs::read_to_string("/proc/self/mounts").map_err(PropagationError::Untested)?;
     let root = cgroup_root(&mounts).ok_or(PropagationError::NoCgroups)?;
     // Below the cgroup of this process, whose directory is root's own; that of the root is closed to root.
@@ -110,7 +114,21 @@ fn try_out(kernel: &mut Kernel, programs: &mut Programs, by_frames: bool) -> Res
     let result = selftest::run(&own, by_frames, |pid| programs.set(switch::TEST, pid, tried));
     programs.set(switch::OFF, 0, streams::NONE)?;
     Programs::dismiss(kernel, link)?;
-    result.map(|()| root)
+    // What was counted says why nothing was written where something should have been.
+    result.map(|()| root).map_err(|error| match (error, programs.outcomes()) {
+        (PropagationError::Failed(finding), Ok(outcomes)) => {
+            let counted: Vec<_> = outcomes.into_iter().filter(|(_, count)| *count > 0).collect();
+            PropagationError::Failed(format!("{finding} ({})", counts(&counted)))
+        }
+        (error, _) => error,
+    })
+}
+
+/// `written 2, has_context 1`
+fn counts(outcomes: &[(Outcome, u64)]) -> String {
+    let counts: Vec<_> =
+        outcomes.iter().map(|(outcome, count)| format!("{} {count}", outcome.name())).collect();
+    counts.join(", ")
 }
 
 /// Where cgroups of version 2 are mounted, from /proc/self/mounts (proc_pid_mounts(5)).
@@ -152,6 +170,11 @@ mod tests {
                 "{elsewhere}"
             );
         }
+    }
+
+    #[test]
+    fn counts_are_a_list() {
+        assert_eq!(counts(&[(Outcome::Written, 2), (Outcome::HasContext, 1)]), "written 2, has_context 1");
     }
 
     #[test]

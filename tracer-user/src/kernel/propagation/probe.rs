@@ -9,7 +9,10 @@ use std::{
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tracer_protocols::context::{TRACEPARENT_LEN, parse_traceparent};
 
-use super::{frames::ask_by_frames, selftest::{GREETING, LARGE, PATIENCE, pattern}};
+use super::{
+    frames::ask_by_frames,
+    selftest::{GREETING, LARGE, PATIENCE, pattern},
+};
 
 /// The ports of the self-test's server.
 #[derive(Clone, Copy, Debug, clap::Args)]
