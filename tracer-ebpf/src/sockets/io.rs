@@ -189,7 +189,7 @@ pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32
             } else {
                 conn::read_position(sk, stream)
             };
-            let added = if WAY == SENT { propagation::take_written(conn, sk, tgid, behind, len) } else { 0 };
+            let added = if WAY == SENT { propagation::take_written(conn, sk, tgid) } else { 0 };
             (behind.wrapping_sub(len + added), flags::TCP)
         }
     };
@@ -205,6 +205,11 @@ pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32
         capture::emit(&head, &segment, u64::from(want));
     }
     if config!(propagation) != 0 {
+        if WAY == SENT {
+            conn.written = 0;
+        } else if conn.mode == mode::HTTP2 && conn.serves != 0 {
+            propagation::serves_unread(conn, tgid);
+        }
         propagation::passed::<WAY>(conn, (tgid, tid), buffers, len, extra != 0);
     }
 }

@@ -136,6 +136,7 @@ pub const KEYS: &[Key] = &[
         "TRACER_PROPAGATION_CGROUP",
         "the directory of a cgroup in quotes such as \"/sys/fs/cgroup/system.slice\", or \"\" for the whole host",
     ),
+    key("propagation.http2", Kind::Text, "TRACER_PROPAGATION_HTTP2", "\"off\", \"first\" or \"every\""),
     key(
         "traces.event_loops",
         Kind::List,

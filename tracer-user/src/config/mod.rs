@@ -55,7 +55,9 @@ pub use self::{
     redact::Redact,
     remote_sampling::RemoteSampling,
     sampling::{Choice, ForceAttribute, Root, Sampling, SamplingRule},
-    sections::{Capture, Export, Http, Level, Log, Print, Propagation, ResourceSection, Routes, Tls},
+    sections::{
+        Capture, Export, Http, Level, Log, Print, Propagation, ResourceSection, Routes, Streams, Tls,
+    },
     security::Security,
     select::{PortFilter, Rule, Select, SkipReason, Verdict},
     tail::{Policy, PolicyKind, Tail},

@@ -68,6 +68,21 @@ pub struct Propagation {
     pub enabled: bool,
     /// Directory of the cgroup (version 2) whose processes' requests get it; empty for the whole host.
     pub cgroup: PathBuf,
+    /// Which requests of HTTP/2 get it.
+    pub http2: Streams,
+}
+
+/// Requests of HTTP/2 that trace context is written into.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Streams {
+    /// None.
+    Off,
+    /// The first one on each connection, which is an ordinary one from then on.
+    #[default]
+    First,
+    /// Every one.
+    Every,
 }
 
 /// `[export]`: where spans go.

@@ -9,5 +9,5 @@ mod tracker;
 pub use by::{By, Work};
 pub use connection::{Connection, Way};
 pub use ends::{End, Ends, Path};
-pub use stream::{At, Consumer, Stream};
+pub use stream::{At, Consumer, Insertion, Stream};
 pub use tracker::{Limits, Tracker};

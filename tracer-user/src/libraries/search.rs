@@ -168,7 +168,7 @@ impl Look {
         let plan = {
             // Of a file of many megabytes, the symbol table is all that is read.
             let cache = ReadCache::new(&file);
-            Elf::read(&cache, &functions()).map_or(Plan::Nothing, |elf| plan(&elf))
+            Elf::read(&cache, &functions()).map_or(Plan::Nothing, |elf| plan(&elf, &file))
         };
         let has_functions = matches!(plan, Plan::Sites { reads: true, .. } | Plan::Unknown(_));
         self.known.insert(id, has_functions);

@@ -171,8 +171,7 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
                 let used = drive.run(bytes, follows, at);
                 let Some((exchange, requests)) = http.take_upgraded() else { return used };
                 *self.conversation = Conversation::Http2(Box::new(Http2::upgraded(exchange, requests)));
-                let behind =
-                    At { position: at.position.wrapping_add(used as u32), segment_start: false, ..*at };
+                let behind = At { segment_start: false, ..at.behind(used) };
                 used + self.run(&bytes[used..], follows, &behind)
             }
             Conversation::Http2(http) => {

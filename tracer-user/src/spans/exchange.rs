@@ -73,7 +73,8 @@ impl Exchange {
     }
 }
 
-/// The id of the span of a request: one that its caller can tell too, where there may be one on another host.
+/// The id of the span of a request: the one that was written into it, or one that its caller can tell too, where there may be one on another
+/// host.
 pub(super) fn span_id<S: ExchangeSink>(
     kind: SpanKind,
     ends: &Ends,
@@ -81,6 +82,9 @@ pub(super) fn span_id<S: ExchangeSink>(
     at: &At,
     sink: &mut S,
 ) -> SpanId {
+    if let Some(written) = at.written_at(position) {
+        return written.span_id;
+    }
     let own = if kind == SpanKind::Server { far::server_of(kind, ends, position, at.secure) } else { None };
     own.map_or_else(|| sink.ids().span(), |own| own.span_id)
 }

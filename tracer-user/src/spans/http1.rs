@@ -126,13 +126,11 @@ impl<S: ExchangeSink> Drive<'_, S> {
 
     fn request(&mut self, head: &RequestHead<'_>, at: &At, position: u32) {
         let request = self.http.heads.keep(head, self.sink);
-        // Of a segment, the first message alone.
-        let written = at.written.filter(|_| self.way == Way::Sent && position == at.position);
+        let written = at.written_at(position);
         let kind = if self.way == Way::Received { SpanKind::Server } else { SpanKind::Client };
         let exchange = Exchange {
             id: self.sink.ids().exchange(),
-            span_id: written
-                .map_or_else(|| span_id(kind, self.ends, position, at, self.sink), |written| written.span_id),
+            span_id: span_id(kind, self.ends, position, at, self.sink),
             written,
             kind,
             by: at.by,
@@ -253,8 +251,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
             };
             match &parser.step(rest, follows, answering) {
                 Step::Message { message, consumed } => {
-                    let added = if used == 0 { 0 } else { at.added };
-                    self.message(message, at, at.position.wrapping_add(used as u32 + added));
+                    self.message(message, at, at.position_of(used));
                     used += consumed;
                     if self.http.upgraded.is_some() {
                         return used;

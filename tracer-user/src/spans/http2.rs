@@ -123,7 +123,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
             self.http.from_start |= parser.is_from_start();
             match parser.step(rest, follows) {
                 Step::Message { message, consumed } => {
-                    self.message(message, at, at.position.wrapping_add(used as u32));
+                    self.message(message, at, at.position_of(used));
                     used += consumed;
                 }
                 Step::NeedMore => return used,
@@ -212,7 +212,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
             id: self.sink.ids().exchange(),
             span_id: span_id(kind, self.ends, position, at, self.sink),
             kind,
-            written: None,
+            written: at.written_at(position),
             by: at.by,
             position,
             from_start: self.http.from_start,
