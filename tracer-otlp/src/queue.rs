@@ -140,34 +140,31 @@ impl Queue {
     /// The oldest waiting batch; `None` when the queue is closed and empty.
     pub(crate) async fn next(self: &Arc<Self>) -> Option<Held> {
         loop {
-            let found = match &self.disk {
-                Some(disk) => {
-                    // Asked first: what is written after that is found.
-                    let over = self.lock().written_out;
-                    let found = disk.lock().next().map(|(batch, ticket)| (batch, Some(ticket)));
-                    if found.is_none() && over {
-                        return None;
-                    }
-                    found
-                }
-                None => {
-                    let mut contents = self.lock();
-                    let found = contents.waiting.pop_front().map(|batch| (batch, None));
-                    if contents.waiting.is_empty() {
-                        // A queue that was long once does not keep its memory.
-                        contents.waiting.shrink_to_fit();
-                    }
-                    if found.is_none() && contents.closed {
-                        return None;
-                    }
-                    found
-                }
-            };
+            let (found, over) = self.look();
             if let Some((batch, ticket)) = found {
                 return Some(Held { batch, ticket, queue: Arc::clone(self), settled: false });
             }
+            if over {
+                return None;
+            }
             self.ready.notified().await;
         }
+    }
+
+    /// The oldest waiting batch, and whether none can come any more if there is none.
+    fn look(&self) -> (Option<(Batch, Option<Ticket>)>, bool) {
+        if let Some(disk) = &self.disk {
+            // Asked first: what is written after that is found.
+            let over = self.lock().written_out;
+            return (disk.lock().next().map(|(batch, ticket)| (batch, Some(ticket))), over);
+        }
+        let mut contents = self.lock();
+        let found = contents.waiting.pop_front().map(|batch| (batch, None));
+        if contents.waiting.is_empty() {
+            // A queue that was long once does not keep its memory.
+            contents.waiting.shrink_to_fit();
+        }
+        (found, contents.closed)
     }
 
     /// Refuses batches from now on.

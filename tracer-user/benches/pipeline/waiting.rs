@@ -34,21 +34,20 @@ pub(super) fn child(shape: Shape) {
 
 /// Each shape in a process of its own, so that none is given memory that another one left.
 pub(super) fn report() -> ExitCode {
+    const MIB: f64 = (1 << 20) as f64;
     for shape in SHAPES {
-        match measure(shape) {
-            Some([traces, spans, counted, resident]) => println!(
-                "{:<8} {traces} traces of {:.0} spans wait: {:.1} MiB by sampling's own count, {:.1} MiB resident, {:.0} bytes a span",
-                format!("{shape:?}"),
-                spans / traces,
-                counted / 1048576.0,
-                resident / 1048576.0,
-                resident / spans,
-            ),
-            None => {
-                println!("The memory of waiting traces could not be measured.");
-                return ExitCode::FAILURE;
-            }
-        }
+        let Some([traces, spans, counted, resident]) = measure(shape) else {
+            println!("The memory of waiting traces could not be measured.");
+            return ExitCode::FAILURE;
+        };
+        println!(
+            "{:<8} {traces} traces of {:.0} spans wait: {:.1} MiB by sampling's own count, {:.1} MiB resident, {:.0} bytes a span",
+            format!("{shape:?}"),
+            spans / traces,
+            counted / MIB,
+            resident / MIB,
+            resident / spans,
+        );
     }
     ExitCode::SUCCESS
 }

@@ -67,12 +67,13 @@ impl BackendArgs {
         put("--keep", duration(keep));
         put("--max-bytes", max_bytes.to_string().into());
         put("--reserve", reserve.to_string().into());
-        match cold {
-            Some(ColdLocation::Directory(directory)) => put("--cold", path(directory)?),
-            Some(ColdLocation::S3 { bucket, prefix }) => {
-                put("--cold", format!("s3://{bucket}/{prefix}").into())
-            }
-            None => {}
+        let cold = match cold {
+            Some(ColdLocation::Directory(directory)) => Some(path(directory)?),
+            Some(ColdLocation::S3 { bucket, prefix }) => Some(format!("s3://{bucket}/{prefix}").into()),
+            None => None,
+        };
+        if let Some(cold) = cold {
+            put("--cold", cold);
         }
         put("--keep-cold", duration(keep_cold));
         if let Some(rules) = rules {

@@ -62,7 +62,7 @@ enum Strategy<'a> {
     Probabilistic {
         probabilistic_sampling: Probability,
         #[serde(skip_serializing_if = "Option::is_none")]
-        operation_sampling: Option<PerOperation<'a>>,
+        operation_sampling: Option<ByName<'a>>,
     },
     #[serde(rename_all = "camelCase")]
     RateLimiting { rate_limiting_sampling: Rate },
@@ -83,15 +83,15 @@ struct Rate {
 /// `PerOperationSamplingStrategies`
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct PerOperation<'a> {
+struct ByName<'a> {
     default_sampling_probability: f64,
     default_lower_bound_traces_per_second: f64,
-    per_operation_strategies: Vec<Operation<'a>>,
+    per_operation_strategies: Vec<OfOperation<'a>>,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Operation<'a> {
+struct OfOperation<'a> {
     operation: &'a str,
     probabilistic_sampling: Probability,
 }
@@ -141,19 +141,18 @@ impl Remote {
             kept += share.rate * share.probability;
             all += share.rate;
             let probabilistic_sampling = Probability { sampling_rate: share.probability };
-            operations.push(Operation { operation: name, probabilistic_sampling });
+            operations.push(OfOperation { operation: name, probabilistic_sampling });
         }
         // With a fixed probability it is that, whatever single operations have.
         let default = usual.probability.unwrap_or(if all > 0.0 { kept / all } else { 1.0 });
         operations.retain(|of| (of.probabilistic_sampling.sampling_rate - default).abs() > f64::EPSILON);
         operations.sort_unstable_by_key(|of| of.operation);
         let lower = if usual.probability.is_some() { 0.0 } else { LOWER_BOUND };
-        let operation_sampling =
-            (!operations.is_empty() || usual.probability.is_none()).then_some(PerOperation {
-                default_sampling_probability: default,
-                default_lower_bound_traces_per_second: lower,
-                per_operation_strategies: operations,
-            });
+        let operation_sampling = (!operations.is_empty() || usual.probability.is_none()).then_some(ByName {
+            default_sampling_probability: default,
+            default_lower_bound_traces_per_second: lower,
+            per_operation_strategies: operations,
+        });
         Strategy::Probabilistic {
             probabilistic_sampling: Probability { sampling_rate: default },
             operation_sampling,

@@ -34,7 +34,10 @@ struct Name {
 
 /// What was sent in headers that are asked for, in the order of the configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Captured(Box<[(Name, Box<[Box<str>]>)]>);
+pub struct Captured(Box<[(Name, Values)]>);
+
+/// Each value that was sent, in order.
+type Values = Box<[Box<str>]>;
 
 impl Wanted {
     /// Those of a configuration.
@@ -71,7 +74,7 @@ impl Wanted {
 
 fn capture(wanted: &[Name], headers: Headers<'_>) -> Captured {
     let found = wanted.iter().filter_map(|name| {
-        let values: Box<[Box<str>]> =
+        let values: Values =
             headers.get_all(name.header).take(MAX_VALUES).map(|value| shortened(value).into()).collect();
         (!values.is_empty()).then_some((*name, values))
     });
@@ -111,14 +114,12 @@ fn constant(text: &str) -> &'static str {
     static KNOWN: Mutex<Option<HashSet<&'static str>>> = Mutex::new(None);
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     let known = known.get_or_insert_default();
-    match known.get(text) {
-        Some(constant) => constant,
-        None => {
-            let constant: &'static str = text.to_owned().leak();
-            known.insert(constant);
-            constant
-        }
+    if let Some(constant) = known.get(text) {
+        return constant;
     }
+    let constant: &'static str = text.to_owned().leak();
+    known.insert(constant);
+    constant
 }
 
 #[cfg(test)]
