@@ -115,7 +115,9 @@ pub(crate) struct Conn {
     pub(crate) layer: u8,
     /// How often its protocol was guessed.
     pub(crate) guesses: u8,
-    pub(crate) padding: [u8; 3],
+    /// 1 if the threads of `tgid` wait for many connections without an epoll set.
+    pub(crate) polls: u8,
+    pub(crate) padding: [u8; 2],
     /// The thread that read the last request, until its answer begins; 0 for none.
     pub(crate) reader: u32,
     /// The process that is known to receive requests.
@@ -160,7 +162,8 @@ impl Conn {
         begun: 0,
         layer: 0,
         guesses: 0,
-        padding: [0; 3],
+        polls: 0,
+        padding: [0; 2],
         reader: 0,
         server: 0,
         goroutine: 0,

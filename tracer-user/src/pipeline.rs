@@ -59,6 +59,8 @@ struct Stage {
     finished: u64,
     /// What the kernel side is to be told of connections.
     judgements: Vec<(u64, Judgement)>,
+    /// Processes that turned out to wait for many connections at a time.
+    polls: Vec<u32>,
 }
 
 /// What finished traces go through: metrics count all of them, sampling leaves some out.
@@ -105,6 +107,7 @@ impl Pipeline {
                 clock,
                 finished: 0,
                 judgements: Vec::new(),
+                polls: Vec::new(),
             },
             last: Last { metrics: Metrics::new(&config.metrics), sampler: Sampler::new(&config.sampling) },
             max_request_age_ns: config.http.max_request_age.as_nanos() as u64,
@@ -149,6 +152,8 @@ impl Pipeline {
     /// Hands out finished traces. Every record up to `now_ns` (CLOCK_MONOTONIC) was taken; `clock` is today's mapping.
     pub fn advance(&mut self, now_ns: u64, clock: WallClock, mut out: impl FnMut(Vec<Span>)) {
         self.tracker.bury(now_ns, &mut self.stage);
+        self.marks.extend(self.stage.processes.starting(now_ns));
+        self.marks.extend(self.stage.polls.drain(..).map(|pid| (pid, Mark::Polls)));
         let Self { stage: Stage { correlator, ids, .. }, last, .. } = self;
         correlator.flush(now_ns, ids, |trace| last.take(trace, now_ns, &mut out));
         if now_ns >= self.swept_ns + SWEEP_NS {
@@ -209,6 +214,12 @@ impl Pipeline {
     /// What the kernel side is to be told of the processes that run already.
     pub fn running(&mut self) -> Vec<(u32, Mark)> {
         self.stage.processes.running()
+    }
+
+    /// A process (by its id) was seen to start a program. `now_ns` is CLOCK_MONOTONIC.
+    pub fn started(&mut self, pid: u32, now_ns: u64) {
+        let mark = self.stage.processes.started(pid, now_ns);
+        self.marks.extend(mark.map(|mark| (pid, mark)));
     }
 
     /// What the kernel side is to be told of processes (by thread group id) that were described since the last call.
@@ -307,6 +318,10 @@ impl ExchangeSink for Stage {
         let shown =
             self.processes.selected(exchange.by.tgid, port) && !self.processes.reports_itself(exchange);
         self.correlator.opened(exchange, ends, shown, &mut self.drops);
+        if exchange.kind == SpanKind::Server && self.processes.serves(exchange.by, exchange.last_ns) {
+            self.correlator.polls(exchange.by.tgid);
+            self.polls.push(exchange.by.tgid);
+        }
     }
 
     fn closed(&mut self, mut exchange: Exchange, ends: &Ends) {

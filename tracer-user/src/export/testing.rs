@@ -13,6 +13,7 @@ const EVIDENCE: [Evidence; 7] = [
     Evidence::Goroutine,
     Evidence::Task,
     Evidence::Thread,
+    Evidence::Value,
     Evidence::Process,
 ];
 

@@ -13,4 +13,4 @@ mod plan;
 mod search;
 
 pub use plan::{Probe, Site};
-pub use search::{Found, Library, Search};
+pub use search::{Found, Library, Look, Search};

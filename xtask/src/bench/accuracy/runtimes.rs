@@ -45,6 +45,8 @@ pub(super) struct Runtime {
     pub(super) what: &'static str,
     /// The ids stand in the calls as they are: it cannot compute.
     pub(super) plain: bool,
+    /// Its requests carry an id in a header (`X-Request-Id`), which it passes on.
+    pub(super) with_ids: bool,
     /// What it can do.
     pub(super) kinds: &'static [Kind],
     /// Kinds of requests whose calls have to be linked.
@@ -66,11 +68,12 @@ const LOOP: &[Kind] = &[Kind::One, Kind::Seq];
 const FIRST_WITH_VIRTUAL_THREADS: u32 = 21;
 
 /// Every front service.
-pub(super) const RUNTIMES: [Runtime; 17] = [
+pub(super) const RUNTIMES: [Runtime; 21] = [
     Runtime {
         name: "http.server",
         what: "CPython http.server, a thread for each connection; urllib3",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: THREADS,
         version: |place| python_version(place, &["urllib3"]),
@@ -80,6 +83,7 @@ pub(super) const RUNTIMES: [Runtime; 17] = [
         name: "gunicorn-gthread",
         what: "gunicorn gthread, 1 worker of 8 threads; requests",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: THREADS,
         version: |place| python_version(place, &["gunicorn", "requests"]),
@@ -89,6 +93,7 @@ pub(super) const RUNTIMES: [Runtime; 17] = [
         name: "gunicorn-sync",
         what: "gunicorn sync, 4 forked workers; requests",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: THREADS,
         version: |place| python_version(place, &["gunicorn", "requests"]),
@@ -98,6 +103,7 @@ pub(super) const RUNTIMES: [Runtime; 17] = [
         name: "aiohttp",
         what: "aiohttp server and client, asyncio's own loop",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: TASKS,
         version: |place| python_version(place, &["aiohttp"]),
@@ -107,6 +113,7 @@ pub(super) const RUNTIMES: [Runtime; 17] = [
         name: "uvicorn",
         what: "FastAPI in uvicorn, asyncio's own loop; httpx",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: TASKS,
         version: |place| python_version(place, &["uvicorn", "fastapi", "httpx"]),
@@ -116,6 +123,7 @@ pub(super) const RUNTIMES: [Runtime; 17] = [
         name: "uvicorn-uvloop",
         what: "FastAPI in uvicorn, uvloop; httpx",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: TASKS,
         version: |place| python_version(place, &["uvicorn", "uvloop", "fastapi", "httpx"]),
@@ -125,6 +133,7 @@ pub(super) const RUNTIMES: [Runtime; 17] = [
         name: "node-fetch",
         what: "Node http server, async/await; fetch",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: LOOP,
         version: |_| version("node", "--version"),
@@ -134,6 +143,7 @@ pub(super) const RUNTIMES: [Runtime; 17] = [
         name: "node-callback",
         what: "Node http server, callbacks; http.request with a keep-alive agent",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: LOOP,
         version: |_| version("node", "--version"),
@@ -143,6 +153,7 @@ pub(super) const RUNTIMES: [Runtime; 17] = [
         name: "nginx",
         what: "nginx as reverse proxy, a connection for each call",
         plain: true,
+        with_ids: false,
         kinds: &[Kind::One],
         linked: &[Kind::One],
         version: |_| version("nginx", "-v"),
@@ -152,6 +163,7 @@ pub(super) const RUNTIMES: [Runtime; 17] = [
         name: "nginx-keepalive",
         what: "nginx as reverse proxy, kept upstream connections",
         plain: true,
+        with_ids: false,
         kinds: &[Kind::One],
         linked: &[Kind::One],
         version: |_| version("nginx", "-v"),
@@ -161,15 +173,47 @@ pub(super) const RUNTIMES: [Runtime; 17] = [
         name: "haproxy",
         what: "haproxy, 1 thread, `http-reuse always`",
         plain: true,
+        with_ids: false,
         kinds: &[Kind::One],
         linked: &[],
         version: |_| version("haproxy", "-v"),
         command: haproxy,
     },
     Runtime {
+        name: "haproxy-ids",
+        what: "the same, for requests with an X-Request-Id",
+        plain: true,
+        with_ids: true,
+        kinds: &[Kind::One],
+        linked: &[Kind::One],
+        version: |_| version("haproxy", "-v"),
+        command: haproxy,
+    },
+    Runtime {
+        name: "envoy",
+        what: "Envoy, 1 worker thread, kept upstream connections; requests without an X-Request-Id get one",
+        plain: true,
+        with_ids: false,
+        kinds: &[Kind::One],
+        linked: &[],
+        version: |place| version(tool(place, "envoy"), "--version"),
+        command: envoy,
+    },
+    Runtime {
+        name: "envoy-ids",
+        what: "the same, for requests with an X-Request-Id",
+        plain: true,
+        with_ids: true,
+        kinds: &[Kind::One],
+        linked: &[Kind::One],
+        version: |place| version(tool(place, "envoy"), "--version"),
+        command: envoy,
+    },
+    Runtime {
         name: "java",
         what: "JDK HttpServer, 8 threads; java.net.http",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: &[],
         version: |_| version("java", "--version"),
@@ -179,6 +223,7 @@ pub(super) const RUNTIMES: [Runtime; 17] = [
         name: "java-virtual",
         what: "JDK HttpServer, a virtual thread for each request; java.net.http",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: &[],
         version: |_| version(newest_java(), "--version"),
@@ -188,6 +233,7 @@ pub(super) const RUNTIMES: [Runtime; 17] = [
         name: "tokio",
         what: "Rust, axum and hyper's client on tokio, 4 worker threads",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: &[],
         version: |_| version("rustc", "--version"),
@@ -197,6 +243,7 @@ pub(super) const RUNTIMES: [Runtime; 17] = [
         name: "go",
         what: "Go net/http server and client",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: TASKS,
         version: |_| version("go", "version"),
@@ -206,6 +253,7 @@ pub(super) const RUNTIMES: [Runtime; 17] = [
         name: "puma",
         what: "Ruby, Puma with 8 threads; Net::HTTP",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: THREADS,
         version: |_| version("puma", "--version"),
@@ -215,10 +263,21 @@ pub(super) const RUNTIMES: [Runtime; 17] = [
         name: "c-epoll",
         what: "C, one thread, one epoll loop",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: LOOP,
         version: |_| version("cc", "--version"),
-        command: epoll,
+        command: |place| event_loop(place, "epoll", &[]),
+    },
+    Runtime {
+        name: "c-poll",
+        what: "C, one thread, one poll loop, which is not named to the tracer",
+        plain: false,
+        with_ids: false,
+        kinds: &Kind::ALL,
+        linked: &[],
+        version: |_| version("cc", "--version"),
+        command: |place| event_loop(place, "poll", &["-DPOLL"]),
     },
 ];
 
@@ -330,6 +389,52 @@ fn haproxy(place: &Place<'_>) -> Result<Command> {
     Ok(command)
 }
 
+fn envoy(place: &Place<'_>) -> Result<Command> {
+    let (front, back) = (place.front, place.back);
+    let address = |of: SocketAddr| {
+        format!("{{ socket_address: {{ address: {}, port_value: {} }} }}", of.ip(), of.port())
+    };
+    // The ids of requests from outside are replaced, unless it is told to keep them.
+    let configuration = format!(
+        "static_resources:
+  listeners:
+  - address: {}
+    filter_chains:
+    - filters:
+      - name: envoy.filters.network.http_connection_manager
+        typed_config:
+          \"@type\": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: front
+          preserve_external_request_id: true
+          http_filters:
+          - name: envoy.filters.http.router
+            typed_config:
+              \"@type\": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
+          route_config:
+            virtual_hosts:
+            - name: all
+              domains: [\"*\"]
+              routes:
+              - match: {{ prefix: /front/one/ }}
+                route: {{ cluster: back, prefix_rewrite: /back/ }}
+  clusters:
+  - name: back
+    connect_timeout: 10s
+    load_assignment:
+      cluster_name: back
+      endpoints:
+      - lb_endpoints:
+        - endpoint: {{ address: {} }}
+",
+        address(front),
+        address(back)
+    );
+    let mut command = service(tool(place, "envoy"));
+    command.args(["--concurrency", "1", "--log-level", "error", "--disable-hot-restart"]);
+    command.arg("-c").arg(write(place, "envoy.yaml", &configuration)?);
+    Ok(command)
+}
+
 fn java(place: &Place<'_>, program: PathBuf, threads: &str) -> Command {
     let mut command = service(program);
     command.args(["-Xmx256m", "-XX:TieredStopAtLevel=1"]).arg(place.apps.join("JavaService.java"));
@@ -377,9 +482,10 @@ fn puma(place: &Place<'_>) -> Command {
     command
 }
 
-fn epoll(place: &Place<'_>) -> Result<Command> {
-    let binary = place.directory.join("epoll");
-    run(Command::new("cc").args(["-O2", "-o"]).arg(&binary).arg(place.apps.join("epoll.c")))?;
+fn event_loop(place: &Place<'_>, name: &str, options: &[&str]) -> Result<Command> {
+    let binary = place.directory.join(name);
+    let mut compile = Command::new("cc");
+    run(compile.arg("-O2").args(options).arg("-o").arg(&binary).arg(place.apps.join("loop.c")))?;
     let mut command = service(binary);
     command.arg(place.front.port().to_string()).arg(place.back.port().to_string());
     Ok(command)
