@@ -9,6 +9,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 
 use super::ids::Kind;
+use super::proxies::{envoy, haproxy, nginx};
 use crate::bench::process::service;
 use crate::shell::{cargo, run};
 
@@ -68,7 +69,7 @@ const LOOP: &[Kind] = &[Kind::One, Kind::Seq];
 const FIRST_WITH_VIRTUAL_THREADS: u32 = 21;
 
 /// Every front service.
-pub(super) const RUNTIMES: [Runtime; 21] = [
+pub(super) const RUNTIMES: [Runtime; 22] = [
     Runtime {
         name: "http.server",
         what: "CPython http.server, a thread for each connection; urllib3",
@@ -220,6 +221,16 @@ pub(super) const RUNTIMES: [Runtime; 21] = [
         command: |place| Ok(java(place, "java".into(), "pool")),
     },
     Runtime {
+        name: "java-blocking",
+        what: "JDK HttpServer, 8 threads; HttpURLConnection",
+        plain: false,
+        with_ids: false,
+        kinds: &Kind::ALL,
+        linked: &[],
+        version: |_| version("java", "--version"),
+        command: |place| Ok(java(place, "java".into(), "blocking")),
+    },
+    Runtime {
         name: "java-virtual",
         what: "JDK HttpServer, a virtual thread for each request; java.net.http",
         plain: false,
@@ -293,7 +304,7 @@ impl Runtime {
         // nginx tells it on standard error.
         let bytes = if output.stdout.is_empty() { output.stderr } else { output.stdout };
         let text = String::from_utf8_lossy(&bytes);
-        Ok(text.lines().next().unwrap_or_default().trim().to_owned())
+        Ok(text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_owned())
     }
 
     /// How it is started.
@@ -321,7 +332,7 @@ fn python_version(place: &Place<'_>, packages: &[&str]) -> Command {
     command
 }
 
-fn tool(place: &Place<'_>, name: &str) -> PathBuf {
+pub(super) fn tool(place: &Place<'_>, name: &str) -> PathBuf {
     place.venv.join("bin").join(name)
 }
 
@@ -352,87 +363,6 @@ fn node(place: &Place<'_>, client: &str) -> Command {
     let mut command = service("node");
     command.arg(place.apps.join("node.js")).args(place.arguments()).arg(client);
     command
-}
-
-fn nginx(place: &Place<'_>, keepalive: &str) -> Result<Command> {
-    let directory = place.directory.display();
-    let persistent =
-        if keepalive.is_empty() { "" } else { "proxy_http_version 1.1; proxy_set_header Connection \"\";" };
-    let configuration = format!(
-        "user root; daemon off; master_process off; pid {directory}/nginx.pid;\n\
-         events {{ worker_connections 4096; }}\n\
-         http {{\n\
-           access_log off; keepalive_requests 1000000;\n\
-           client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy;\n\
-           fastcgi_temp_path {directory}/fastcgi; uwsgi_temp_path {directory}/uwsgi; scgi_temp_path {directory}/scgi;\n\
-           upstream back {{ server {}; {keepalive} }}\n\
-           server {{ listen {} backlog=4096; location /front/one/ {{ proxy_pass http://back/back/; {persistent} }} }}\n\
-         }}\n",
-        place.back, place.front
-    );
-    let file = write(place, "nginx.conf", &configuration)?;
-    let mut command = service("nginx");
-    command.arg("-e").arg(place.directory.join("nginx.log")).arg("-c").arg(file);
-    Ok(command)
-}
-
-fn haproxy(place: &Place<'_>) -> Result<Command> {
-    let configuration = format!(
-        "global\n  nbthread 1\n\
-         defaults\n  mode http\n  timeout connect 10s\n  timeout client 60s\n  timeout server 60s\n\
-         frontend front\n  bind {}\n  http-request replace-path /front/one/(.*) /back/\\1\n  default_backend back\n\
-         backend back\n  http-reuse always\n  server back {}\n",
-        place.front, place.back
-    );
-    let mut command = service("haproxy");
-    command.arg("-db").arg("-f").arg(write(place, "haproxy.cfg", &configuration)?);
-    Ok(command)
-}
-
-fn envoy(place: &Place<'_>) -> Result<Command> {
-    let (front, back) = (place.front, place.back);
-    let address = |of: SocketAddr| {
-        format!("{{ socket_address: {{ address: {}, port_value: {} }} }}", of.ip(), of.port())
-    };
-    // The ids of requests from outside are replaced, unless it is told to keep them.
-    let configuration = format!(
-        "static_resources:
-  listeners:
-  - address: {}
-    filter_chains:
-    - filters:
-      - name: envoy.filters.network.http_connection_manager
-        typed_config:
-          \"@type\": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-          stat_prefix: front
-          preserve_external_request_id: true
-          http_filters:
-          - name: envoy.filters.http.router
-            typed_config:
-              \"@type\": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
-          route_config:
-            virtual_hosts:
-            - name: all
-              domains: [\"*\"]
-              routes:
-              - match: {{ prefix: /front/one/ }}
-                route: {{ cluster: back, prefix_rewrite: /back/ }}
-  clusters:
-  - name: back
-    connect_timeout: 10s
-    load_assignment:
-      cluster_name: back
-      endpoints:
-      - lb_endpoints:
-        - endpoint: {{ address: {} }}
-",
-        address(front),
-        address(back)
-    );
-    let mut command = service(tool(place, "envoy"));
-    command.args(["--concurrency", "1", "--log-level", "error", "--disable-hot-restart"]);
-    command.arg("-c").arg(write(place, "envoy.yaml", &configuration)?);
-    Ok(command)
 }
 
 fn java(place: &Place<'_>, program: PathBuf, threads: &str) -> Command {
@@ -491,7 +421,7 @@ fn event_loop(place: &Place<'_>, name: &str, options: &[&str]) -> Result<Command
     Ok(command)
 }
 
-fn write(place: &Place<'_>, name: &str, text: &str) -> Result<PathBuf> {
+pub(super) fn write(place: &Place<'_>, name: &str, text: &str) -> Result<PathBuf> {
     let file = place.directory.join(name);
     fs::write(&file, text).with_context(|| format!("{} could not be written.", file.display()))?;
     Ok(file)
