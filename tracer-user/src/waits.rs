@@ -111,7 +111,9 @@ impl Waiting {
     fn descriptors(self, process: &Path) -> Option<Vec<u32>> {
         let (place, len) = match self {
             Self::Poll { array, count } => (array, usize::try_from(count).ok()?.min(MAX_FDS) * POLLFD),
-            Self::Select { bits, below } => (bits, usize::try_from(below).ok()?.min(MAX_FDS).div_ceil(64) * 8),
+            Self::Select { bits, below } => {
+                (bits, usize::try_from(below).ok()?.min(MAX_FDS).div_ceil(64) * 8)
+            }
         };
         let mut bytes = vec![0; len];
         File::open(process.join("mem")).ok()?.read_exact_at(&mut bytes, place).ok()?;
@@ -188,11 +190,7 @@ impl Tcp {
         let mut fields = line.split_ascii_whitespace().skip(1);
         let (local, state) = (fields.next()?, fields.nth(1)?);
         let port = u16::from_str_radix(local.rsplit_once(':')?.1, 16).ok()?;
-        Some(Self {
-            inode: fields.nth(5)?.parse().ok()?,
-            port,
-            state: u8::from_str_radix(state, 16).ok()?,
-        })
+        Some(Self { inode: fields.nth(5)?.parse().ok()?, port, state: u8::from_str_radix(state, 16).ok()? })
     }
 }
 

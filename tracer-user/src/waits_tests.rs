@@ -18,7 +18,9 @@ fn calls_that_wait_are_read() {
         let select = "270 0x9 0x7ffd2000 0x0 0x0 0x0 0x0 0x7ffd0f00 0x7f3210\n";
         assert_eq!(Waiting::read(select), Some(Waiting::Select { bits: 0x7ffd_2000, below: 9 }));
     }
-    for other in ["running", "-1 0x7ffd0f00 0x7f3210", "45 0x4 0x7ffd1000 0x1000 0x0 0x0 0x0 0x0 0x0", "7", ""] {
+    for other in
+        ["running", "-1 0x7ffd0f00 0x7f3210", "45 0x4 0x7ffd1000 0x1000 0x0 0x0 0x0 0x0 0x0", "7", ""]
+    {
         assert_eq!(Waiting::read(other), None, "{other}");
     }
 }
@@ -41,13 +43,9 @@ fn sockets_are_read() {
 
 #[test]
 fn loops_are_told_from_threads() {
-    let is_loop = |sockets: &[Tcp]| is_of_a_loop(&TABLE, &sockets.iter().map(|socket| socket.inode).collect());
-    for of_a_loop in [
-        &[LISTENER, CLIENT][..],
-        &[LISTENER, CALL],
-        &[CLIENT, OTHER_CLIENT],
-        &[CLIENT, CALL],
-    ] {
+    let is_loop =
+        |sockets: &[Tcp]| is_of_a_loop(&TABLE, &sockets.iter().map(|socket| socket.inode).collect());
+    for of_a_loop in [&[LISTENER, CLIENT][..], &[LISTENER, CALL], &[CLIENT, OTHER_CLIENT], &[CLIENT, CALL]] {
         assert!(is_loop(of_a_loop), "{of_a_loop:?}");
     }
     for of_a_thread in [

@@ -112,8 +112,7 @@ impl Extractor {
     pub fn request_id<'a>(&self, head: &RequestHead<'a>) -> Option<&'a str> {
         let noted = head.context.has(ContextHeader::RequestId);
         // Presence of the usual ones is known; others are looked for.
-        let names =
-            self.request_ids.iter().filter(|name| noted || !REQUEST_IDS.contains(&name.as_str()));
+        let names = self.request_ids.iter().filter(|name| noted || !REQUEST_IDS.contains(&name.as_str()));
         for name in names {
             match sent(head.headers, name) {
                 Sent::Nothing => {}

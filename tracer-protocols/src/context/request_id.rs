@@ -12,5 +12,6 @@ const MAX: usize = 256;
 
 /// Whether a value may be the id of one request alone.
 pub(super) fn is_id(value: &str) -> bool {
-    (MIN..=MAX).contains(&value.len()) && value.bytes().any(|byte| byte.is_ascii_digit() || byte.is_ascii_alphabetic())
+    (MIN..=MAX).contains(&value.len())
+        && value.bytes().any(|byte| byte.is_ascii_digit() || byte.is_ascii_alphabetic())
 }

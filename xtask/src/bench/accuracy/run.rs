@@ -218,9 +218,8 @@ fn slowed(before: &Outcome, traced: &Outcome) -> usize {
         of_kind.map(|&(_, latency)| latency).fold(0.0, f64::max)
     };
     let limits = Kind::ALL.map(|kind| (kind, slowest(kind) * 2.0 + MORE_US));
-    let is_slow = |(kind, latency): &&(Kind, f64)| {
-        limits.iter().any(|(other, limit)| other == kind && latency > limit)
-    };
+    let is_slow =
+        |(kind, latency): &&(Kind, f64)| limits.iter().any(|(other, limit)| other == kind && latency > limit);
     traced.latencies_us.iter().filter(is_slow).count()
 }
 
@@ -242,8 +241,10 @@ mod tests {
 
     #[test]
     fn latency_is_that_of_the_kinds_without_a_pause() {
-        let before = outcome(&[(Kind::One, 1000.0), (Kind::Seq, 2000.0), (Kind::Par, 3000.0), (Kind::Wait, 1.0)]);
-        let traced = outcome(&[(Kind::One, 2000.0), (Kind::Seq, 2200.0), (Kind::Par, 3000.0), (Kind::Wait, 9.0)]);
+        let before =
+            outcome(&[(Kind::One, 1000.0), (Kind::Seq, 2000.0), (Kind::Par, 3000.0), (Kind::Wait, 1.0)]);
+        let traced =
+            outcome(&[(Kind::One, 2000.0), (Kind::Seq, 2200.0), (Kind::Par, 3000.0), (Kind::Wait, 9.0)]);
         assert!((latency(&before, &traced) - 1.1).abs() < 1e-9);
         assert_eq!(latency(&outcome(&[]), &traced), 0.0);
     }

@@ -39,8 +39,19 @@ pub(super) fn text(report: &Report) -> String {
 }
 
 fn by_concurrency(series: &[&Series]) -> Vec<Vec<String>> {
-    let head =
-        ["front", "at a time", "calls", "right", "wrong", "orphan", "twice", "missing", "failed", "slowed", "latency"];
+    let head = [
+        "front",
+        "at a time",
+        "calls",
+        "right",
+        "wrong",
+        "orphan",
+        "twice",
+        "missing",
+        "failed",
+        "slowed",
+        "latency",
+    ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for series in series {
         rows.extend(series.loads.iter().map(|load| row(series.runtime, load)));
