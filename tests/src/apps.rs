@@ -122,9 +122,14 @@ pub fn node(scenario: &Scenario, name: &str, args: &[String]) -> Service {
 /// A Node script that uses packages, with its port and more arguments.
 #[track_caller]
 pub fn node_with_packages(scenario: &Scenario, name: &str, args: &[String]) -> Service {
+    node_by(packages_of_node(), scenario, name, args)
+}
+
+/// Node with the packages that `cargo xtask test` prepares.
+fn packages_of_node() -> Command {
     let mut command = Command::new("node");
     command.env("NODE_PATH", prepared(Path::new("node_modules")));
-    node_by(command, scenario, name, args)
+    command
 }
 
 #[track_caller]
@@ -407,19 +412,12 @@ pub fn grpc_server_tls(scenario: &Scenario) -> Service {
     Service::start(scenario, &format!("grpc_server-{port}"), command, Listens::port(port))
 }
 
-/// A script that finds the Node.js packages that `cargo xtask test` prepares.
-fn node_with_packages(name: &str) -> Command {
-    let mut command = Command::new("node");
-    command.arg(script(name)).env("NODE_PATH", prepared(Path::new("node_modules")));
-    command
-}
-
 /// `grpc_js.js` as a server.
 #[track_caller]
 pub fn grpc_js(scenario: &Scenario, tls: bool) -> Service {
     let port = free_port();
-    let mut command = node_with_packages("grpc_js.js");
-    command.args(["server", &port.to_string()]);
+    let mut command = packages_of_node();
+    command.arg(script("grpc_js.js")).args(["server", &port.to_string()]);
     if tls {
         command.env("TLS_CERTIFICATE", certificate(scenario));
     }
@@ -428,8 +426,8 @@ pub fn grpc_js(scenario: &Scenario, tls: bool) -> Service {
 
 /// `grpc_js.js` as a client; with a certificate, it speaks TLS and trusts that one.
 pub fn grpc_js_client(server: &Service, certificate: Option<&Path>) -> Command {
-    let mut command = node_with_packages("grpc_js.js");
-    command.args(["client", &server.address().to_string()]);
+    let mut command = packages_of_node();
+    command.arg(script("grpc_js.js")).args(["client", &server.address().to_string()]);
     command.envs(certificate.map(|file| ("TLS_CERTIFICATE", file)));
     command
 }

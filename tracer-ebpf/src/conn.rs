@@ -41,6 +41,14 @@ pub(crate) mod stage {
     pub(crate) const GREETED: u8 = 5;
 }
 
+/// What is known of the loops of a process.
+pub(crate) mod loops {
+    /// They send what a read leads to before they read anything else.
+    pub(crate) const PROMPT: u8 = 1;
+    /// They wait for many connections without an epoll set.
+    pub(crate) const POLLS: u8 = 2;
+}
+
 /// What the last segment began.
 pub(crate) mod begun {
     /// Nothing.
@@ -82,8 +90,8 @@ pub(crate) struct Conn {
     pub(crate) described: u8,
     /// 1 where requests come in.
     pub(crate) serves: u8,
-    /// 1 if `tgid` sends what a read leads to before it reads anything else.
-    pub(crate) prompt: u8,
+    /// What is known of the loops of `tgid`: see [`loops`].
+    pub(crate) loops: u8,
     /// Bytes that were written into what the current call sends.
     pub(crate) written: u8,
     /// Running byte count where there are no sequence numbers, by direction.
@@ -160,7 +168,7 @@ impl Conn {
         work: 0,
         described: 0,
         serves: 0,
-        prompt: 0,
+        loops: 0,
         handed_over: 0,
         tls_seen: 0,
         tls_based: 0,

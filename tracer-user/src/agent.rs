@@ -211,7 +211,9 @@ fn tell(kernel: &mut loader::Kernel, pid: u32, mark: &Mark) {
     let told = match mark {
         Mark::LeftOut => kernel.mark_process(pid, process::EXCLUDED),
         Mark::Included => kernel.mark_process(pid, process::INCLUDED),
-        Mark::PromptLoop => kernel.mark_process(pid, process::PROMPT),
+        // However it waits.
+        Mark::PromptLoop => kernel.mark_process(pid, process::PROMPT | process::POLLS),
+        Mark::Polls => kernel.mark_process(pid, process::POLLS),
         Mark::Runs(runtime) => kernel.watch(pid, runtime),
     };
     if let Err(error) = told {
@@ -366,6 +368,9 @@ impl Agent {
     fn after(&mut self, records: u64, horizon_ns: u64) {
         self.records += records;
         let now_ns = monotonic_ns();
+        for pid in self.capture.take_started() {
+            self.pipeline.started(pid, now_ns);
+        }
         let output = &mut self.output;
         self.pipeline.advance(horizon_ns, WallClock::now(), |trace| output.trace(trace, now_ns));
         self.output.tick(now_ns);

@@ -25,4 +25,5 @@ pub mod sampling;
 pub mod spans;
 pub mod telemetry;
 pub mod traces;
+mod waits;
 pub mod writing;

@@ -65,6 +65,8 @@ struct Stage {
     witnessed: Vec<Span>,
     /// What the kernel side is to be told of connections.
     judgements: Vec<(u64, Judgement)>,
+    /// Processes that turned out to wait for many connections at a time.
+    polls: Vec<u32>,
 }
 
 /// What finished traces go through: metrics count all of them, sampling leaves some out.
@@ -116,6 +118,7 @@ impl Pipeline {
                 remote_sampling,
                 witnessed: Vec::new(),
                 judgements: Vec::new(),
+                polls: Vec::new(),
             },
             last: Last { metrics: Metrics::new(&config.metrics), sampler },
             max_request_age_ns: config.http.max_request_age.as_nanos() as u64,
@@ -163,6 +166,8 @@ impl Pipeline {
         for span in self.stage.witnessed.drain(..) {
             self.last.sampler.witness(&span, now_ns);
         }
+        self.marks.extend(self.stage.processes.starting(now_ns));
+        self.marks.extend(self.stage.polls.drain(..).map(|pid| (pid, Mark::Polls)));
         let Self { stage: Stage { correlator, ids, .. }, last, .. } = self;
         correlator.flush(now_ns, ids, |trace| last.take(trace, now_ns, &mut out));
         if now_ns >= self.swept_ns + SWEEP_NS {
@@ -229,6 +234,12 @@ impl Pipeline {
     /// What the kernel side is to be told of the processes that run already.
     pub fn running(&mut self) -> Vec<(u32, Mark)> {
         self.stage.processes.running()
+    }
+
+    /// A process (by its id) was seen to start a program. `now_ns` is CLOCK_MONOTONIC.
+    pub fn started(&mut self, pid: u32, now_ns: u64) {
+        let mark = self.stage.processes.started(pid, now_ns);
+        self.marks.extend(mark.map(|mark| (pid, mark)));
     }
 
     /// What the kernel side is to be told of processes (by thread group id) that were described since the last call.
@@ -331,6 +342,10 @@ impl ExchangeSink for Stage {
         let shown =
             self.processes.selected(exchange.by.tgid, port) && !self.processes.reports_itself(exchange);
         self.correlator.opened(exchange, ends, shown, &mut self.drops);
+        if exchange.kind == SpanKind::Server && self.processes.serves(exchange.by, exchange.last_ns) {
+            self.correlator.polls(exchange.by.tgid);
+            self.polls.push(exchange.by.tgid);
+        }
     }
 
     fn closed(&mut self, mut exchange: Exchange, ends: &Ends) {

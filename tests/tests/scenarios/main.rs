@@ -32,6 +32,7 @@ mod recordings;
 mod sampling;
 mod selection;
 mod short_lived;
+mod started_later;
 mod started_programs;
 mod system_calls;
 mod tls;

@@ -129,6 +129,12 @@ pub const KEYS: &[Key] = &[
         "TRACER_CONTEXT_BAGGAGE_KEYS",
         "a list of up to 64 different names in quotes",
     ),
+    key(
+        "context.request_ids",
+        Kind::List,
+        "TRACER_CONTEXT_REQUEST_IDS",
+        "a list of up to 8 different names of headers in quotes, in lower case, such as [\"x-request-id\"]",
+    ),
     key("propagation.enabled", Kind::Bool, "TRACER_PROPAGATION_ENABLED", BOOL),
     key(
         "propagation.cgroup",

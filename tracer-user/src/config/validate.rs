@@ -150,6 +150,19 @@ fn context(config: &Config) -> Option<Problem> {
     if keys.len() > 64 {
         return Some(problem("context.baggage_keys", format!("{} names", keys.len()), ""));
     }
+    let names = &config.context.request_ids;
+    if names.len() > 8 {
+        return Some(problem("context.request_ids", format!("{} names", names.len()), ""));
+    }
+    let is_name = |name: &String| {
+        let token = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
+        !name.is_empty() && name.bytes().all(token)
+    };
+    if let Some((index, name)) =
+        names.iter().enumerate().find(|(index, name)| !is_name(name) || names[..*index].contains(name))
+    {
+        return Some(problem(&format!("context.request_ids[{index}]"), format!("\"{name}\""), ""));
+    }
     let repeated = |(index, key): &(usize, &String)| keys[..*index].contains(*key);
     let wrong = keys.iter().enumerate().find(|(_, key)| !is_baggage_key(key)).map(|(index, key)| {
         (index, key, "it is no name that baggage can have (letters, digits, `-`, `_`, `.` and the like)")

@@ -6,13 +6,14 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use crate::spans::span::{Evidence, Key, Link, Parent, Resource, Span, SpanId, SpanKind, Status, Value};
 
-const EVIDENCE: [Evidence; 7] = [
+const EVIDENCE: [Evidence; 8] = [
     Evidence::Header,
     Evidence::TcpSeq,
     Evidence::Socket,
     Evidence::Goroutine,
     Evidence::Task,
     Evidence::Thread,
+    Evidence::Value,
     Evidence::Process,
 ];
 

@@ -104,6 +104,8 @@ pub struct Request {
     pub host: Option<Arc<str>>,
     /// `User-Agent`
     pub user_agent: Option<Arc<str>>,
+    /// The id that it came with and that may be passed on: see `context.request_ids`.
+    pub id: Option<Arc<str>>,
     /// Valid trace context that the request carries.
     pub context: Option<TraceContext>,
     /// Its `tracestate`, valid and not empty.
@@ -130,6 +132,7 @@ impl Request {
             version: Version::Http11,
             host: None,
             user_agent: None,
+            id: None,
             context: None,
             trace_state: None,
             baggage: Box::default(),

@@ -32,6 +32,7 @@ impl Requests {
             version: head.version,
             host: share(&mut self.host, head.host),
             user_agent: share(&mut self.user_agent, head.user_agent),
+            id: extractor.request_id(head).map(Into::into),
             context,
             trace_state,
             baggage: extractor.baggage(head),

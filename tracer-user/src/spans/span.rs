@@ -31,6 +31,8 @@ pub enum Evidence {
     Turn,
     /// The thread that handles the request, and nothing else, made the call.
     Thread,
+    /// The call carries an id that came with the request, and with no other one: see `context.request_ids`.
+    Value,
     /// The thread that handles the request, and nothing else, started the program that made the call.
     Process,
 }
@@ -46,6 +48,7 @@ impl Evidence {
             Self::Task => "task",
             Self::Turn => "turn",
             Self::Thread => "thread",
+            Self::Value => "value",
             Self::Process => "process",
         }
     }

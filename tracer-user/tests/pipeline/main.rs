@@ -22,4 +22,5 @@ mod tasks;
 mod threads;
 mod tls;
 mod turns;
+mod values;
 mod written;

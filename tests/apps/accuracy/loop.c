@@ -1,7 +1,8 @@
-/* epoll PORT BACK_PORT: one thread, one epoll loop, kept connections on both sides. */
+/* loop PORT BACK_PORT: one thread, one loop on epoll or, compiled with -DPOLL, on poll; kept connections on both sides. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +29,6 @@ struct connection {
     char buffer[BUFFER];
 };
 
-static int loop;
 static uint16_t back_port;
 static struct connection *idle[MANY];
 static size_t idle_count;
@@ -46,6 +46,53 @@ static uint64_t now_us(void) {
     return time.tv_sec * 1000000ull + time.tv_nsec / 1000;
 }
 
+#ifdef POLL
+static struct connection *watched[2 * MANY];
+static nfds_t watched_count;
+
+static void add(struct connection *connection) {
+    if (watched_count == 2 * MANY) exit(1);
+    watched[watched_count++] = connection;
+}
+
+static void forget(struct connection *connection) {
+    nfds_t at = 0;
+    while (watched[at] != connection) at++;
+    watched[at] = watched[--watched_count];
+}
+
+/* What can be read from, at most `most`. */
+static int wait_for(struct connection **ready, int most, int timeout) {
+    static struct pollfd fds[2 * MANY];
+    int count = 0;
+    for (nfds_t at = 0; at < watched_count; at++) fds[at] = (struct pollfd){.fd = watched[at]->fd, .events = POLLIN};
+    if (poll(fds, watched_count, timeout) < 0) fail("poll");
+    for (nfds_t at = 0; at < watched_count && count < most; at++) {
+        if (fds[at].revents) ready[count++] = watched[at];
+    }
+    return count;
+}
+#else
+static int loop;
+
+static void add(struct connection *connection) {
+    if (!loop && (loop = epoll_create1(0)) < 0) fail("epoll_create1");
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
+    if (epoll_ctl(loop, EPOLL_CTL_ADD, connection->fd, &event)) fail("epoll_ctl");
+}
+
+/* Closing it is enough. */
+static void forget(struct connection *connection) { (void)connection; }
+
+/* What can be read from, at most `most`. */
+static int wait_for(struct connection **ready, int most, int timeout) {
+    struct epoll_event events[most];
+    int count = epoll_wait(loop, events, most, timeout);
+    for (int at = 0; at < count; at++) ready[at] = events[at].data.ptr;
+    return count;
+}
+#endif
+
 static struct connection *watch(int fd, enum role role) {
     struct connection *connection = calloc(1, sizeof *connection);
     int on = 1;
@@ -53,8 +100,7 @@ static struct connection *watch(int fd, enum role role) {
     connection->fd = fd;
     connection->role = role;
     if (role != LISTENER) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
-    if (epoll_ctl(loop, EPOLL_CTL_ADD, fd, &event)) fail("epoll_ctl");
+    add(connection);
     return connection;
 }
 
@@ -134,6 +180,7 @@ static void readable(struct connection *connection) {
     if (count <= 0) {
         /* The benchmark closes only what is answered; the back service closes nothing. */
         if (connection->role == BACK) exit(1);
+        forget(connection);
         close(connection->fd);
         free(connection);
         return;
@@ -150,16 +197,15 @@ int main(int count, char **arguments) {
     back_port = atoi(arguments[2]);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(atoi(arguments[1]))};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    loop = epoll_create1(0);
     int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (loop < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) || listen(fd, 1024)) fail("listen");
+    if (bind(fd, (struct sockaddr *)&address, sizeof address) || listen(fd, 1024)) fail("listen");
     watch(fd, LISTENER);
     for (;;) {
-        struct epoll_event events[64];
-        int ready = epoll_wait(loop, events, 64, waiting_count ? 1 : -1);
-        for (int at = 0; at < ready; at++) {
-            struct connection *connection = events[at].data.ptr;
+        struct connection *ready[64];
+        int count = wait_for(ready, 64, waiting_count ? 1 : -1);
+        for (int at = 0; at < count; at++) {
+            struct connection *connection = ready[at];
             if (connection->role == LISTENER) {
                 int client = accept(fd, NULL, NULL);
                 if (client >= 0) watch(client, CLIENT);
