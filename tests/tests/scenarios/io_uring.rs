@@ -57,7 +57,7 @@ fn within_another_call() {
     assert_trees(
         &spans,
         r#"
-        CLIENT uring_client "GET"
+        CLIENT uring_client "GET" incomplete
           SERVER threaded_backend "GET /uring-elsewhere/hello" 200 by socket
         "#,
     );

@@ -140,6 +140,13 @@ impl InFlight {
         }
     }
 
+    /// Bytes of the answers went through unseen: the head of the next one may have been among them.
+    pub(super) fn unseen(&mut self) {
+        if let Some(exchange) = self.queue.front_mut().filter(|exchange| exchange.response.is_none()) {
+            exchange.incomplete = true;
+        }
+    }
+
     /// The request with this id was read to its end.
     pub(super) fn request_over(&mut self, id: u64, body_bytes: Option<u64>) {
         if let Some(exchange) = self.queue.iter_mut().rev().find(|exchange| exchange.id == id) {
