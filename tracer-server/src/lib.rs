@@ -5,6 +5,7 @@ mod alerts;
 pub mod analysis;
 mod api;
 pub mod counters;
+mod https;
 mod listen;
 pub mod query;
 mod receive;

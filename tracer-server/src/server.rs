@@ -142,7 +142,8 @@ impl Server {
         let token: Option<Arc<str>> = settings.token.map(Arc::from);
         let intake = Intake::new(Arc::clone(&store), Arc::clone(&counters), token.clone());
         let alerts = Arc::new(Engine::new(&settings.rules, &settings.data, api::now_ns()));
-        alerts.recall(&store, api::now_ns());
+        // Files and other servers are waited for.
+        tokio::task::block_in_place(|| alerts.recall(&store, api::now_ns()));
         let engine = Arc::clone(&alerts);
         store.listen(Box::new(move |spans, first| engine.count(spans, first)));
         let scheme = if settings.tls.is_some() { "https" } else { "http" };

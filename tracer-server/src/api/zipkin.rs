@@ -70,7 +70,7 @@ impl IntoResponse for Failure {
 type Answer = Result<Json<Value>, Failure>;
 
 async fn services(State(app): State<Arc<App>>) -> Answer {
-    let operations = app.ask(|store, _| store.operations()).await?;
+    let operations = app.ask(|store, deadline| store.operations(deadline)).await?;
     let mut names: Vec<String> = operations.into_iter().map(|operation| operation.service).collect();
     names.dedup();
     Ok(Json(json!(names)))
@@ -78,7 +78,7 @@ async fn services(State(app): State<Arc<App>>) -> Answer {
 
 async fn names(State(app): State<Arc<App>>, params: Params) -> Answer {
     let service = params.get("serviceName").ok_or(ApiError::Missing("serviceName"))?;
-    let operations = app.ask(|store, _| store.operations()).await?;
+    let operations = app.ask(|store, deadline| store.operations(deadline)).await?;
     let of_service = operations.into_iter().filter(|operation| operation.service == service);
     let names: BTreeSet<String> = of_service.map(|operation| operation.name).collect();
     Ok(Json(json!(names)))

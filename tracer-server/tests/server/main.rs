@@ -1,8 +1,10 @@
 //! The server from outside: OTLP in over real connections, questions over HTTP.
 
+mod aged;
 mod alerts;
 mod analytics;
 mod child;
+mod clickhouse;
 mod cold;
 mod durable;
 mod jaeger;

@@ -18,7 +18,7 @@ use rustix::{
 };
 use tracer_server::{
     Addresses, Rules, Settings, TlsFiles, serve,
-    store::{ColdLocation, ColdTier, Limits},
+    store::{ClickHouseSettings, ClickHouseUrl, ColdLocation, ColdTier, Limits},
 };
 use tracing_subscriber::EnvFilter;
 
@@ -36,6 +36,8 @@ pub(crate) const PAGE: &str = "Page and query API";
 pub struct ServerArgs {
     #[command(flatten)]
     store: StoreArgs,
+    #[command(flatten)]
+    clickhouse: ClickHouseArgs,
     /// Address for OTLP over gRPC
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4317")]
     otlp_grpc: SocketAddr,
@@ -98,6 +100,55 @@ pub(crate) struct StoreArgs {
     pub(crate) reserve: u64,
 }
 
+/// A ClickHouse instead of files of the data directory.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+struct ClickHouseArgs {
+    /// Keep spans in ClickHouse, in the tables of the OpenTelemetry collector, instead of in files: address of its HTTP
+    /// interface, such as http://localhost:8123 (docs/clickhouse.md)
+    #[arg(long, value_name = "URL", conflicts_with = "cold")]
+    clickhouse: Option<ClickHouseUrl>,
+    /// Its database
+    #[arg(long, value_name = "NAME", default_value = "default", requires = "clickhouse")]
+    clickhouse_database: String,
+    /// Its table of spans
+    #[arg(long, value_name = "NAME", default_value = "otel_traces", requires = "clickhouse")]
+    clickhouse_table: String,
+    /// As whom to ask it
+    #[arg(long, value_name = "NAME", default_value = "default", requires = "clickhouse")]
+    clickhouse_user: String,
+    /// File with that user's password
+    #[arg(long, value_name = "FILE", requires = "clickhouse")]
+    clickhouse_password_file: Option<PathBuf>,
+    /// Make the database and the tables if they are not there, and have them delete spans that are older than --keep
+    #[arg(long, requires = "clickhouse")]
+    clickhouse_create_tables: bool,
+}
+
+impl ClickHouseArgs {
+    fn settings(self, keep: Duration) -> anyhow::Result<Option<ClickHouseSettings>> {
+        let Some(url) = self.clickhouse else { return Ok(None) };
+        let password = self.clickhouse_password_file.map(|path| secret("password", &path)).transpose()?;
+        Ok(Some(ClickHouseSettings {
+            url,
+            database: self.clickhouse_database,
+            table: self.clickhouse_table,
+            user: self.clickhouse_user,
+            password: password.unwrap_or_default(),
+            create: self.clickhouse_create_tables.then_some(keep),
+        }))
+    }
+}
+
+/// What a file of one secret holds.
+fn secret(what: &str, path: &Path) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("The {what} file {} cannot be read", path.display()))?;
+    let secret = text.trim().to_owned();
+    anyhow::ensure!(!secret.is_empty(), "The {what} file {} is empty; put a secret into it.", path.display());
+    Ok(secret)
+}
+
 /// Serves until SIGINT or SIGTERM.
 pub fn server(args: ServerArgs) -> anyhow::Result<ExitCode> {
     if let Some(path) = &args.check_rules {
@@ -116,17 +167,7 @@ pub fn server(args: ServerArgs) -> anyhow::Result<ExitCode> {
     // A second command in one process (tests) keeps the first one's log.
     let _ = log.try_init();
     let stop = stop_flag()?;
-    let token = args.token_file.as_deref().map(|path| {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("The token file {} cannot be read", path.display()))?;
-        let token = text.trim().to_owned();
-        anyhow::ensure!(
-            !token.is_empty(),
-            "The token file {} is empty; put a secret into it.",
-            path.display()
-        );
-        Ok(token)
-    });
+    let token = args.token_file.as_deref().map(|path| secret("token", path));
     let rules = args.store.rules.as_deref().map(Rules::read).transpose()?.unwrap_or_default();
     let settings = Settings {
         otlp_grpc: args.otlp_grpc,
@@ -143,6 +184,7 @@ pub fn server(args: ServerArgs) -> anyhow::Result<ExitCode> {
             bytes: args.store.max_bytes,
             reserve: args.store.reserve,
             cold: args.cold.map(|location| ColdTier { location, age: args.keep_cold }),
+            clickhouse: args.clickhouse.settings(args.store.keep)?,
             ..Limits::default()
         },
         rules,

@@ -50,7 +50,7 @@ async fn status(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
 }
 
 async fn services(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
-    let operations = app.ask(|store, _| store.operations()).await?;
+    let operations = app.ask(|store, deadline| store.operations(deadline)).await?;
     let mut services = Map::new();
     for operation in operations {
         let entry = services.entry(operation.service).or_insert_with(|| json!([]));
