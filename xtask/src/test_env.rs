@@ -38,7 +38,7 @@ const VENV_PACKAGE: &str = "python3-venv";
 
 /// Python packages. `rotel` is a real OTLP receiver; `duckdb` reads the backend's files, from S3 by `s3fs`; `moto` is an S3 server; `chdb-core` is
 /// ClickHouse's engine; the parts of OpenTelemetry write trace context and report spans as real applications do.
-const PYTHON: [&str; 27] = [
+const PYTHON: [&str; 26] = [
     "gunicorn==27.0.1",
     "flask==3.1.3",
     "requests==2.34.2",
@@ -60,7 +60,6 @@ const PYTHON: [&str; 27] = [
     "opentelemetry-exporter-otlp-proto-grpc==1.45.1",
     "opentelemetry-exporter-otlp-proto-http==1.45.1",
     "opentelemetry-exporter-zipkin-json==1.45.1",
-    "opentelemetry-exporter-jaeger-thrift==1.21.0",
     "opentelemetry-instrumentation-flask==0.66b1",
     "opentelemetry-instrumentation-requests==0.66b1",
     "opentelemetry-propagator-b3==1.45.1",

@@ -1,6 +1,6 @@
 """ClickHouse's HTTP interface around its engine in this process (chdb), as far as the backend uses it.
 
-Arguments: port, directory for the data, user, password. Answers one request at a time.
+Arguments: port, directory for the data, user, password. Connections are kept; the engine does one thing at a time.
 """
 
 import http.server
@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import tempfile
+import threading
 import urllib.parse
 
 from chdb import session
@@ -17,6 +18,7 @@ PORT, DIRECTORY, USER, PASSWORD = sys.argv[1:5]
 STATUSES = {516: 403, 497: 403, 60: 404, 81: 404, 62: 400, 47: 404, 159: 408}
 
 engine = session.Session(DIRECTORY)
+turn = threading.Lock()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -34,11 +36,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(403, b"Code: 516. DB::Exception: Authentication failed\n")
             return
         try:
-            self.answer(200, self.run(parameters, body))
+            with turn:
+                answer = self.run(parameters, body)
         except Exception as error:  # The engine has one kind for all.
             text = str(error)
             code = re.search(r"Code: (\d+)", text)
             self.answer(STATUSES.get(int(code[1]), 500) if code else 500, text.encode())
+        else:
+            self.answer(200, answer)
 
     def run(self, parameters, body):
         database = parameters.pop("database", None)
@@ -70,4 +75,4 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-http.server.HTTPServer(("127.0.0.1", int(PORT)), Handler).serve_forever()
+http.server.ThreadingHTTPServer(("127.0.0.1", int(PORT)), Handler).serve_forever()

@@ -25,10 +25,6 @@ def exporter():
         from opentelemetry.exporter.zipkin.json import ZipkinExporter
 
         return ZipkinExporter(endpoint=WHERE)
-    if WHICH == "jaeger-http":
-        from opentelemetry.exporter.jaeger.thrift import JaegerExporter
-
-        return JaegerExporter(collector_endpoint=WHERE)
     raise SystemExit(f"There is no exporter {WHICH}.")
 
 

@@ -1,4 +1,5 @@
-//! Exporters of OpenTelemetry's SDK for Python: what they send is there, whole.
+//! Exporters of OpenTelemetry's SDK for Python: what they send is there, whole. Jaeger's exporter does not run with the SDK of today; what it sent
+//! is recorded among the tests of the server.
 
 use std::process::Command;
 
@@ -52,14 +53,5 @@ fn zipkin_json() {
     let Some(trace) = sent(&server, "zipkin", &to) else { return };
     // Zipkin's tags are text.
     assert_eq!(trace["spans"][0]["attributes"]["whole"], "7");
-    assert_eq!(trace["spans"][1]["status_message"], "it broke");
-}
-
-#[test]
-fn jaeger_thrift_over_http() {
-    let server = Running::start(|_| {});
-    let to = format!("http://{}/api/traces?format=jaeger.thrift", server.addresses.jaeger_http.unwrap());
-    let Some(trace) = sent(&server, "jaeger-http", &to) else { return };
-    assert_eq!(trace["spans"][0]["attributes"]["whole"], 7);
     assert_eq!(trace["spans"][1]["status_message"], "it broke");
 }
