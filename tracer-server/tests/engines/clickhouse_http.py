@@ -53,7 +53,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         settings = ", ".join(f"{name} = '{value}'" for name, value in parameters.items())
         if statement is None:
             text = body.decode()
-            if text.lstrip().startswith("SELECT"):
+            if settings and text.lstrip().startswith("SELECT"):
                 text += f" SETTINGS {settings}"
             return engine.query(text).bytes()
         # The engine reads rows from files alone; names and types are those of the table.
