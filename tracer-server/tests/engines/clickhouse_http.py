@@ -61,7 +61,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with tempfile.NamedTemporaryFile(dir=DIRECTORY, delete=False) as file:
             file.write(body)
         try:
-            return engine.query(f"{insert[1]} SELECT * FROM file('{file.name}', '{insert[2]}')").bytes()
+            rows = f"SELECT * FROM file('{file.name}', '{insert[2]}') SETTINGS {settings}"
+            return engine.query(f"{insert[1]} {rows}").bytes()
         finally:
             os.unlink(file.name)
 

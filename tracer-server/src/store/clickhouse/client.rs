@@ -10,6 +10,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::{Request, StatusCode, body::Incoming, header};
 use serde::de::DeserializeOwned;
 use tokio::runtime::{Handle, Runtime};
+use twox_hash::XxHash64;
 
 use super::settings::ClickHouseSettings;
 use crate::{https, query::Deadline};
@@ -104,14 +105,21 @@ impl Client {
         self.send(&[], sql.into(), deadline)?.text().map(drop)
     }
 
-    /// Inserts rows.
+    /// Inserts rows. The same rows once more are known by their hash, and are not inserted again (ClickHouse's documentation:
+    /// "Deduplicating inserts on retries").
     pub(super) fn insert(
         &self,
         sql: &str,
         rows: Vec<u8>,
         deadline: &Deadline,
     ) -> Result<(), ClickHouseError> {
-        let parameters = [("database", self.settings.database.as_str()), ("query", sql)];
+        let [first, second] = [0, 1].map(|seed| XxHash64::oneshot(seed, &rows));
+        let token = format!("{first:016x}{second:016x}");
+        let parameters = [
+            ("database", self.settings.database.as_str()),
+            ("query", sql),
+            ("insert_deduplication_token", &token),
+        ];
         self.send(&parameters, rows.into(), deadline)?.text().map(drop)
     }
 

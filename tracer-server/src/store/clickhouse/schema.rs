@@ -140,7 +140,7 @@ fn spans_table(name: &str, ttl: &str) -> String {
         index("idx_span_attr_value", "mapValues(SpanAttributes)", "bloom_filter(0.01)"),
         index("idx_duration", "Duration", "minmax"),
     ];
-    // A batch whose acknowledgement was lost is sent again: what came twice within so many inserts is told by its hash.
+    // A batch whose acknowledgement was lost is sent again: what came twice within so many inserts is told by its token.
     format!(
         "CREATE TABLE IF NOT EXISTS {name} ({}, {EXTRA} LowCardinality(String) CODEC(ZSTD(1)),
             Events Nested (Timestamp DateTime64(9), Name LowCardinality(String), Attributes {MAP}) CODEC(ZSTD(1)),
