@@ -76,4 +76,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-http.server.ThreadingHTTPServer(("127.0.0.1", int(PORT)), Handler).serve_forever()
+class Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_):
+        """Clients that are killed do not wait for their answers."""
+
+
+Server(("127.0.0.1", int(PORT)), Handler).serve_forever()

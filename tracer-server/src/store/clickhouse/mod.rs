@@ -29,8 +29,8 @@ pub(super) const BATCH_SPANS: usize = 65_536;
 /// Longest that spans wait to be inserted: other servers on the same tables do not see them before.
 pub(super) const BATCH_AGE: Duration = Duration::from_secs(5);
 
-/// Longest that an insert may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Longest that an insert may take. The server waits for one that is on its way before it ends.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What is known of a ClickHouse.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
