@@ -4,6 +4,7 @@
 mod client;
 mod encode;
 mod extra;
+mod needs;
 mod rows;
 mod schema;
 mod settings;

@@ -8,7 +8,8 @@ use std::{
 use super::{
     ClickHouse,
     client::ClickHouseError,
-    rows::{self, Needs},
+    needs::Needs,
+    rows,
     schema::{Layout, times_of},
     sql,
 };
