@@ -13,7 +13,7 @@ use super::{
     LiveBatch, Store,
     archive::{Archive, Recent},
     block::Block,
-    clickhouse::{self, ClickHouseState},
+    clickhouse::{self, ClickHouse, ClickHouseState},
 };
 use crate::{
     query::{Deadline, Field, Filter, Finder, Found, Search},
@@ -114,7 +114,11 @@ impl Store {
                 found.copy(span);
             }
         });
-        archives.iter().fold(true, |complete, archive| archive.collect(ids, found, deadline) && complete)
+        let mut complete = true;
+        for archive in archives {
+            complete &= archive.collect(ids, found, deadline);
+        }
+        complete
     }
 
     /// How much there is.
@@ -127,7 +131,7 @@ impl Store {
         let cold = || blocks.iter().filter(|block| block.object().is_some());
         size.cold_blocks = cold().count();
         size.bytes_of_cold_blocks = cold().map(|block| block.bytes).sum();
-        size.clickhouse = self.shared.clickhouse.as_ref().map(|clickhouse| clickhouse.state());
+        size.clickhouse = self.shared.clickhouse.as_ref().map(ClickHouse::state);
         size
     }
 
@@ -159,10 +163,11 @@ impl Store {
     /// Shows `look` every batch that may hold spans of a range of time, with ids, times, service, name, kind and status. False
     /// if time ran out or something could not be read.
     pub fn visit(&self, range: &Range<u64>, deadline: &Deadline, mut look: impl FnMut(&Spans)) -> bool {
-        let archives = self.memory(&mut look);
-        let visit =
-            |complete, archive: &Box<dyn Archive + '_>| archive.visit(range, deadline, &mut look) && complete;
-        deadline.note(archives.iter().fold(true, visit))
+        let mut complete = true;
+        for archive in self.memory(&mut look) {
+            complete &= archive.visit(range, deadline, &mut look);
+        }
+        deadline.note(complete)
     }
 
     /// Shows `look` every span that is asked for, with these fields, ids and times, until it has seen enough; the newest ones
@@ -183,10 +188,11 @@ impl Store {
             let mut matching = spans.iter().rev().filter(|span| filter.matches(*span));
             let _ = matching.try_for_each(&mut look);
         });
-        let select = |complete, archive: &Box<dyn Archive + '_>| {
-            archive.select(filter, fields, deadline, &mut look) && complete
-        };
-        deadline.note(archives.iter().fold(true, select))
+        let mut complete = true;
+        for archive in archives {
+            complete &= archive.select(filter, fields, deadline, &mut look);
+        }
+        deadline.note(complete)
     }
 
     /// The names of the attributes that spans in a range of time have.

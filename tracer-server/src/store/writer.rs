@@ -14,7 +14,7 @@ use bytes::Bytes;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::{AppendError, Shared, log::Log, state::Sealed};
+use super::{AppendError, Shared, clickhouse::ClickHouse, log::Log, state::Sealed};
 use crate::{
     counters::Loss,
     spans::{self, Refused},
@@ -133,7 +133,7 @@ impl Writer {
         if !(is_old || self.is_full(1)) {
             return;
         }
-        let is_well = self.shared.clickhouse.as_ref().is_none_or(|clickhouse| clickhouse.is_well());
+        let is_well = self.shared.clickhouse.as_ref().is_none_or(ClickHouse::is_well);
         if is_well {
             // It will be there in a moment; one that is down will not.
             self.shared.wait_for_keeper();

@@ -118,7 +118,7 @@ fn odd_trace(base: u64) -> ExportTraceServiceRequest {
     unnamed.kind = 0;
     let mut of_scope = of_service("odd", vec![root, unnamed]);
     let scope = of_scope.scope_spans[0].scope.as_mut().unwrap();
-    scope.version = "1.2".to_owned();
+    "1.2".clone_into(&mut scope.version);
     scope.attributes = vec![attribute("a", Any::IntValue(3))];
     of_scope
         .resource

@@ -12,6 +12,7 @@ use crate::support::wait_until;
 const ENVIRONMENT: &str = "TRACER_TEST_ENV";
 
 /// A program of the environment. None, with a line that says so, where there is no environment.
+#[allow(clippy::print_stderr, reason = "who runs the tests is told what was left out")]
 pub(crate) fn tool(name: &str) -> Option<PathBuf> {
     let Some(environment) = std::env::var_os(ENVIRONMENT) else {
         eprintln!(

@@ -39,10 +39,9 @@ fn a_real_s3_server_holds_the_cold_tier_and_duckdb_reads_it() {
             .arg(script("duckdb_s3.py"))
             .args([&format!("http://{address}"), "s3://cold/tracer/*/*.parquet"]),
     );
-    let expected: String = (1..=3)
-        .map(|number| format!("{} old child None\n{0} old root {number}\n", trace_hex(number)))
-        .collect();
-    assert_eq!(read, expected);
+    let of_trace = |number| format!("{} old child None\n{0} old root {number}\n", trace_hex(number));
+    let expected: Vec<String> = (1..=3).map(of_trace).collect();
+    assert_eq!(read, expected.concat());
 }
 
 #[test]

@@ -104,6 +104,7 @@ struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
     /// None, with a line that says so, where this process may not mount.
+    #[allow(clippy::print_stderr, reason = "who runs the tests is told what was left out")]
     fn mount(size: &str) -> Option<Self> {
         let directory = tempfile::tempdir().unwrap();
         let disk = Self(directory);
@@ -130,9 +131,10 @@ impl Drop for SmallDisk {
 /// The same with an attribute that takes space in blocks too.
 fn noisy(number: u32, base: u64) -> ExportTraceServiceRequest {
     let mut random = StdRng::seed_from_u64(u64::from(number));
-    let noise: String = (0..512).map(|_| format!("{:016x}", random.random::<u64>())).collect();
+    let words: Vec<String> = (0..512).map(|_| format!("{:016x}", random.random::<u64>())).collect();
     let mut request = numbered(number, base);
-    request.resource_spans[0].scope_spans[0].spans[0].attributes = vec![attribute("noise", text(&noise))];
+    request.resource_spans[0].scope_spans[0].spans[0].attributes =
+        vec![attribute("noise", text(&words.concat()))];
     request
 }
 

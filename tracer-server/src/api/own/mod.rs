@@ -16,6 +16,8 @@ use axum::{
 };
 use serde_json::{Map, Value, json};
 
+use crate::store::Store;
+
 use super::{app::App, error::ApiError};
 pub(super) use trace::trace_id;
 
@@ -50,7 +52,7 @@ async fn status(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
 }
 
 async fn services(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
-    let operations = app.ask(|store, deadline| store.operations(deadline)).await?;
+    let operations = app.ask(Store::operations).await?;
     let mut services = Map::new();
     for operation in operations {
         let entry = services.entry(operation.service).or_insert_with(|| json!([]));

@@ -99,8 +99,7 @@ fn newest_first(blocks: &[Arc<Block>]) -> Vec<&Arc<Block>> {
 }
 
 fn is_read(block: &Block, result: Result<(), BlockError>) -> bool {
-    if let Err(error) = &result {
-        tracing::warn!(block = %block.place(), %error, "a block cannot be read");
-    }
-    result.is_ok()
+    result
+        .inspect_err(|error| tracing::warn!(block = %block.place(), %error, "a block cannot be read"))
+        .is_ok()
 }
