@@ -6,6 +6,7 @@ mod alerts;
 pub mod analysis;
 mod api;
 pub mod counters;
+mod https;
 mod listen;
 pub mod query;
 pub mod receive;

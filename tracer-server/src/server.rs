@@ -146,7 +146,12 @@ impl Server {
         let intake =
             Intake::new(Arc::clone(&store), Arc::clone(&counters), Arc::clone(&agents), token.clone());
         let alerts = Arc::new(Engine::new(&settings.rules, &settings.data, api::now_ns()));
-        alerts.recall(&store, api::now_ns());
+        // Files and other servers are waited for.
+        let (engine, past) = (Arc::clone(&alerts), Arc::clone(&store));
+        let recalled = tokio::task::spawn_blocking(move || engine.recall(&past, api::now_ns())).await;
+        if recalled.is_err() {
+            tracing::warn!("the past could not be read; rules begin with what comes in now");
+        }
         let engine = Arc::clone(&alerts);
         store.listen(Box::new(move |spans, first| engine.count(spans, first)));
         let scheme = if settings.tls.is_some() { "https" } else { "http" };

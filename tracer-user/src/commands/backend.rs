@@ -1,7 +1,14 @@
 //! What a server can be told, by `tracer server` and by `tracer run`, which hands it on.
 
-use std::{ffi::OsString, io, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    ffi::OsString,
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
+use anyhow::Context as _;
 use tracer_server::store::{ColdLocation, Limits};
 
 /// Where spans come in, where they are kept and for how long, and who may ask.
@@ -100,18 +107,17 @@ impl BackendArgs {
 
     /// The token, if there is to be one.
     pub(crate) fn token(&self) -> anyhow::Result<Option<String>> {
-        use anyhow::Context as _;
-        let Some(path) = &self.token_file else { return Ok(None) };
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("The token file {} cannot be read", path.display()))?;
-        let token = text.trim().to_owned();
-        anyhow::ensure!(
-            !token.is_empty(),
-            "The token file {} is empty; put a secret into it.",
-            path.display()
-        );
-        Ok(Some(token))
+        self.token_file.as_deref().map(|path| secret("token", path)).transpose()
     }
+}
+
+/// What a file of one secret holds.
+pub(super) fn secret(what: &str, path: &Path) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("The {what} file {} cannot be read", path.display()))?;
+    let secret = text.trim().to_owned();
+    anyhow::ensure!(!secret.is_empty(), "The {what} file {} is empty; put a secret into it.", path.display());
+    Ok(secret)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::{
     io::Write as _,
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -16,11 +17,11 @@ use rustix::{
 };
 use tracer_server::{
     Addresses, Rules, Settings, TlsFiles, serve,
-    store::{ColdTier, Limits},
+    store::{ClickHouseSettings, ClickHouseUrl, ColdTier, Limits},
 };
 use tracing_subscriber::EnvFilter;
 
-use super::backend::BackendArgs;
+use super::backend::{BackendArgs, secret};
 use crate::agent::stop_flag;
 
 /// What the addresses are printed under, one to a line.
@@ -35,6 +36,8 @@ pub(crate) const PAGE: &str = "Page and query API";
 pub struct ServerArgs {
     #[command(flatten)]
     backend: BackendArgs,
+    #[command(flatten)]
+    clickhouse: ClickHouseArgs,
     /// Serve TLS on every address: file with the certificate and those that lead to a known authority (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
@@ -50,6 +53,46 @@ pub struct ServerArgs {
     /// Read the token from standard input: its file may be another user's
     #[arg(long, hide = true, conflicts_with = "token_file")]
     token_from_stdin: bool,
+}
+
+/// A ClickHouse instead of files of the data directory.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+struct ClickHouseArgs {
+    /// Keep spans in ClickHouse, in the tables of the OpenTelemetry collector, instead of in files: address of its HTTP
+    /// interface, such as http://localhost:8123 (docs/clickhouse.md)
+    #[arg(long, value_name = "URL", conflicts_with = "cold")]
+    clickhouse: Option<ClickHouseUrl>,
+    /// Its database
+    #[arg(long, value_name = "NAME", default_value = "default", requires = "clickhouse")]
+    clickhouse_database: String,
+    /// Its table of spans
+    #[arg(long, value_name = "NAME", default_value = "otel_traces", requires = "clickhouse")]
+    clickhouse_table: String,
+    /// As whom to ask it
+    #[arg(long, value_name = "NAME", default_value = "default", requires = "clickhouse")]
+    clickhouse_user: String,
+    /// File with that user's password
+    #[arg(long, value_name = "FILE", requires = "clickhouse")]
+    clickhouse_password_file: Option<PathBuf>,
+    /// Make the database and the tables if they are not there, and have them delete spans that are older than --keep
+    #[arg(long, requires = "clickhouse")]
+    clickhouse_create_tables: bool,
+}
+
+impl ClickHouseArgs {
+    fn settings(self, keep: Duration) -> anyhow::Result<Option<ClickHouseSettings>> {
+        let Some(url) = self.clickhouse else { return Ok(None) };
+        let password = self.clickhouse_password_file.map(|path| secret("password", &path)).transpose()?;
+        Ok(Some(ClickHouseSettings {
+            url,
+            database: self.clickhouse_database,
+            table: self.clickhouse_table,
+            user: self.clickhouse_user,
+            password: password.unwrap_or_default(),
+            create: self.clickhouse_create_tables.then_some(keep),
+        }))
+    }
 }
 
 /// Serves until SIGINT or SIGTERM.
@@ -93,6 +136,7 @@ pub fn server(args: ServerArgs) -> anyhow::Result<ExitCode> {
             bytes: backend.max_bytes,
             reserve: backend.reserve,
             cold: backend.cold.map(|location| ColdTier { location, age: backend.keep_cold }),
+            clickhouse: args.clickhouse.settings(backend.keep)?,
             ..Limits::default()
         },
         rules,

@@ -23,7 +23,7 @@ pub(super) fn show(report: &impl Serialize, text: &str, json: bool) {
 
 /// The one thing that goes to standard output.
 #[expect(clippy::print_stdout, reason = "a benchmark reports to the terminal")]
-fn print(text: &str) {
+pub(super) fn print(text: &str) {
     println!("{}", text.trim_end());
 }
 

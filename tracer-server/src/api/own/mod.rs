@@ -20,6 +20,7 @@ use super::{
     app::{App, now_ns},
     error::ApiError,
 };
+use crate::store::Store;
 pub(super) use trace::trace_id;
 
 /// The description of this API.
@@ -58,7 +59,7 @@ async fn agents(State(app): State<Arc<App>>) -> Json<Value> {
 }
 
 async fn services(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
-    let operations = app.ask(|store, _| store.operations()).await?;
+    let operations = app.ask(Store::operations).await?;
     let mut services = Map::new();
     for operation in operations {
         let entry = services.entry(operation.service).or_insert_with(|| json!([]));
