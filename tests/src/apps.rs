@@ -337,8 +337,8 @@ fn nginx_with(
     let config = scenario.write(
         &format!("nginx-{port}.conf"),
         &format!(
-            "daemon off; worker_processes 1; user root; pid {folder}/pid; error_log {folder}/error.log;
-events {{ worker_connections 8192; }}
+            "daemon off; worker_processes 1; worker_rlimit_nofile 16000; user root; pid {folder}/pid; error_log {folder}/error.log;
+events {{ worker_connections 12000; }}
 http {{
   access_log off; keepalive_requests 100000;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
@@ -427,9 +427,17 @@ pub fn postgres(scenario: &Scenario) -> Service {
         command
     };
     run(as_owner("initdb").args(["--no-sync", "--auth=trust", "--username=postgres", "--pgdata"]).arg(&data));
+    // It reads no key that others may read.
+    let certificate = data.join("certificate.pem");
+    fs::copy(self::certificate(scenario), &certificate).unwrap();
+    run(Command::new("chmod").arg("600").arg(&certificate));
+    run(Command::new("chown").arg("postgres").arg(&certificate));
     let mut command = as_owner("postgres");
     command.arg("-D").arg(&data).args(["-p", &port.to_string()]);
     command.args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"]);
+    for setting in ["ssl=on", "ssl_cert_file=certificate.pem", "ssl_key_file=certificate.pem"] {
+        command.args(["-c", setting]);
+    }
     let service = Service::start(scenario, "postgres-server", command, Listens::port(port));
     let mut create = Command::new(programs.join("createdb"));
     create.args(["--host=127.0.0.1", "--username=postgres", "--port", &port.to_string(), "shop"]);
@@ -446,11 +454,79 @@ fn postgres_programs() -> PathBuf {
     complete.pop().expect("/usr/lib/postgresql has a server")
 }
 
+/// A MariaDB server without databases, where `root` needs no password.
+#[track_caller]
+pub fn mariadb(scenario: &Scenario) -> Service {
+    let port = free_port();
+    let data = scenario.file("mariadb");
+    let mut install = Command::new("mariadb-install-db");
+    install.args([
+        "--no-defaults",
+        "--user=root",
+        "--auth-root-authentication-method=normal",
+        "--skip-test-db",
+    ]);
+    run(install.arg(format!("--datadir={}", data.display())));
+    let certificate = certificate(scenario);
+    let mut command = Command::new("mariadbd");
+    command
+        .args([
+            "--no-defaults",
+            "--user=root",
+            "--bind-address=127.0.0.1",
+            "--innodb-flush-log-at-trx-commit=0",
+        ])
+        .arg(format!("--port={port}"))
+        .arg(format!("--datadir={}", data.display()))
+        .arg(format!("--socket={}", data.join("socket").display()))
+        .arg(format!("--ssl-cert={}", certificate.display()))
+        .arg(format!("--ssl-key={}", certificate.display()));
+    Service::start(scenario, "mariadb-server", command, Listens::port(port))
+}
+
+/// A Memcached server.
+#[track_caller]
+pub fn memcached(scenario: &Scenario) -> Service {
+    let port = free_port();
+    let mut command = Command::new("memcached");
+    command.args(["-u", "nobody", "-l", "127.0.0.1", "-U", "0", "-p", &port.to_string()]);
+    Service::start(scenario, "memcached", command, Listens::port(port))
+}
+
+/// `cql_server.py`, which speaks Cassandra's protocol.
+#[track_caller]
+pub fn cql_server(scenario: &Scenario) -> Service {
+    let port = free_port();
+    Service::start(scenario, "cql_server", python("cql_server.py", [port.to_string()]), Listens::port(port))
+}
+
+/// A server that speaks MongoDB's wire protocol; it is not MongoDB.
+#[track_caller]
+pub fn mongodb(scenario: &Scenario) -> Service {
+    let port = free_port();
+    let mut command = Command::new(python_tool("noida-db"));
+    let (wanted, folder) = (["start", "--only", "mongodb"], scenario.file("mongodb"));
+    command.args(wanted).args(["--mongodb-port", &port.to_string(), "--data-dir"]).arg(folder);
+    Service::start(scenario, "mongodb", command, Listens::port(port))
+}
+
 /// `database_front.py` in front of a database.
 #[track_caller]
 pub fn database_front(scenario: &Scenario, kind: &str, database: &Service) -> Service {
+    database_front_with(scenario, kind, database, false)
+}
+
+/// As [`database_front`], asking by TLS.
+#[track_caller]
+pub fn database_front_tls(scenario: &Scenario, kind: &str, database: &Service) -> Service {
+    database_front_with(scenario, kind, database, true)
+}
+
+#[track_caller]
+fn database_front_with(scenario: &Scenario, kind: &str, database: &Service, tls: bool) -> Service {
     let port = free_port();
-    let command =
+    let mut command =
         python("database_front.py", [port.to_string(), kind.to_owned(), database.port().to_string()]);
-    Service::start(scenario, "database_front", command, Listens::port(port))
+    command.args(tls.then_some("tls"));
+    Service::start(scenario, &format!("database_front-{port}"), command, Listens::port(port))
 }

@@ -6,6 +6,7 @@
 //! | replay | recorded events -> expected spans: the test targets whose names begin with `replay` | nothing |
 //! | web | the page in headless Chromium, against the real server; its screenshots stay in `target/web` | Node.js 20, Chromium |
 //! | scenarios | package tracer-tests: real services against the real daemon | root, a kernel that can be traced |
+//! | faults | what goes wrong around the daemon: kills, overload, full disks, silent backends | as before |
 //! | accuracy | services of many runtimes, 64 requests at a time: is each call in its trace? | as before; what is not installed is skipped |
 //!
 //! The output of the test runner goes to the user untouched.
@@ -44,6 +45,7 @@ enum Suite {
     Replay,
     Web,
     Scenarios,
+    Faults,
     Accuracy,
 }
 
@@ -68,7 +70,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             Suite::Unit => unit(&workspace, runner, filter),
             Suite::Replay => replay(&workspace, runner, filter),
             Suite::Web => web(&workspace, filter),
-            Suite::Scenarios => scenarios(&workspace, runner, filter),
+            Suite::Scenarios => {
+                scenarios(&workspace, runner, filter, &["--lib", "--bins", "--test", "scenarios"])
+            }
+            Suite::Faults => scenarios(&workspace, runner, filter, &["--test", "faults"]),
             Suite::Accuracy => accuracy(&workspace, filter),
         };
         match outcome {
@@ -153,7 +158,12 @@ fn web(workspace: &Workspace, filter: Option<&str>) -> Result<Outcome> {
     Ok(Outcome::Ran)
 }
 
-fn scenarios(workspace: &Workspace, runner: Runner, filter: Option<&str>) -> Result<Outcome> {
+fn scenarios(
+    workspace: &Workspace,
+    runner: Runner,
+    filter: Option<&str>,
+    targets: &[&str],
+) -> Result<Outcome> {
     if !is_root() {
         return Ok(Outcome::LeftOut(
             "they trace this host and so need root; repeat as root: cargo xtask test scenarios".to_owned(),
@@ -169,7 +179,11 @@ fn scenarios(workspace: &Workspace, runner: Runner, filter: Option<&str>) -> Res
     };
 
     let mut command = runner.command(workspace);
-    command.args(["--package", SCENARIOS]).env("TRACER_BIN", daemon).env("TRACER_TEST_ENV", venv);
+    command
+        .args(["--package", SCENARIOS])
+        .args(targets)
+        .env("TRACER_BIN", daemon)
+        .env("TRACER_TEST_ENV", venv);
     // One after the other: each daemon traces the whole host.
     match runner {
         Runner::Nextest => command.args(["--test-threads", "1"]).args(nextest_filter(&[], filter)),

@@ -9,7 +9,7 @@ use crate::setup::apt_get;
 use crate::shell::{is_root, run, say, succeeds, which};
 
 /// Programs, and the distribution packages that bring them.
-const PROGRAMS: [(&str, &str); 14] = [
+const PROGRAMS: [(&str, &str); 16] = [
     ("nginx", "nginx-light"),
     ("wrk", "wrk"),
     ("curl", "curl"),
@@ -25,6 +25,8 @@ const PROGRAMS: [(&str, &str); 14] = [
     ("redis-server", "redis-server"),
     // Its servers are not in PATH: `apps::postgres` finds them where Debian has them.
     ("pg_createcluster", "postgresql"),
+    ("mariadbd", "mariadb-server"),
+    ("memcached", "memcached"),
 ];
 
 /// The browser of the page's tests; only they need it.
@@ -39,7 +41,7 @@ const VENV_PACKAGE: &str = "python3-venv";
 
 /// Python packages. `rotel` is a real OTLP receiver; `duckdb` reads the backend's files; the parts of OpenTelemetry write trace context and
 /// report spans as real applications do.
-const PYTHON: [&str; 22] = [
+const PYTHON: [&str; 29] = [
     "gunicorn==27.0.1",
     "flask==3.1.3",
     "requests==2.34.2",
@@ -53,6 +55,14 @@ const PYTHON: [&str; 22] = [
     "duckdb==2.0.1",
     "redis==8.1.0",
     "psycopg[binary]==3.3.9",
+    "PyMySQL==1.2.4",
+    "mysql-connector-python==26.10.0",
+    "pymemcache==4.0.0",
+    "pylibmc==1.6.3",
+    "pymongo==4.20.0",
+    "cassandra-driver==3.30.1",
+    // Speaks MongoDB's wire protocol; there is no package of MongoDB.
+    "noida-db==0.2.3",
     "opentelemetry-api==1.45.1",
     "opentelemetry-sdk==1.45.1",
     "opentelemetry-exporter-otlp-proto-grpc==1.45.1",

@@ -16,6 +16,7 @@ mod harness;
 mod hosts;
 mod http2;
 mod instrumented;
+mod io_uring;
 mod kubernetes;
 mod many;
 mod metrics;

@@ -144,6 +144,10 @@ pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32
         return;
     }
     let buffers = syscall::buffers(tid);
+    if buffers.kind == syscall::Kind::Unseen && !sealed {
+        // Also of sockets of which nothing is known yet: what is never seen is never known.
+        emit::count(KernelDrop::UnseenBuffer);
+    }
     let known = !sealed && conn.mode == mode::HTTP && conn.budget[WAY] >= smaller(len, conn.cap[WAY]);
     let decided = known || !sealed && conn.mode == mode::HTTP2;
     let segment = capture::segment(if decided { Buffers::UNSEEN } else { buffers }, u64::from(len));
@@ -172,9 +176,6 @@ pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32
         conn.id();
         super::describe::open(sk, tgid, conn);
     }
-    if buffers.kind == syscall::Kind::Unseen {
-        emit::count(KernelDrop::UnseenBuffer);
-    }
     // SAFETY: as above; the helper returns null or the same socket with its full type.
     let (position, tcp) = unsafe {
         let stream =
@@ -200,6 +201,7 @@ pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32
     } else if known {
         capture::copy_and_decide::<true>(conn, &head, buffers, smaller(len, conn.cap[WAY]));
     } else {
+        framed::emit_held(conn, WAY, &mut head);
         capture::emit(&head, &segment, u64::from(want));
     }
     if config!(propagation) != 0 {
@@ -258,13 +260,14 @@ pub(crate) fn wanted(
     }
     if seen != 0 {
         let want = decide_segment(conn, prefix, seen, pack(len, way));
-        if want == NO_EVENT && conn.mode == mode::UNKNOWN && seen == 8 {
-            if begins_with_frame(prefix, segment.first, segment.first_len, u64::from(len)) != 0 {
+        if want == NO_EVENT && conn.mode == mode::UNKNOWN {
+            if seen == 8 && begins_with_frame(prefix, segment.first, segment.first_len, u64::from(len)) != 0 {
                 conn.mode = mode::HTTP2;
                 conn.frame[1 - way] = ADRIFT;
+                conn.partial_len = [0; 2];
                 return 0;
             }
-            return framed::begin(conn, way, prefix, segment, len);
+            return framed::begin(conn, way, (prefix, seen), segment, len);
         }
         want
     } else if conn.mode == mode::HTTP {

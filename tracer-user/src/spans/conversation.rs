@@ -44,6 +44,10 @@ impl Conversation {
             Protocol::Http2 => Self::Http2(Box::default()),
             Protocol::Redis => Self::database(Box::<database::Redis>::default(), requests),
             Protocol::Postgres => Self::database(Box::<database::Postgres>::default(), requests),
+            Protocol::Mysql => Self::database(Box::<database::Mysql>::default(), requests),
+            Protocol::Cassandra => Self::database(Box::<database::Cassandra>::default(), requests),
+            Protocol::Mongodb => Self::database(Box::<database::Mongodb>::default(), requests),
+            Protocol::Memcached => Self::database(Box::<database::Memcached>::default(), requests),
         }
     }
 

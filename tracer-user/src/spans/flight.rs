@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use tracer_protocols::http1::End;
 
 use super::{
+    database::Call,
     exchange::{Exchange, Failure, Request, Response},
     headers::Captured,
 };
@@ -34,6 +35,8 @@ pub(super) struct InFlight {
     overdue: u32,
     /// A request was sent before the one in front of it was answered.
     pipelines: bool,
+    /// Answers name their requests: losses shift nothing.
+    named: bool,
 }
 
 impl InFlight {
@@ -58,6 +61,21 @@ impl InFlight {
     /// The newest request.
     pub(super) fn newest_mut(&mut self) -> Option<&mut Exchange> {
         self.queue.back_mut()
+    }
+
+    /// Makes the request of this call the oldest: its answer names it. False where it is not in flight.
+    pub(super) fn bring_forward(&mut self, is_it: impl Fn(&Call) -> bool) -> bool {
+        self.named = true;
+        let mut queue = self.queue.iter();
+        let Some(at) = queue.position(|exchange| exchange.call.as_deref().is_some_and(&is_it)) else {
+            return false;
+        };
+        if at > 0
+            && let Some(exchange) = self.queue.remove(at)
+        {
+            self.queue.push_front(exchange);
+        }
+        true
     }
 
     /// Takes a request; gives it back where there are too many.
@@ -138,7 +156,7 @@ impl InFlight {
         let mut exchange = self.queue.pop_front()?;
         exchange.fail(Failure::NoResponse);
         exchange.last_ns = now_ns;
-        self.overdue += 1;
+        self.overdue += u32::from(!self.named);
         Some(exchange)
     }
 
@@ -162,12 +180,18 @@ impl InFlight {
         for exchange in &mut self.queue {
             exchange.incomplete = true;
         }
-        if self.pipelines && !self.queue.is_empty() { Order::Lost } else { Order::Kept }
+        if self.pipelines && !self.named && !self.queue.is_empty() { Order::Lost } else { Order::Kept }
     }
 
     /// `records` of the answers were lost. Requests whose answers were among them go to `close`.
     pub(super) fn answers_lost(&mut self, records: u32, mut close: impl FnMut(Exchange)) -> Order {
         self.overdue = self.overdue.saturating_sub(records);
+        if self.named {
+            for exchange in &mut self.queue {
+                exchange.incomplete = true;
+            }
+            return Order::Kept;
+        }
         if self.queue.is_empty() {
             return Order::Kept;
         }

@@ -398,9 +398,9 @@ impl Correlator {
     }
 }
 
-/// Whether the server may get to read a request whose client has given up. One that was answered was read before.
+/// Whether the server may get to read a request whose client has given up, or waits for no answer. One that was answered was read before.
 fn may_be_read_later(exchange: &Exchange) -> bool {
-    exchange.failure.is_some() || exchange.incomplete
+    exchange.failure.is_some() || exchange.incomplete || exchange.response.is_none()
 }
 
 /// An exchange between [`Correlator::closed`] and [`Correlator::finished`].

@@ -12,13 +12,13 @@ use crate::shell::run;
 const DOWNLOADER: &str = "/usr/lib/apt/apt-helper";
 
 /// The image of a kernel.
-pub(super) fn kernel(cache: &Path, kernel: &Kernel) -> Result<PathBuf> {
+pub(crate) fn kernel(cache: &Path, kernel: &Kernel) -> Result<PathBuf> {
     // Newer packages have it beside the modules.
     extract(cache, &kernel.package, "vmlinuz*", &format!("vmlinuz-{}", kernel.release))
 }
 
 /// A shell with everything that a small machine needs.
-pub(super) fn busybox(cache: &Path, lock: &Lock) -> Result<PathBuf> {
+pub(crate) fn busybox(cache: &Path, lock: &Lock) -> Result<PathBuf> {
     extract(cache, &lock.busybox, "busybox", "busybox")
 }
 

@@ -1,7 +1,7 @@
 //! One machine: a kernel under QEMU's software emulation, with nothing but an initial file system. Hardware virtualisation is not used:
 //! machines of continuous integration rarely offer it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -10,45 +10,68 @@ use anyhow::{Context as _, Result, bail, ensure};
 use super::archive::Archive;
 
 /// The emulator.
-pub(super) const QEMU: &str = "qemu-system-x86_64";
+pub(crate) const QEMU: &str = "qemu-system-x86_64";
 /// Its Debian package.
-pub(super) const QEMU_PACKAGE: &str = "qemu-system-x86";
+pub(crate) const QEMU_PACKAGE: &str = "qemu-system-x86";
+
+/// What the machine's clock follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Clock {
+    /// This machine's.
+    Host,
+    /// The instructions that the machine has executed, one a nanosecond, on one CPU: however busy this machine is, the same work takes the same time.
+    /// It prices neither cache misses nor traps. (`-icount` in qemu(1).)
+    Instructions,
+}
+
+/// Frequency of the time stamp counter where the clock counts instructions, kHz.
+const COUNTED_KHZ: f64 = 1e6;
 
 /// What every machine holds: a shell, the programs under test, and the libraries that they need.
 #[derive(Debug)]
-pub(super) struct Contents {
+pub(crate) struct Contents {
     files: Vec<(String, Vec<u8>)>,
 }
 
 impl Contents {
-    /// Collects them; `programs` are stripped, since a test machine has little memory.
-    pub(super) fn collect(root: &Path, busybox: &Path, programs: &[PathBuf]) -> Result<Self> {
-        let read = |path: &Path| {
-            std::fs::read(path).with_context(|| format!("{} could not be read.", path.display()))
-        };
-        let mut files = vec![
+    /// A shell and the first process.
+    pub(crate) fn new(root: &Path, busybox: &Path) -> Result<Self> {
+        let files = vec![
             ("/bin/busybox".to_owned(), read(busybox)?),
             ("/init".to_owned(), read(&root.join("tests/vm/init"))?),
         ];
-        let work = tempfile::tempdir()?;
-        for program in programs {
-            let name = program.file_name().and_then(|name| name.to_str()).context("A program has a name.")?;
-            let stripped = work.path().join(name);
-            let status = Command::new("strip").arg("-g").arg("-o").arg(&stripped).arg(program).status();
-            ensure!(
-                status.is_ok_and(|status| status.success()),
-                "{} could not be stripped.",
-                program.display()
-            );
-            files.push((format!("/{name}"), read(&stripped)?));
-            for library in libraries(program)? {
-                if !files.iter().any(|(known, _)| *known == library) {
-                    let content = read(Path::new(&library))?;
-                    files.push((library, content));
-                }
-            }
-        }
         Ok(Self { files })
+    }
+
+    /// A file with this content, unless there is one of that name.
+    pub(crate) fn file(&mut self, path: &str, content: impl Into<Vec<u8>>) {
+        if !self.files.iter().any(|(known, _)| known == path) {
+            self.files.push((path.to_owned(), content.into()));
+        }
+    }
+
+    /// A program, as `/NAME`, stripped, since a test machine has little memory, and its libraries.
+    pub(crate) fn program(&mut self, name: &str, program: &Path) -> Result<()> {
+        let work = tempfile::tempdir()?;
+        let stripped = work.path().join(name);
+        let status = Command::new("strip").arg("-g").arg("-o").arg(&stripped).arg(program).status();
+        ensure!(status.is_ok_and(|status| status.success()), "{} could not be stripped.", program.display());
+        self.file(&format!("/{name}"), read(&stripped)?);
+        self.libraries(program)
+    }
+
+    /// A program or a library as it is, in its place, and the libraries that it needs.
+    pub(crate) fn installed(&mut self, file: &Path) -> Result<()> {
+        self.file(file.to_str().context("A path that is no text.")?, read(file)?);
+        self.libraries(file)
+    }
+
+    fn libraries(&mut self, program: &Path) -> Result<()> {
+        let output = Command::new("ldd").arg(program).output().context("ldd could not be started.")?;
+        for library in libraries(&String::from_utf8_lossy(&output.stdout)) {
+            self.file(&library, read(Path::new(&library))?);
+        }
+        Ok(())
     }
 
     fn archive(&self, job: &str) -> Vec<u8> {
@@ -64,14 +87,12 @@ impl Contents {
     }
 }
 
-/// Paths of the shared libraries of a program, as the dynamic linker finds them.
-fn libraries(program: &Path) -> Result<Vec<String>> {
-    let output = Command::new("ldd").arg(program).output().context("ldd could not be started.")?;
-    Ok(paths(&String::from_utf8_lossy(&output.stdout)))
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("{} could not be read.", path.display()))
 }
 
 /// The paths in what ldd says: `name => /path (address)`, or `/path (address)` for the linker itself.
-fn paths(text: &str) -> Vec<String> {
+fn libraries(text: &str) -> Vec<String> {
     let path = |line: &str| {
         let place = line.rsplit("=> ").next()?.trim();
         place.starts_with('/').then(|| place.split(" (").next().map(str::to_owned))?
@@ -80,29 +101,28 @@ fn paths(text: &str) -> Vec<String> {
 }
 
 /// Runs `job`, a shell script, on `kernel`. Returns its output, or says what became of the machine.
-pub(super) fn run(kernel: &Path, contents: &Contents, job: &str, limit: Duration) -> Result<String> {
+pub(crate) fn run(
+    kernel: &Path,
+    contents: &Contents,
+    job: &str,
+    clock: Clock,
+    limit: Duration,
+) -> Result<String> {
     let work = tempfile::tempdir()?;
     let (console, output, initrd) =
         (work.path().join("console"), work.path().join("output"), work.path().join("initrd"));
     std::fs::write(&initrd, contents.archive(job))?;
     let mut command = Command::new(QEMU);
-    command.args([
-        "-accel",
-        "tcg",
-        "-cpu",
-        "max",
-        "-m",
-        "1024",
-        "-smp",
-        "2",
-        "-nodefaults",
-        "-no-user-config",
-    ]);
+    command.args(["-accel", "tcg", "-cpu", "max", "-m", "1024", "-nodefaults", "-no-user-config"]);
+    match clock {
+        Clock::Host => command.args(["-smp", "2"]),
+        Clock::Instructions => command.args(["-smp", "1", "-icount", "shift=0,sleep=on"]),
+    };
     command.args(["-display", "none", "-no-reboot", "-nic", "none"]);
     for file in [&console, &output] {
         command.arg("-serial").arg(format!("file:{}", file.display()));
     }
-    command.arg("-kernel").arg(kernel).arg("-initrd").arg(&initrd).arg("-append").arg(arguments());
+    command.arg("-kernel").arg(kernel).arg("-initrd").arg(&initrd).arg("-append").arg(arguments(clock));
     let mut machine = command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -127,13 +147,20 @@ pub(super) fn run(kernel: &Path, contents: &Contents, job: &str, limit: Duration
 }
 
 /// The kernel's command line. The rate of the clock is told: on a busy machine, an emulated one measures it wrongly.
-fn arguments() -> String {
-    let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let mhz = cpus
-        .lines()
-        .find_map(|line| line.strip_prefix("cpu MHz")?.split(':').nth(1)?.trim().parse::<f64>().ok());
-    let rate = mhz.map_or_else(String::new, |mhz| format!(" tsc_early_khz={:.0}", mhz * 1000.0));
+fn arguments(clock: Clock) -> String {
+    let khz = match clock {
+        Clock::Host => host_khz(),
+        Clock::Instructions => Some(COUNTED_KHZ),
+    };
+    let rate = khz.map_or_else(String::new, |khz| format!(" tsc_early_khz={khz:.0}"));
     format!("console=ttyS0 quiet panic=-1 tsc=reliable{rate}")
+}
+
+fn host_khz() -> Option<f64> {
+    let cpus = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+    let mhz =
+        cpus.lines().find_map(|line| line.strip_prefix("cpu MHz")?.split(':').nth(1)?.trim().parse().ok());
+    mhz.map(|mhz: f64| mhz * 1000.0)
 }
 
 fn end_of(text: &str) -> String {
@@ -150,8 +177,8 @@ mod tests {
     #[test]
     fn libraries_are_read_from_what_ldd_says() {
         let text = "\tlinux-vdso.so.1 (0x7f05)\n\tlibc.so.6 => /lib/libc.so.6 (0x7f06)\n\t/lib64/ld-linux-x86-64.so.2 (0x7f07)\n";
-        assert_eq!(paths(text), ["/lib/libc.so.6", "/lib64/ld-linux-x86-64.so.2"]);
-        assert_eq!(paths("\tstatically linked\n"), Vec::<String>::new());
+        assert_eq!(libraries(text), ["/lib/libc.so.6", "/lib64/ld-linux-x86-64.so.2"]);
+        assert_eq!(libraries("\tstatically linked\n"), Vec::<String>::new());
     }
 
     #[test]

@@ -7,38 +7,38 @@ use serde::Deserialize;
 
 /// The pinned packages.
 #[derive(Debug, Deserialize)]
-pub(super) struct Lock {
-    pub(super) busybox: Package,
-    pub(super) kernels: Vec<Kernel>,
+pub(crate) struct Lock {
+    pub(crate) busybox: Package,
+    pub(crate) kernels: Vec<Kernel>,
 }
 
 /// A file of an archive.
 #[derive(Debug, Deserialize)]
-pub(super) struct Package {
+pub(crate) struct Package {
     /// The last part of the archive's address: `debian`, `debian-security`.
-    pub(super) archive: String,
+    pub(crate) archive: String,
     /// Where it is in there.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// Hexadecimal.
-    pub(super) sha256: String,
+    pub(crate) sha256: String,
 }
 
 /// A kernel.
 #[derive(Debug, Deserialize)]
-pub(super) struct Kernel {
+pub(crate) struct Kernel {
     /// As users name it.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Its version.
-    pub(super) release: String,
+    pub(crate) release: String,
     #[serde(flatten)]
-    pub(super) package: Package,
+    pub(crate) package: Package,
     /// Whether everything has to be traced there; if not, `tracer check` has to say why.
-    pub(super) traces: bool,
+    pub(crate) traces: bool,
 }
 
 impl Lock {
     /// Reads it.
-    pub(super) fn read(root: &Path) -> Result<Self> {
+    pub(crate) fn read(root: &Path) -> Result<Self> {
         let file = root.join("tests/vm/packages.json");
         let text = std::fs::read_to_string(&file)
             .with_context(|| format!("{} could not be read.", file.display()))?;
@@ -46,7 +46,7 @@ impl Lock {
     }
 
     /// The kernels of these names, all of them if there are none.
-    pub(super) fn chosen(&self, names: &[String]) -> Result<Vec<&Kernel>> {
+    pub(crate) fn chosen(&self, names: &[String]) -> Result<Vec<&Kernel>> {
         if names.is_empty() {
             return Ok(self.kernels.iter().collect());
         }

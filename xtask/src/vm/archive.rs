@@ -9,7 +9,7 @@ const PROGRAM: u32 = 0o100_755;
 
 /// The archive as it grows.
 #[derive(Debug, Default)]
-pub(super) struct Archive {
+pub(crate) struct Archive {
     bytes: Vec<u8>,
     directories: BTreeSet<String>,
     entries: u32,
@@ -17,7 +17,7 @@ pub(super) struct Archive {
 
 impl Archive {
     /// Adds a directory, and those that it is in.
-    pub(super) fn directory(&mut self, path: &str) {
+    pub(crate) fn directory(&mut self, path: &str) {
         let path = path.trim_start_matches('/');
         if path.is_empty() || self.directories.contains(path) {
             return;
@@ -30,7 +30,7 @@ impl Archive {
     }
 
     /// Adds a file that may be executed.
-    pub(super) fn program(&mut self, path: &str, content: &[u8]) {
+    pub(crate) fn program(&mut self, path: &str, content: &[u8]) {
         if let Some(parent) = Path::new(path).parent().and_then(Path::to_str) {
             self.directory(parent);
         }
@@ -38,7 +38,7 @@ impl Archive {
     }
 
     /// The finished archive.
-    pub(super) fn finish(mut self) -> Vec<u8> {
+    pub(crate) fn finish(mut self) -> Vec<u8> {
         self.entry("TRAILER!!!", 0, b"");
         self.bytes
     }
