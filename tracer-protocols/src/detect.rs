@@ -1,6 +1,6 @@
 //! What a connection speaks, told from the first bytes of one direction.
 
-use crate::{Protocol, contract::Side, http1, http2, postgres, redis};
+use crate::{Protocol, amqp, contract::Side, http1, http2, kafka, mqtt, nats, postgres, redis};
 
 /// What the front of a direction says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,27 @@ pub fn detect(bytes: &[u8]) -> Detection {
         redis::Detection::Request => return Detection::Found(Protocol::Redis, Side::Request),
         redis::Detection::NeedMore => more = true,
         redis::Detection::No => {}
+    }
+    // Before PostgreSQL, whose startup message it is more exact about.
+    match kafka::detect(bytes) {
+        kafka::Detection::Request => return Detection::Found(Protocol::Kafka, Side::Request),
+        kafka::Detection::NeedMore => more = true,
+        kafka::Detection::No => {}
+    }
+    match amqp::detect(bytes) {
+        amqp::Detection::Found(side) => return Detection::Found(Protocol::Amqp, side),
+        amqp::Detection::NeedMore => more = true,
+        amqp::Detection::No => {}
+    }
+    match nats::detect(bytes) {
+        nats::Detection::Found(side) => return Detection::Found(Protocol::Nats, side),
+        nats::Detection::NeedMore => more = true,
+        nats::Detection::No => {}
+    }
+    match mqtt::detect(bytes) {
+        mqtt::Detection::Connect => return Detection::Found(Protocol::Mqtt, Side::Request),
+        mqtt::Detection::NeedMore => more = true,
+        mqtt::Detection::No => {}
     }
     match postgres::detect(bytes) {
         postgres::Detection::Found(side) => return Detection::Found(Protocol::Postgres, side),

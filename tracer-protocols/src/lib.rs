@@ -9,13 +9,18 @@
 //! module ([`http1`], [`http2`], with [`grpc`] on top); [`context`], [`redact`] and [`route`] are what the messages' text is turned into afterwards.
 #![forbid(unsafe_code)]
 
+pub mod amqp;
 pub mod context;
 pub mod contract;
+mod cursor;
 pub mod detect;
 mod framing;
 pub mod grpc;
 pub mod http1;
 pub mod http2;
+pub mod kafka;
+pub mod mqtt;
+pub mod nats;
 pub mod postgres;
 pub mod redact;
 pub mod redis;
@@ -36,6 +41,14 @@ pub enum Protocol {
     Redis,
     /// PostgreSQL (protocol 3).
     Postgres,
+    /// Kafka.
+    Kafka,
+    /// AMQP 0-9-1 (RabbitMQ).
+    Amqp,
+    /// NATS.
+    Nats,
+    /// MQTT 3.1.1 and 5.
+    Mqtt,
 }
 
 impl Protocol {
@@ -46,6 +59,10 @@ impl Protocol {
             Self::Http2 => "http2",
             Self::Redis => "redis",
             Self::Postgres => "postgresql",
+            Self::Kafka => "kafka",
+            Self::Amqp => "amqp",
+            Self::Nats => "nats",
+            Self::Mqtt => "mqtt",
         }
     }
 }

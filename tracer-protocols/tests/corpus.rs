@@ -5,7 +5,7 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use common::http1::{Caller, drive, replay, shorts};
-use common::{Entry, Habits, Piece, http2, postgres, redis};
+use common::{Entry, Habits, Piece, amqp, http2, kafka, mqtt, nats, postgres, redis};
 use tracer_protocols::http1::{Detection, Method, detect};
 
 fn directory(name: &str) -> PathBuf {
@@ -324,4 +324,8 @@ fn fuzz_seeds_replay() {
     replay_seeds("http2", http2::replay);
     replay_seeds("redis", redis::replay);
     replay_seeds("postgres", postgres::replay);
+    replay_seeds("amqp", amqp::replay);
+    replay_seeds("kafka", kafka::replay);
+    replay_seeds("mqtt", mqtt::replay);
+    replay_seeds("nats", nats::replay);
 }

@@ -3,9 +3,13 @@
 #![allow(dead_code, reason = "each user of this module takes its part")]
 #![allow(unreachable_pub, reason = "compiled into several crates, public in none")]
 
+pub mod amqp;
 pub mod frames;
 pub mod http1;
 pub mod http2;
+pub mod kafka;
+pub mod mqtt;
+pub mod nats;
 pub mod postgres;
 pub mod redis;
 
