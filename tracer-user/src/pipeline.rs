@@ -17,8 +17,9 @@ use crate::{
     spans::{
         database::Judgement,
         exchange::{Exchange, ExchangeId, ExchangeSink},
+        messaging::{Reading, Topics},
         render::Renderer,
-        span::{Span, SpanKind},
+        span::Span,
     },
     telemetry::{
         drops::{Drop, Drops},
@@ -51,6 +52,7 @@ struct Stage {
     processes: Processes,
     extractor: Extractor,
     force_header: Option<String>,
+    topics: Topics,
     correlator: Correlator,
     renderer: Renderer,
     ids: Ids,
@@ -98,6 +100,7 @@ impl Pipeline {
                 processes,
                 extractor: config.context.extractor(),
                 force_header: force_header(&config.sampling),
+                topics: Topics::default(),
                 correlator: Correlator::new(traces::Limits::default()),
                 renderer,
                 ids,
@@ -285,6 +288,10 @@ impl ExchangeSink for Stage {
         self.force_header.as_deref()
     }
 
+    fn reading(&mut self) -> Reading<'_> {
+        Reading { extractor: &self.extractor, topics: &mut self.topics, tgid: 0 }
+    }
+
     fn drops(&mut self) -> &mut Drops {
         &mut self.drops
     }
@@ -302,7 +309,7 @@ impl ExchangeSink for Stage {
 
     fn opened(&mut self, exchange: &Exchange, ends: &Ends) {
         // An exchange that is left out is followed all the same: it may be the link between two that are not.
-        let port = ends.server_port(exchange.kind == SpanKind::Server);
+        let port = ends.server_port(exchange.is_at_server());
         self.processes.notice(exchange);
         let shown =
             self.processes.selected(exchange.by.tgid, port) && !self.processes.reports_itself(exchange);

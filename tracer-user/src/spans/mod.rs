@@ -7,6 +7,7 @@ mod flight;
 mod grpc;
 mod http1;
 mod http2;
+pub mod messaging;
 pub mod render;
 mod request;
 pub mod routes;

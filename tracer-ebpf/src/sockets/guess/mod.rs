@@ -1,5 +1,6 @@
 //! Which protocol with framed messages a segment begins, by its first bytes: rules that other traffic hardly meets.
 
+mod brokers;
 mod postgres;
 mod redis;
 
@@ -7,6 +8,8 @@ mod redis;
 pub(super) const NOBODY: u32 = 0;
 /// A client's message.
 pub(super) const CLIENT: u32 = 1;
+/// A message to or from a broker: they go either way alike.
+pub(super) const EITHER: u32 = 4;
 
 /// Whose message a segment of `len` bytes begins with, if it is one of these protocols. Its first buffer is at `base` and has `first_len` bytes, of which
 /// `prefix` holds the first eight, with zeros where there are fewer. Rules that look at more bytes look behind those eight: the first few may
@@ -24,7 +27,13 @@ pub(super) extern "C" fn sender_of_framed(prefix: u64, base: u64, first_len: u64
         b'Q' | b'P' | b'B' => postgres::statement(prefix, base, first_len, len),
         _ => postgres::startup(prefix, len),
     };
-    if is_request { CLIENT } else { NOBODY }
+    if is_request {
+        CLIENT
+    } else if brokers::message(prefix, base, first_len, len) {
+        EITHER
+    } else {
+        NOBODY
+    }
 }
 
 #[inline(always)]
