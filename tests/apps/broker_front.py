@@ -63,7 +63,9 @@ def kafka_asks():
         return Producer({"bootstrap.servers": f"127.0.0.1:{BROKER_PORT}", "client.id": "front", "linger.ms": 0, **options})
 
     old = publisher()
-    packed = {codec: publisher(**{"compression.codec": codec}) for codec in ("gzip", "snappy", "lz4", "zstd")}
+    # kafka-python reads the others with more packages only.
+    codecs = ("gzip",) if KIND == "kafka" else ("gzip", "snappy", "lz4", "zstd")
+    packed = {codec: publisher(**{"compression.codec": codec}) for codec in codecs}
 
     def publish(producer, parent, count=1):
         headers = {"traceparent": parent} if parent else {}

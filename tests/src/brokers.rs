@@ -81,7 +81,7 @@ impl RabbitMq {
             .env("RABBITMQ_ENABLED_PLUGINS_FILE", home.join("plugins"))
             .env("RABBITMQ_CONF_ENV_FILE", home.join("env.conf"))
             .env("RABBITMQ_GENERATED_CONFIG_DIR", home.join("config"));
-        let server = Service::start(scenario, "rabbitmq", command, Listens::port(port));
+        let server = Service::start_slow(scenario, "rabbitmq", command, Listens::port(port));
         Self { server, _names: names }
     }
 }

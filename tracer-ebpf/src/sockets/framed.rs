@@ -82,12 +82,6 @@ pub(super) fn begin(
     share(conn, way, (prefix, seen), len)
 }
 
-/// Whether what is received may be more than an answer to what was sent.
-#[inline(always)]
-pub(super) fn is_symmetric(conn: &Conn) -> bool {
-    conn.mode == mode::FRAMED && conn.cap[0] == conn.cap[1]
-}
-
 /// Emits what was held back of a direction before `head`, the record that is to be emitted now.
 #[inline(always)]
 pub(crate) fn emit_held(conn: &mut Conn, way: usize, head: &mut DataHeader) {

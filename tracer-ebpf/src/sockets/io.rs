@@ -159,7 +159,7 @@ pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32
         }
     }
     // SAFETY: as above.
-    if WAY == RECEIVED && (conn.serves != 0 || framed::is_symmetric(conn)) && unsafe { polled(sk) } {
+    if WAY == RECEIVED && (conn.serves != 0 || conn.is_symmetric()) && unsafe { polled(sk) } {
         extra = flags::POLLED;
         if conn.work == 0 {
             turn::count_from_now(tgid);

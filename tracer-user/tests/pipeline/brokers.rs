@@ -478,7 +478,7 @@ fn a_request_that_nobody_answers_fails_or_is_just_sent() {
     hear(&mut scene, to, front, b"HMSG _INBOX.a.1 1 16 16\r\nNATS/1.0 503\r\n\r\n\r\n");
     ask(&mut scene, to, front, b"PUB b _INBOX.a.2 6\r\nsecret\r\n");
     ask(&mut scene, to, front, b"PUB $JS.API.INFO _INBOX.a.3 0\r\n\r\n");
-    scene.wait(120_000_000_000);
+    scene.wait(400_000_000_000);
     assert_eq!(told(&mut scene), ["Producer request a !503", "Producer request b"]);
 }
 
