@@ -186,6 +186,12 @@ impl Conn {
         question: Question::NONE,
     };
 
+    /// Whether it carries messages that go either way alike, so that what is received may be more than an answer to what was sent.
+    #[inline(always)]
+    pub(crate) fn is_symmetric(&self) -> bool {
+        self.mode == mode::FRAMED && self.cap[0] == self.cap[1]
+    }
+
     /// The connection's id, given now if need be.
     #[inline(always)]
     pub(crate) fn id(&mut self) -> u64 {

@@ -144,8 +144,9 @@ extern "C" fn turn_acts() -> u32 {
 #[inline(always)]
 pub(crate) fn passed<const WAY: usize>(conn: &mut Conn, tid: u32) {
     let (socket, prompt) = (conn.id() as u32, u32::from(conn.loops & loops::PROMPT));
+    // What a broker sends need not be an answer: it begins a turn of its own, as HTTP does.
+    let other_protocol = conn.mode != mode::HTTP && conn.mode != mode::HTTP2 && !conn.is_symmetric();
     let question = &mut conn.question;
-    let other_protocol = conn.mode != mode::HTTP && conn.mode != mode::HTTP2;
     if WAY == RECEIVED {
         let resumes = other_protocol && question.tid == tid && question.overlaps == 0;
         question.open = 0;

@@ -1,7 +1,8 @@
 //! What a connection speaks, told from the first bytes of one direction.
 
 use crate::{
-    Protocol, cassandra, contract::Side, framing, http1, http2, memcached, mongodb, mysql, postgres, redis,
+    Protocol, amqp, cassandra, contract::Side, framing, http1, http2, kafka, memcached, mongodb, mqtt, mysql,
+    nats, postgres, redis,
 };
 
 /// What the front of a direction says.
@@ -47,6 +48,27 @@ pub fn detect(bytes: &[u8]) -> Detection {
         redis::Detection::Request => return Detection::Found(Protocol::Redis, Side::Request),
         redis::Detection::NeedMore => more = true,
         redis::Detection::No => {}
+    }
+    // Before PostgreSQL, whose startup message it is more exact about.
+    match kafka::detect(bytes) {
+        kafka::Detection::Request => return Detection::Found(Protocol::Kafka, Side::Request),
+        kafka::Detection::NeedMore => more = true,
+        kafka::Detection::No => {}
+    }
+    match amqp::detect(bytes) {
+        amqp::Detection::Found(side) => return Detection::Found(Protocol::Amqp, side),
+        amqp::Detection::NeedMore => more = true,
+        amqp::Detection::No => {}
+    }
+    match nats::detect(bytes) {
+        nats::Detection::Found(side) => return Detection::Found(Protocol::Nats, side),
+        nats::Detection::NeedMore => more = true,
+        nats::Detection::No => {}
+    }
+    match mqtt::detect(bytes) {
+        mqtt::Detection::Connect => return Detection::Found(Protocol::Mqtt, Side::Request),
+        mqtt::Detection::NeedMore => more = true,
+        mqtt::Detection::No => {}
     }
     for (protocol, detect) in FRAMED {
         match detect(bytes) {

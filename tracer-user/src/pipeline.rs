@@ -18,6 +18,7 @@ use crate::{
         database::Judgement,
         exchange::{Exchange, ExchangeId, ExchangeSink},
         headers::Wanted,
+        messaging::{Reading, Topics},
         render::Renderer,
         span::{Span, SpanKind},
     },
@@ -53,6 +54,7 @@ struct Stage {
     extractor: Extractor,
     force_header: Option<String>,
     wanted: Wanted,
+    topics: Topics,
     correlator: Correlator,
     renderer: Renderer,
     ids: Ids,
@@ -109,6 +111,7 @@ impl Pipeline {
                 extractor: config.context.extractor(),
                 force_header: force_header(&config.sampling),
                 wanted: Wanted::new(&config.http),
+                topics: Topics::default(),
                 correlator: Correlator::new(traces::Limits::default()),
                 renderer,
                 ids,
@@ -320,6 +323,10 @@ impl ExchangeSink for Stage {
         &self.wanted
     }
 
+    fn reading(&mut self) -> Reading<'_> {
+        Reading { extractor: &self.extractor, topics: &mut self.topics, tgid: 0 }
+    }
+
     fn drops(&mut self) -> &mut Drops {
         &mut self.drops
     }
@@ -337,7 +344,7 @@ impl ExchangeSink for Stage {
 
     fn opened(&mut self, exchange: &Exchange, ends: &Ends) {
         // An exchange that is left out is followed all the same: it may be the link between two that are not.
-        let port = ends.server_port(exchange.kind == SpanKind::Server);
+        let port = ends.server_port(exchange.is_at_server());
         self.processes.notice(exchange);
         let shown =
             self.processes.selected(exchange.by.tgid, port) && !self.processes.reports_itself(exchange);

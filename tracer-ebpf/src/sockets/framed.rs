@@ -9,7 +9,7 @@
 
 use tracer_common::{
     event::{DataHeader, flags},
-    limits::{FRAMED_REQUEST, FRAMED_RESPONSE},
+    limits::{FRAMED_MESSAGE, FRAMED_REQUEST, FRAMED_RESPONSE},
     verdict,
 };
 
@@ -68,13 +68,16 @@ pub(super) fn begin(
         }
         return NO_EVENT;
     }
-    let requests = if sender == guess::CLIENT { way } else { 1 - way };
+    let requests = if sender == guess::CLIENT || sender == guess::EITHER { way } else { 1 - way };
     conn.partial_len[1 - way] = 0;
     conn.guesses += 1;
     conn.mode = mode::FRAMED;
     conn.budget[RECEIVED] = TRIAL;
     conn.cap[requests] = FRAMED_REQUEST;
     conn.cap[1 - requests] = FRAMED_RESPONSE;
+    if sender == guess::EITHER {
+        conn.cap = [FRAMED_MESSAGE; 2];
+    }
     conn.serves = u8::from(requests == RECEIVED);
     share(conn, way, (prefix, seen), len)
 }

@@ -163,7 +163,7 @@ pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32
         }
     }
     // SAFETY: as above.
-    if WAY == RECEIVED && conn.serves != 0 && unsafe { polled(conn, sk) } {
+    if WAY == RECEIVED && (conn.serves != 0 || conn.is_symmetric()) && unsafe { polled(conn, sk) } {
         extra = flags::POLLED;
         if conn.work == 0 {
             turn::count_from_now(tgid);

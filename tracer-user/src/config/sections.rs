@@ -21,7 +21,7 @@ pub struct Capture {
     pub ring_bytes: u32,
     /// Whether AF_UNIX stream sockets are traced.
     pub unix_sockets: bool,
-    /// Whether calls of databases and caches are traced.
+    /// Whether calls of databases and caches are traced, and messages to and from brokers.
     pub databases: bool,
 }
 

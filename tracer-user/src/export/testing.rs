@@ -77,7 +77,10 @@ fn any_span(resources: Vec<Arc<Resource>>) -> impl Strategy<Value = Span> {
             attributes,
             resource,
             incomplete: outcome.1,
-            far: far.map(|(trace_id, span_id)| Box::new(Link { trace_id, span_id })),
+            links: far
+                .map(|(trace_id, span_id)| Link { trace_id, span_id, evidence: Evidence::TcpSeq })
+                .into_iter()
+                .collect(),
         })
 }
 
@@ -110,6 +113,6 @@ pub(crate) fn span(id: u8, resource: &Arc<Resource>, kind: SpanKind, name: &str)
         attributes: Vec::new(),
         resource: Arc::clone(resource),
         incomplete: false,
-        far: None,
+        links: Vec::new(),
     }
 }

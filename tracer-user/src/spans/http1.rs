@@ -140,6 +140,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
             last_ns: at.last_ns,
             request,
             call: None,
+            message: None,
             response: None,
             response_headers: Captured::default(),
             failure: None,

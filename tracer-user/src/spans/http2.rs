@@ -222,6 +222,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
             last_ns: at.last_ns,
             request: self.http.heads.keep(head, self.sink),
             call: None,
+            message: None,
             response: None,
             response_headers: Captured::default(),
             failure: None,

@@ -8,6 +8,7 @@ mod grpc;
 pub mod headers;
 mod http1;
 mod http2;
+pub mod messaging;
 pub mod render;
 mod request;
 pub mod routes;

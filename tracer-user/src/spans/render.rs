@@ -10,7 +10,7 @@ use tracer_protocols::{
 use super::{
     database,
     exchange::Exchange,
-    grpc,
+    grpc, messaging,
     routes::{Routes, bare},
     span::{Resource, Span, SpanKind, Status, Value},
 };
@@ -104,6 +104,16 @@ impl Renderer {
             let (name, failed) = database::render::describe(&mut attributes, exchange, call);
             peers(&mut attributes, ends, exchange.kind == SpanKind::Server, None, None);
             let mut span = finished(exchange, attributes, name, failed, resource, clock);
+            self.redact(&mut span);
+            return span;
+        }
+        if let Some(message) = &exchange.message {
+            let mut attributes = Attributes(Vec::with_capacity(USUAL_ATTRIBUTES[0]));
+            let (name, failed) = messaging::render::describe(&mut attributes, exchange, message);
+            peers(&mut attributes, ends, exchange.is_at_server(), None, None);
+            let mut span = finished(exchange, attributes, name, failed, resource, clock);
+            span.kind = messaging::render::kind(exchange, message);
+            span.links.clone_from(&message.contexts);
             self.redact(&mut span);
             return span;
         }
@@ -274,7 +284,7 @@ fn finished(
         attributes: attributes.0,
         resource,
         incomplete: exchange.incomplete,
-        far: None,
+        links: Vec::new(),
     }
 }
 

@@ -8,6 +8,7 @@ pub mod ids;
 mod joins;
 mod late;
 mod late_calls;
+mod messages;
 mod origins;
 mod parents;
 mod tasks;

@@ -22,7 +22,12 @@ impl Correlator {
         let by_thread = self
             .threads
             .handling(call.by, call.start_ns)
-            .filter(|id| self.open.get(id).is_some_and(|open| open.by.tgid == call.by.tgid))
+            // What was asked for before the request came, and is told of once it is answered, is not for that one.
+            .filter(|id| {
+                self.open
+                    .get(id)
+                    .is_some_and(|open| open.by.tgid == call.by.tgid && open.start_ns <= call.start_ns)
+            })
             // Threads share such a connection: one may send what another had it queue, which only the process rules out.
             .filter(|_| call.request.version != Version::Http2 || self.threads.in_hand(call.by.tgid) == 1);
         let by_value = self.values.cause(call);
@@ -193,7 +198,7 @@ impl Correlator {
     }
 
     /// Makes `parent` the parent of `child`, unless headers say that they belong to different traces.
-    fn set_parent(&mut self, child: ExchangeId, parent: ExchangeId, evidence: Evidence) {
+    pub(super) fn set_parent(&mut self, child: ExchangeId, parent: ExchangeId, evidence: Evidence) {
         if !self.unite(child, parent) {
             return;
         }

@@ -1,5 +1,6 @@
 //! Stages 2 to 7 on records built by hand: what a host does, and the traces that come of it. No root, no kernel.
 
+mod brokers;
 mod clock;
 mod context;
 mod databases;

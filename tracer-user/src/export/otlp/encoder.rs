@@ -4,7 +4,7 @@ use std::{borrow::Borrow, sync::Arc};
 
 use super::{
     field,
-    fields::{FAR_EVIDENCE, SCHEMA_URL, SCOPE_NAME, added_attributes, flags, kind_number, status_number},
+    fields::{SCHEMA_URL, SCOPE_NAME, added_attributes, flags, kind_number, link_evidence, status_number},
     protobuf::{SHORT, Writer, field_len, varint_len},
     resources::{Resources, address},
 };
@@ -165,12 +165,12 @@ fn encode_span(out: &mut Writer, span: &Span) {
     for (key, value) in added_attributes(span) {
         attribute(out, field::span::ATTRIBUTES, key, &value);
     }
-    if let Some(far) = &span.far {
+    for link in &span.links {
         out.message(field::span::LINKS, 1, |out| {
-            out.bytes(field::link::TRACE_ID, &far.trace_id);
-            out.bytes(field::link::SPAN_ID, &far.span_id);
-            let (key, value) = FAR_EVIDENCE;
-            attribute(out, field::link::ATTRIBUTES, key, &Value::Static(value));
+            out.bytes(field::link::TRACE_ID, &link.trace_id);
+            out.bytes(field::link::SPAN_ID, &link.span_id);
+            let (key, value) = link_evidence(link);
+            attribute(out, field::link::ATTRIBUTES, key, &value);
         });
     }
     if span.status != Status::Unset {

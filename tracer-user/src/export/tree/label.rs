@@ -80,8 +80,8 @@ fn name(label: &mut Vec<(Paint, String)>, span: &Span) {
     let service = clean(&span.resource.service_name);
     label.push((Paint::of_service(&service), service.into_owned()));
     let direction = match span.kind {
-        SpanKind::Server => " ← ",
-        SpanKind::Client => " → ",
+        SpanKind::Server | SpanKind::Consumer => " ← ",
+        SpanKind::Client | SpanKind::Producer => " → ",
     };
     label.push((Paint::Dim, direction.to_owned()));
     label.push((Paint::Plain, clean(&span.name).into_owned()));

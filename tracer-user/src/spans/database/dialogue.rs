@@ -15,9 +15,8 @@ use super::{
 use crate::{
     connections::{At, Ends, Way},
     spans::{
-        exchange::{Exchange, ExchangeId, ExchangeSink, Failure, Request, Response},
+        exchange::{Exchange, ExchangeId, ExchangeSink, Failure, Response},
         flight::{InFlight, Order},
-        headers::Captured,
         span::SpanKind,
     },
     telemetry::drops::Drop,
@@ -369,25 +368,9 @@ impl<S: ExchangeSink> Drive<'_, S> {
     }
 
     fn open(&mut self, call: Box<Call>, at: &At, position: u32) -> Exchange {
-        let exchange = Exchange {
-            id: self.sink.ids().exchange(),
-            span_id: self.sink.ids().span(),
-            written: None,
-            kind: if self.way == Way::Received { SpanKind::Server } else { SpanKind::Client },
-            by: at.by,
-            position,
-            start_ns: at.first_ns,
-            head_ns: at.last_ns,
-            last_ns: at.last_ns,
-            request: Request::of_call(),
-            call: Some(call),
-            response: None,
-            response_headers: Captured::default(),
-            failure: None,
-            from_start: true,
-            secure: at.secure,
-            incomplete: false,
-        };
+        let kind = if self.way == Way::Received { SpanKind::Server } else { SpanKind::Client };
+        let mut exchange = Exchange::of_call(kind, at, position, self.sink);
+        exchange.call = Some(call);
         self.sink.opened(&exchange, self.ends);
         exchange
     }
