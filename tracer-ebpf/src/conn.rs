@@ -23,6 +23,8 @@ pub(crate) mod mode {
     pub(crate) const HTTP2: u8 = 4;
     /// A protocol with framed messages was guessed: see `sockets::framed`.
     pub(crate) const FRAMED: u8 = 5;
+    /// Datagrams of DNS: see `sockets::datagram`.
+    pub(crate) const DNS: u8 = 6;
 }
 
 /// Where a socket is with trace context that is written.
@@ -67,7 +69,7 @@ pub(crate) struct Conn {
     /// Records emitted or lost, by direction.
     pub(crate) number: [u32; 2],
     /// Bytes of the current message that may still be copied, by direction. In mode [`mode::FRAMED`], the first is the number of segments until
-    /// the guess is looked at again.
+    /// the guess is looked at again, the second what may still be copied of a request with a body.
     pub(crate) budget: [u32; 2],
     /// Most bytes copied of one segment, by direction; known once [`mode::HTTP`] is.
     pub(crate) cap: [u32; 2],
@@ -115,15 +117,21 @@ pub(crate) struct Conn {
     pub(crate) layer: u8,
     /// How often its protocol was guessed.
     pub(crate) guesses: u8,
-    pub(crate) padding: [u8; 3],
+    /// 1 and the direction of requests that are followed by bodies, in mode [`mode::FRAMED`]; their budget is the second of `budget`.
+    pub(crate) bodies: u8,
+    pub(crate) padding: [u8; 2],
     /// The thread that read the last request, until its answer begins; 0 for none.
     pub(crate) reader: u32,
     /// The process that is known to receive requests.
     pub(crate) server: u32,
     /// The goroutine that read from the client last, 0 since it was answered.
     pub(crate) goroutine: u32,
-    /// The request that a call is made for, see `go`; 0 since its answer began.
+    /// The request that a call is made for, see `go`; 0 since its answer began. While it is being connected, the task that asked for it.
     pub(crate) asks: u32,
+    /// When it was asked for, CLOCK_MONOTONIC nanoseconds, while it is being connected.
+    pub(crate) connect_ns: u64,
+    /// The thread that asked for it, 0 since it is connected.
+    pub(crate) connector: u32,
     /// See [`Question`].
     pub(crate) question: Question,
 }
@@ -160,11 +168,14 @@ impl Conn {
         begun: 0,
         layer: 0,
         guesses: 0,
-        padding: [0; 3],
+        bodies: 0,
+        padding: [0; 2],
         reader: 0,
         server: 0,
         goroutine: 0,
         asks: 0,
+        connect_ns: 0,
+        connector: 0,
         question: Question::NONE,
     };
 

@@ -1,6 +1,6 @@
 //! What a connection speaks, told from the first bytes of one direction.
 
-use crate::{Protocol, contract::Side, http1, http2, postgres, redis};
+use crate::{Protocol, contract::Side, dns, fastcgi, http1, http2, postgres, redis};
 
 /// What the front of a direction says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,16 @@ pub fn detect(bytes: &[u8]) -> Detection {
         }
         http2::Detection::NeedMore => more = true,
         http2::Detection::No => {}
+    }
+    match dns::detect(bytes) {
+        dns::Detection::Query => return Detection::Found(Protocol::Dns, Side::Request),
+        dns::Detection::NeedMore => more = true,
+        dns::Detection::No => {}
+    }
+    match fastcgi::detect(bytes) {
+        fastcgi::Detection::Request => return Detection::Found(Protocol::FastCgi, Side::Request),
+        fastcgi::Detection::NeedMore => more = true,
+        fastcgi::Detection::No => {}
     }
     match redis::detect(bytes) {
         redis::Detection::Request => return Detection::Found(Protocol::Redis, Side::Request),

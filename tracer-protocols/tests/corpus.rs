@@ -5,7 +5,7 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use common::http1::{Caller, drive, replay, shorts};
-use common::{Entry, Habits, Piece, http2, postgres, redis};
+use common::{Entry, Habits, Piece, dns, fastcgi, http2, postgres, redis};
 use tracer_protocols::http1::{Detection, Method, detect};
 
 fn directory(name: &str) -> PathBuf {
@@ -322,6 +322,8 @@ fn replay_seeds(target: &str, replay: fn(&[u8]) -> Vec<Entry>) {
 fn fuzz_seeds_replay() {
     replay_seeds("http1", replay);
     replay_seeds("http2", http2::replay);
+    replay_seeds("dns", dns::replay);
+    replay_seeds("fastcgi", fastcgi::replay);
     replay_seeds("redis", redis::replay);
     replay_seeds("postgres", postgres::replay);
 }

@@ -9,7 +9,7 @@ use crate::setup::apt_get;
 use crate::shell::{is_root, run, say, succeeds, which};
 
 /// Programs, and the distribution packages that bring them.
-const PROGRAMS: [(&str, &str); 13] = [
+const PROGRAMS: [(&str, &str); 16] = [
     ("nginx", "nginx-light"),
     ("wrk", "wrk"),
     ("curl", "curl"),
@@ -21,6 +21,9 @@ const PROGRAMS: [(&str, &str); 13] = [
     ("nghttpd", "nghttp2-server"),
     ("nghttpx", "nghttp2-proxy"),
     ("go", "golang-go"),
+    ("php-fpm8.2", "php8.2-fpm"),
+    ("dnsmasq", "dnsmasq-base"),
+    ("dig", "bind9-dnsutils"),
     ("redis-server", "redis-server"),
     // Its servers are not in PATH: `apps::postgres` finds them where Debian has them.
     ("pg_createcluster", "postgresql"),

@@ -4,11 +4,14 @@
 
 mod alerts;
 mod backends;
+mod connects;
 mod context;
 mod databases;
+mod dns;
 mod event_loops;
 mod exporters;
 mod failures;
+mod fastcgi;
 mod framing;
 mod go;
 mod grpc;

@@ -1,6 +1,7 @@
 //! Records in the ring buffers. Every one starts with [`Header`].
 
 mod close;
+mod connect;
 mod data;
 mod exit;
 mod lineage;
@@ -10,6 +11,7 @@ mod tls_seen;
 mod written;
 
 pub use close::{Close, CloseKind, close_flags};
+pub use connect::{Connect, ConnectKind};
 pub use data::{Data, DataHeader, flags};
 pub use exit::Exit;
 pub use lineage::Lineage;
@@ -38,6 +40,8 @@ pub enum Kind {
     TlsSeen = 7,
     /// [`Written`].
     Written = 8,
+    /// [`Connect`].
+    Connect = 9,
 }
 
 /// First bytes of every record.

@@ -1,4 +1,4 @@
-//! Protocols whose messages carry their length: Redis and PostgreSQL. They are recognised by the first bytes of a segment,
+//! Protocols whose messages carry their length: DNS over TCP, FastCGI, Redis and PostgreSQL. They are recognised by the first bytes of a segment,
 //! by rules that other traffic hardly meets, and the front of every segment is copied from then on.
 //!
 //! A guess stands for [`TRIAL`] segments. By then the daemon, which reads what was copied, has confirmed it or has not; a socket
@@ -12,10 +12,10 @@ use tracer_common::{
 use super::decide::{NO_EVENT, smaller};
 use crate::{
     capture::Segment,
-    conn::{Conn, RECEIVED, mode},
+    conn::{Conn, RECEIVED, SENT, mode},
     globals::config,
     maps::VERDICTS,
-    syscall::read_user_pair,
+    syscall::{read_user_pair, read_user_words},
     tls,
 };
 
@@ -23,6 +23,8 @@ use crate::{
 const TRIAL: u32 = 64;
 /// Segments until a confirmed guess is looked up again.
 const CONFIRMED: u32 = u32::MAX;
+/// Bytes of FastCGI's record headers.
+const RECORD_HEADER: u32 = 8;
 /// Guesses that a socket gets.
 const MAX_GUESSES: u8 = 4;
 
@@ -33,14 +35,22 @@ pub(super) fn begin(conn: &mut Conn, way: usize, prefix: u64, segment: &Segment,
     if config!(framed) == 0 || conn.guesses >= MAX_GUESSES {
         return NO_EVENT;
     }
-    if begins_framed(prefix, segment.first, segment.first_len, u64::from(len)) == 0 {
+    let guess = begins_framed(prefix, segment.first, segment.first_len, u64::from(len));
+    if guess == NOTHING {
         return NO_EVENT;
     }
     conn.guesses += 1;
+    conn.bodies = 0;
     conn.mode = mode::FRAMED;
     conn.budget[RECEIVED] = TRIAL;
     conn.cap[way] = FRAMED_REQUEST;
     conn.cap[1 - way] = FRAMED_RESPONSE;
+    if guess == FASTCGI {
+        // What HTTP has at the front of its messages, and no more of a body.
+        conn.cap[way] = config!(request_head);
+        conn.cap[1 - way] = config!(response_head);
+        conn.bodies = 1 + way as u8;
+    }
     conn.serves = u8::from(way == RECEIVED);
     share(conn, way, (prefix, 8), len)
 }
@@ -67,21 +77,46 @@ pub(super) fn share(conn: &mut Conn, way: usize, (prefix, seen): (u64, u32), len
         }
     }
     conn.budget[RECEIVED] -= 1;
-    smaller(len, conn.cap[way])
+    let want = smaller(len, conn.cap[way]);
+    if conn.bodies != 1 + way as u8 {
+        return want;
+    }
+    if is_fastcgi(prefix) {
+        conn.budget[SENT] = config!(message_budget);
+    }
+    // The headers of records are read in any case.
+    let want = if conn.budget[SENT] < want { smaller(len, RECORD_HEADER) } else { want };
+    conn.budget[SENT] = conn.budget[SENT].saturating_sub(want);
+    want
 }
 
-/// Whether a segment of `len` bytes begins with a request in a protocol with framed messages. Its first buffer is at `base` and has `first_len` bytes, of which `prefix` holds the first eight.
+/// What [`begins_framed`] returns: it is no request in such a protocol.
+const NOTHING: u32 = 0;
+/// It is one in FastCGI.
+const FASTCGI: u32 = 1;
+/// It is one in another.
+const OTHER: u32 = 2;
+
+/// What a segment of `len` bytes begins with. Its first buffer is at `base` and has `first_len` bytes, of which `prefix` holds the first eight.
 ///
 /// A global function: see `capture`.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn begins_framed(prefix: u64, base: u64, first_len: u64, len: u64) -> u32 {
     let is_request = match prefix as u8 {
+        1 if is_fastcgi(prefix) => return FASTCGI,
         b'*' => resp(prefix),
         b'Q' | b'P' | b'B' => postgres(prefix, base, first_len, len),
-        _ => startup(prefix, len),
+        _ => startup(prefix, len) || dns(prefix, len),
     };
-    u32::from(is_request)
+    if is_request { OTHER } else { NOTHING }
+}
+
+/// `BEGIN_REQUEST` of FastCGI: version and type 1, any request, 8 bytes of content, no padding (FastCGI specification, section 3.3).
+#[inline(always)]
+fn is_fastcgi(prefix: u64) -> bool {
+    const KNOWN: u64 = u64::from_le_bytes([0xff, 0xff, 0, 0, 0xff, 0xff, 0xff, 0xff]);
+    prefix & KNOWN == u64::from_le_bytes([1, 1, 0, 0, 0, 8, 0, 0])
 }
 
 #[inline(always)]
@@ -136,4 +171,25 @@ fn startup(prefix: u64, len: u64) -> bool {
     /// Protocol 3.0 and 3.2, big endian, without the byte that tells them apart.
     const VERSION_3: u64 = u64::from_le_bytes([0, 3, 0, 0, 0, 0, 0, 0]);
     u64::from((prefix as u32).swap_bytes()) == len && prefix >> 32 & 0xff_ffff == VERSION_3
+}
+
+/// A question of DNS behind its length, which fills the segment (RFC 1035, sections 4.1.1 and 4.2.2): no answer, opcode 0, not truncated, one question.
+#[inline(always)]
+fn dns(prefix: u64, len: u64) -> bool {
+    const KNOWN: u64 = u64::from_le_bytes([0, 0, 0, 0, 0xfa, 0x4f, 0xff, 0xff]);
+    const QUESTION: u64 = u64::from_le_bytes([0, 0, 0, 0, 0, 0, 0, 1]);
+    u64::from((prefix as u16).swap_bytes()) + 2 == len && prefix & KNOWN == QUESTION
+}
+
+/// The first eight bytes of a segment whose first buffer holds nothing but a length, as clients of DNS have it; 0 where that is not so.
+///
+/// A global function: see `capture`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(super) extern "C" fn behind_length(buffers: u64) -> u64 {
+    let [first, first_len, second, second_len] = read_user_words::<4>(buffers);
+    if first_len != 2 || second_len < 6 {
+        return 0;
+    }
+    read_user_words::<1>(first)[0] & 0xffff | read_user_words::<1>(second)[0] << 16
 }

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each user of this module takes its part")]
 #![allow(unreachable_pub, reason = "compiled into several crates, public in none")]
 
+pub mod dns;
+pub mod fastcgi;
 pub mod frames;
 pub mod http1;
 pub mod http2;

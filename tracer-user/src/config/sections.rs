@@ -23,6 +23,10 @@ pub struct Capture {
     pub unix_sockets: bool,
     /// Whether calls of databases and caches are traced.
     pub databases: bool,
+    /// Whether lookups in DNS are traced.
+    pub dns: bool,
+    /// Whether connections that cannot be opened are traced.
+    pub failed_connects: bool,
 }
 
 /// `[tls]`: whether TLS connections are read.
@@ -145,6 +149,8 @@ impl Default for Capture {
             ring_bytes: 4 << 20,
             unix_sockets: true,
             databases: true,
+            dns: true,
+            failed_connects: true,
         }
     }
 }

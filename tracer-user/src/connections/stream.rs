@@ -1,6 +1,9 @@
 //! One direction of one connection: records in, contiguous runs and gaps out.
 
-use tracer_common::{event::flags, limits::TAIL};
+use tracer_common::{
+    event::{DataHeader, flags},
+    limits::TAIL,
+};
 use tracer_protocols::{context::TraceContext, contract::Follows};
 
 use super::by::By;
@@ -30,6 +33,22 @@ pub struct At {
     pub secure: bool,
     /// The run starts where a segment starts: the place where a lost parser may find its way again.
     pub segment_start: bool,
+}
+
+impl At {
+    /// What a data record says of its first byte.
+    pub(super) fn of(head: &DataHeader) -> Self {
+        Self {
+            first_ns: head.header.time_ns,
+            last_ns: head.header.time_ns,
+            position: head.position,
+            by: By::of(head),
+            added: 0,
+            written: None,
+            secure: head.header.flags & flags::TLS != 0,
+            segment_start: true,
+        }
+    }
 }
 
 /// What reads a stream.
@@ -63,16 +82,9 @@ impl Stream {
     /// Takes a data record.
     pub fn segment(&mut self, segment: &Segment<'_>, consumer: &mut impl Consumer) {
         let head = &segment.head;
-        let mut at = At {
-            first_ns: head.header.time_ns,
-            last_ns: head.header.time_ns,
-            position: head.position,
-            by: By::of(head),
-            added: std::mem::take(&mut self.added),
-            written: self.written.take(),
-            secure: head.header.flags & flags::TLS != 0,
-            segment_start: true,
-        };
+        let mut at = At::of(head);
+        at.added = std::mem::take(&mut self.added);
+        at.written = self.written.take();
         self.check_number(head.number, consumer);
         self.check_position(head.position, &at, consumer);
         self.next_position = head.position.wrapping_add(head.len).wrapping_add(at.added);
@@ -227,7 +239,7 @@ impl Stream {
 
 #[cfg(test)]
 mod tests {
-    use tracer_common::event::{DataHeader, Header};
+    use tracer_common::event::Header;
 
     use super::*;
 

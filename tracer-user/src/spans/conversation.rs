@@ -8,7 +8,9 @@ use tracer_protocols::{
 
 use super::{
     database::{self, Dialogue, Judgement},
+    dns::{self, Dns},
     exchange::{ExchangeId, ExchangeSink, Failure},
+    fastcgi::FastCgi,
     http1::{Drive as Drive1, Http1},
     http2::{Drive as Drive2, Http2},
 };
@@ -26,6 +28,7 @@ pub(crate) enum Conversation {
     Http1(Box<Http1>),
     Http2(Box<Http2>),
     Database(Box<Dialogue>),
+    Dns(Box<Dns>),
 }
 
 /// A [`Conversation`] together with what it needs to work.
@@ -42,6 +45,8 @@ impl Conversation {
         match protocol {
             Protocol::Http1 => Self::Http1(Box::default()),
             Protocol::Http2 => Self::Http2(Box::default()),
+            Protocol::Dns => Self::Dns(Box::new(Dns::new(requests))),
+            Protocol::FastCgi => Self::database(Box::<FastCgi>::default(), requests),
             Protocol::Redis => Self::database(Box::<database::Redis>::default(), requests),
             Protocol::Postgres => Self::database(Box::<database::Postgres>::default(), requests),
         }
@@ -55,6 +60,7 @@ impl Conversation {
     pub(crate) fn take_judgement(&mut self) -> Option<Judgement> {
         match self {
             Self::Database(dialogue) => dialogue.take_judgement(),
+            Self::Dns(dns) => dns.take_judgement(),
             Self::Unknown | Self::Http1(_) | Self::Http2(_) => None,
         }
     }
@@ -66,6 +72,7 @@ impl Conversation {
             Self::Http1(http) => http.is_idle(),
             Self::Http2(http) => http.is_idle(),
             Self::Database(dialogue) => dialogue.is_idle(),
+            Self::Dns(dns) => dns.is_idle(),
         }
     }
 
@@ -76,6 +83,7 @@ impl Conversation {
             Self::Http1(http) => http.is_server(),
             Self::Http2(http) => http.is_server(),
             Self::Database(dialogue) => Some(dialogue.is_server()),
+            Self::Dns(dns) => Some(dns.is_server()),
         }
     }
 
@@ -84,7 +92,24 @@ impl Conversation {
         match self {
             Self::Http1(http) => http.receiving(),
             Self::Database(dialogue) => dialogue.receiving(),
-            Self::Unknown | Self::Http2(_) => None,
+            Self::Unknown | Self::Http2(_) | Self::Dns(_) => None,
+        }
+    }
+
+    /// A datagram that was sent or received, as far as it was captured.
+    pub(crate) fn datagram<S: ExchangeSink>(
+        &mut self,
+        way: Way,
+        bytes: &[u8],
+        at: &At,
+        ends: &Ends,
+        sink: &mut S,
+    ) {
+        if matches!(self, Self::Unknown) {
+            *self = Self::new(Protocol::Dns, Way::Sent);
+        }
+        if let Self::Dns(dns) = self {
+            dns::Drive { dns, way, ends, sink }.datagram(bytes, at);
         }
     }
 
@@ -95,6 +120,10 @@ impl Conversation {
             Self::Http1(http) => http.ended(way, now_ns, ends, sink),
             Self::Http2(http) => http.ended(way, now_ns, ends, sink),
             Self::Database(dialogue) => dialogue.ended(way, now_ns, ends, sink),
+            Self::Dns(dns) if way == Way::Received => {
+                dns.abort(Failure::ConnectionClosed, now_ns, ends, sink)
+            }
+            Self::Dns(_) => {}
         }
     }
 
@@ -111,6 +140,7 @@ impl Conversation {
             Self::Http1(http) => http.abort(failure, now_ns, ends, sink),
             Self::Http2(http) => http.abort(failure, now_ns, ends, sink),
             Self::Database(dialogue) => dialogue.abort(failure, now_ns, ends, sink),
+            Self::Dns(dns) => dns.abort(failure, now_ns, ends, sink),
         }
     }
 
@@ -121,6 +151,7 @@ impl Conversation {
             Self::Http1(http) => http.expire(before_ns, now_ns, ends, sink),
             Self::Http2(http) => http.expire(before_ns, now_ns, ends, sink),
             Self::Database(dialogue) => dialogue.expire(before_ns, now_ns, ends, sink),
+            Self::Dns(dns) => dns.expire(before_ns, now_ns, ends, sink),
         }
     }
 
@@ -131,6 +162,7 @@ impl Conversation {
             Self::Http1(http) => http.retract(ends, sink),
             Self::Http2(http) => http.retract(ends, sink),
             Self::Database(dialogue) => dialogue.retract(ends, sink),
+            Self::Dns(dns) => dns.retract(ends, sink),
         }
     }
 }
@@ -179,6 +211,10 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
                 let mut drive = database::Drive { dialogue, way: self.way, ends: self.ends, sink: self.sink };
                 drive.run(bytes, follows, at)
             }
+            Conversation::Dns(dns) => {
+                let mut drive = dns::Drive { dns, way: self.way, ends: self.ends, sink: self.sink };
+                drive.run(bytes, follows, at)
+            }
         }
     }
 
@@ -203,6 +239,10 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
                 drive.gap(bytes, at);
                 *self.conversation = Conversation::Database(dialogue);
             }
+            Conversation::Dns(mut dns) => {
+                dns::Drive { dns: &mut dns, way: self.way, ends: self.ends, sink: self.sink }.gap(bytes);
+                *self.conversation = Conversation::Dns(dns);
+            }
         }
     }
 
@@ -214,6 +254,7 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
                 Drive1 { http, way: self.way, ends: self.ends, sink: self.sink }.lost(records);
             }
             Conversation::Http2(http) => http.lost(),
+            Conversation::Dns(dns) => dns.lost(),
             Conversation::Database(dialogue) => {
                 database::Drive { dialogue, way: self.way, ends: self.ends, sink: self.sink }.lost(records);
             }

@@ -141,6 +141,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
             last_ns: at.last_ns,
             request,
             call: None,
+            network: None,
             response: None,
             failure: None,
             from_start: self.http.from_start,

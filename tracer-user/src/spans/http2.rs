@@ -221,6 +221,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
             last_ns: at.last_ns,
             request: self.http.heads.keep(head, self.sink),
             call: None,
+            network: None,
             response: None,
             failure: None,
             incomplete: head.truncated,

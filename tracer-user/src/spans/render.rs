@@ -3,14 +3,14 @@
 use std::{borrow::Cow, sync::Arc};
 
 use tracer_protocols::{
-    http1::Target,
+    http1::{Target, Version},
     redact::{self, QueryValues},
 };
 
 use super::{
     database,
     exchange::Exchange,
-    grpc,
+    grpc, network,
     routes::{Routes, bare},
     span::{Resource, Span, SpanKind, Status, Value},
 };
@@ -99,6 +99,14 @@ impl Renderer {
             self.redact(&mut span);
             return span;
         }
+        if let Some(network) = &exchange.network {
+            let mut attributes = Attributes(Vec::with_capacity(USUAL_ATTRIBUTES[0]));
+            let (name, failed) = network::describe(&mut attributes, exchange, network);
+            peers(&mut attributes, ends, false, None, None);
+            let mut span = finished(exchange, attributes, name, failed, resource, clock);
+            self.redact(&mut span);
+            return span;
+        }
         let request = &exchange.request;
         let target = Target::parse(&request.target);
         let server = exchange.kind == SpanKind::Server;
@@ -111,7 +119,13 @@ impl Renderer {
         } else {
             self.request(&mut attributes, exchange, &resource, &target, authority, ends)
         };
+        // What passes a request on by FastCGI calls the application, not whom the request was meant for.
+        let (host, port) =
+            if request.version == Version::FastCgi && !server { (None, None) } else { (host, port) };
         peers(&mut attributes, ends, server, host, port);
+        if let Some(protocol) = request.version.protocol() {
+            attributes.put("network.protocol.name", Value::Static(protocol));
+        }
         attributes.put("network.protocol.version", Value::Static(request.version.as_str()));
         if let Some(size) = request.body_bytes.filter(|&size| size > 0 && !request.grpc) {
             attributes.put("http.request.body.size", Value::Int(size as i64));
@@ -277,7 +291,7 @@ impl Attributes {
 
 /// `url.scheme`
 fn scheme(exchange: &Exchange) -> &'static str {
-    if exchange.secure { "https" } else { "http" }
+    if exchange.secure || exchange.request.https { "https" } else { "http" }
 }
 
 /// `http.request.method`: the method, or `_OTHER`.
@@ -314,8 +328,8 @@ fn peers(attributes: &mut Attributes, ends: &Ends, server: bool, host: Option<&s
     match ends {
         Ends::Inet { local, peer, .. } => {
             let here = if server { local } else { peer };
-            let address =
-                host.map_or_else(|| Value::Shared(here.text.clone()), |host| text(host, &here.text));
+            let name = here.name.as_ref().filter(|_| !server).unwrap_or(&here.text);
+            let address = host.map_or_else(|| Value::Shared(name.clone()), |host| text(host, &here.text));
             attributes.put("server.address", address);
             attributes.put("server.port", Value::Int(port.unwrap_or(here.port).into()));
             if server {
@@ -355,7 +369,9 @@ fn text(host: &str, shared: &Arc<str>) -> Value {
 /// Status code, sizes and error. Returns whether the span failed.
 fn outcome(attributes: &mut Attributes, exchange: &Exchange) -> bool {
     if let Some(response) = exchange.response {
-        attributes.put("http.response.status_code", Value::Int(response.status.into()));
+        if response.status != 0 {
+            attributes.put("http.response.status_code", Value::Int(response.status.into()));
+        }
         if let Some(size) = response.body_bytes.filter(|&size| size > 0) {
             attributes.put("http.response.body.size", Value::Int(size as i64));
         }

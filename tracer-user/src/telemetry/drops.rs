@@ -28,11 +28,13 @@ pub enum Drop {
     Instrumented,
     /// The tracer's own exports.
     OwnExport,
+    /// A connection that could not be opened, where the process then reached the same server at another address.
+    ConnectedElsewhere,
 }
 
 impl Drop {
     /// Number of reasons.
-    pub const COUNT: usize = 12;
+    pub const COUNT: usize = 13;
     /// All of them, in index order.
     pub const ALL: [Self; Self::COUNT] = [
         Self::MalformedRecord,
@@ -47,6 +49,7 @@ impl Drop {
         Self::Excluded,
         Self::Instrumented,
         Self::OwnExport,
+        Self::ConnectedElsewhere,
     ];
 
     /// Stable name for users and metrics.
@@ -64,6 +67,7 @@ impl Drop {
             Self::Excluded => "excluded",
             Self::Instrumented => "instrumented",
             Self::OwnExport => "own_export",
+            Self::ConnectedElsewhere => "connected_elsewhere",
         }
     }
 
@@ -78,7 +82,8 @@ impl Drop {
             | Self::ResponseWithoutRequest
             | Self::Excluded
             | Self::Instrumented
-            | Self::OwnExport => "spans",
+            | Self::OwnExport
+            | Self::ConnectedElsewhere => "spans",
             Self::TooManyOpen => "traces",
         }
     }
@@ -92,6 +97,7 @@ impl Drop {
                 | Self::Excluded
                 | Self::Instrumented
                 | Self::OwnExport
+                | Self::ConnectedElsewhere
         )
     }
 }

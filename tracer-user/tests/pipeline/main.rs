@@ -1,8 +1,11 @@
 //! Stages 2 to 7 on records built by hand: what a host does, and the traces that come of it. No root, no kernel.
 
+mod connects;
 mod context;
 mod databases;
+mod dns;
 mod far;
+mod fastcgi;
 #[path = "../../../tracer-protocols/tests/common/frames.rs"]
 mod frames;
 mod grpc;

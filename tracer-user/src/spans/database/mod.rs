@@ -8,6 +8,7 @@ pub(super) mod render;
 mod speech;
 mod statement;
 
+pub(super) use call::Act;
 pub use call::Call;
 pub use dialogue::Judgement;
 pub(super) use dialogue::{Dialogue, Drive};
