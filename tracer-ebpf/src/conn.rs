@@ -62,7 +62,8 @@ pub(crate) struct Conn {
     pub(crate) id: u64,
     /// The connection id of what that library sends and receives, 0 until given.
     pub(crate) tls_id: u64,
-    /// First bytes of a direction while it is [`mode::MAYBE`], or of a frame header that is split, little endian.
+    /// First bytes of a direction while it is [`mode::MAYBE`], or of a frame header that is split, or a segment that is held back while it is
+    /// [`mode::UNKNOWN`] (see `sockets::framed`), little endian.
     pub(crate) partial: [u64; 2],
     /// The process that was checked last.
     pub(crate) tgid: u32,

@@ -208,6 +208,7 @@ pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32
     } else if known {
         capture::copy_and_decide::<true>(conn, &head, buffers, smaller(len, conn.cap[WAY]));
     } else {
+        framed::emit_held(conn, WAY, &mut head);
         capture::emit(&head, &segment, u64::from(want));
     }
     if config!(propagation) != 0 {
@@ -266,20 +267,14 @@ pub(crate) fn wanted(
     }
     if seen != 0 {
         let want = decide_segment(conn, prefix, seen, pack(len, way));
-        if want == NO_EVENT && conn.mode == mode::UNKNOWN && seen == 8 {
-            if begins_with_frame(prefix, segment.first, segment.first_len, u64::from(len)) != 0 {
+        if want == NO_EVENT && conn.mode == mode::UNKNOWN {
+            if seen == 8 && begins_with_frame(prefix, segment.first, segment.first_len, u64::from(len)) != 0 {
                 conn.mode = mode::HTTP2;
                 conn.frame[1 - way] = ADRIFT;
+                conn.partial_len = [0; 2];
                 return 0;
             }
-            return framed::begin(conn, way, prefix, segment, len);
-        }
-        if want == NO_EVENT
-            && conn.mode == mode::UNKNOWN
-            && seen == 2
-            && segment.buffers.kind == syscall::Kind::Many
-        {
-            return framed::begin(conn, way, framed::behind_length(segment.buffers.place), segment, len);
+            return framed::begin(conn, way, (prefix, seen), segment, len);
         }
         want
     } else if conn.mode == mode::HTTP {

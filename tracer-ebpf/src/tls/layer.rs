@@ -8,7 +8,7 @@ use crate::{
     conn::{Conn, RECEIVED, mode},
     emit,
     maps::{PROCESSES, TLS},
-    sockets::{NO_EVENT, allowed, data_header, emit_frames, is_excluded, smaller, wanted},
+    sockets::{NO_EVENT, allowed, data_header, emit_frames, emit_held, is_excluded, smaller, wanted},
     syscall::{Buffers, Kind},
 };
 
@@ -140,6 +140,7 @@ pub(crate) extern "C" fn plaintext_passed(plaintext: *const Plaintext) -> i32 {
         conn.number[way] = head.number;
         emit_frames(conn, &mut head, buffers);
     } else {
+        emit_held(conn, way, &mut head);
         capture::emit(&head, &segment, u64::from(want));
     }
     0

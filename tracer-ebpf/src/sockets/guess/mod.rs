@@ -1,0 +1,44 @@
+//! Which protocol with framed messages a segment begins, by its first bytes: rules that other traffic hardly meets.
+
+mod dns;
+mod fastcgi;
+mod postgres;
+mod redis;
+
+pub(super) use dns::behind_length;
+pub(super) use fastcgi::is_fastcgi;
+
+/// What [`sender_of_framed`] returns where nothing is recognised.
+pub(super) const NOBODY: u32 = 0;
+/// A client's message.
+pub(super) const CLIENT: u32 = 1;
+
+/// Whose message a segment of `len` bytes begins with, if it is one of these protocols. Its first buffer is at `base` and has `first_len` bytes, of which
+/// `prefix` holds the first eight, with zeros where there are fewer. Rules that look at more bytes look behind those eight: the first few may
+/// have been read before, from somewhere else.
+///
+/// A global function: see `capture`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(super) extern "C" fn sender_of_framed(prefix: u64, base: u64, first_len: u64, len: u64) -> u32 {
+    if len < 8 {
+        return NOBODY;
+    }
+    let is_request = match prefix as u8 {
+        1 if is_fastcgi(prefix) => true,
+        b'*' => redis::command(prefix),
+        b'Q' | b'P' | b'B' => postgres::statement(prefix, base, first_len, len),
+        _ => postgres::startup(prefix, len) || dns::question(prefix, len),
+    };
+    if is_request { CLIENT } else { NOBODY }
+}
+
+#[inline(always)]
+const fn byte(prefix: u64, at: u32) -> u8 {
+    (prefix >> (8 * at)) as u8
+}
+
+#[inline(always)]
+const fn is_digit(byte: u8) -> bool {
+    byte.wrapping_sub(b'0') < 10
+}
