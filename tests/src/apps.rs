@@ -365,7 +365,7 @@ pub fn php_fpm(scenario: &Scenario, backend: &Service, on_file: bool) -> Service
             "[global]
 daemonize = no
 error_log = {}
-[scenario]
+[www]
 user = root
 group = root
 listen = {address}
@@ -509,6 +509,16 @@ pub fn postgres(scenario: &Scenario) -> Service {
     create.args(["--host=127.0.0.1", "--username=postgres", "--port", &port.to_string(), "shop"]);
     run(&mut create);
     service
+}
+
+/// One of the services of `noida-db`, which speaks the protocols of many databases.
+#[track_caller]
+pub fn noida_db(scenario: &Scenario, service: &str) -> Service {
+    let port = free_port();
+    let mut command = Command::new(python_tool("noida-db"));
+    command.args(["start", "--only", service, &format!("--{service}-port"), &port.to_string()]);
+    command.arg("--data-dir").arg(scenario.file("noida-db"));
+    Service::start(scenario, "noida-db", command, Listens::port(port))
 }
 
 /// Where Debian has the programs of the newest PostgreSQL.

@@ -41,7 +41,7 @@ const VENV_PACKAGE: &str = "python3-venv";
 
 /// Python packages. `rotel` is a real OTLP receiver; `duckdb` reads the backend's files; the parts of OpenTelemetry write trace context and
 /// report spans as real applications do.
-const PYTHON: [&str; 22] = [
+const PYTHON: [&str; 25] = [
     "gunicorn==27.0.1",
     "flask==3.1.3",
     "requests==2.34.2",
@@ -54,7 +54,11 @@ const PYTHON: [&str; 22] = [
     "rotel==0.0.1a15",
     "duckdb==2.0.1",
     "redis==8.1.0",
-    "psycopg[binary]==3.3.9",
+    // Real clients of Elasticsearch, and what stands in for it and for ClickHouse.
+    "elasticsearch==8.19.3",
+    "noida-db==0.2.3",
+    "asyncpg==0.32.0",
+    "psycopg[binary,pool]==3.3.9",
     "opentelemetry-api==1.45.1",
     "opentelemetry-sdk==1.45.1",
     "opentelemetry-exporter-otlp-proto-grpc==1.45.1",
@@ -66,11 +70,15 @@ const PYTHON: [&str; 22] = [
     "opentelemetry-propagator-aws-xray==1.0.2",
 ];
 
+/// Packages of Node.js, for the services of `cargo xtask bench accuracy`.
+const NODE: [&str; 2] = ["pg@8.23.1", "redis@6.3.1"];
+
 /// Installs what is missing, and returns the directory of the Python environment.
 pub(crate) fn prepare(root: &Path) -> Result<PathBuf> {
     install_programs()?;
     let venv = root.join("target/test-env");
     install_python(&venv)?;
+    install_node(&venv)?;
     Ok(venv)
 }
 
@@ -133,6 +141,19 @@ fn install_python(venv: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Without npm, the services that need its packages are left out, and say so.
+fn install_node(venv: &Path) -> Result<()> {
+    let stamp = venv.join("tracer-node-packages");
+    let wanted = NODE.join("\n");
+    if which("npm").is_none() || std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    let options = ["install", "--silent", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix"];
+    run(Command::new("npm").args(options).arg(venv).args(NODE))?;
+    std::fs::write(stamp, wanted)?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,7 +166,8 @@ mod tests {
     }
 
     #[test]
-    fn every_python_package_is_pinned() {
+    fn every_package_is_pinned() {
         assert!(PYTHON.iter().all(|package| package.contains("==")));
+        assert!(NODE.iter().all(|package| package.contains('@')));
     }
 }

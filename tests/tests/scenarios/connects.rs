@@ -9,9 +9,13 @@ use tracer_tests::{
     tree::assert_trees,
 };
 
-fn only(commands: &[&str]) -> Options {
-    let rules = commands.iter().flat_map(|command| ["--include".to_owned(), format!("command=*{command}*")]);
+fn only(rules: &[String]) -> Options {
+    let rules = rules.iter().flat_map(|rule| ["--include", rule]);
     Options { config: Some("[capture]\ndns = false\n".into()), ..Options::args(rules) }
+}
+
+fn port(service: &Service) -> String {
+    format!("port={}", service.port())
 }
 
 #[test]
@@ -20,7 +24,8 @@ fn refused_or_answered_at_another_address() {
     let _dnsmasq = resolver(&scenario);
     let backend = threaded_backend(&scenario, None);
     let front = lookups_front(&scenario, &backend);
-    let daemon = scenario.daemon_with(only(&["lookups_front", "threaded_backend", "curl"]));
+    let daemon =
+        scenario.daemon_with(only(&["command=*lookups_front*".to_owned(), port(&front), port(&backend)]));
     for name in ["refused", "refused_later", "both_refused", "dual", "given_up"] {
         curl([front.url(&format!("/connects/{name}"))]);
     }
@@ -59,7 +64,7 @@ fn refused_or_answered_at_another_address() {
 fn the_other_address_of_localhost() {
     let scenario = Scenario::start("connects-localhost");
     let backend = threaded_backend(&scenario, None);
-    let daemon = scenario.daemon_with(only(&["threaded_backend", "curl"]));
+    let daemon = scenario.daemon_with(only(&[port(&backend)]));
     curl([format!("http://localhost:{}/connects/hello", backend.port())]);
     let spans = scenario.finish(daemon, "", 2);
     assert_trees(
@@ -78,7 +83,7 @@ fn nobody_is_there() {
     let host = &network.hosts[0];
     let command = python("lookups_front.py", ["8080", "8081", "8082"]);
     let front = Service::start_in(host, &scenario, "lookups_front", &command, host.port(8080));
-    let daemon = scenario.daemon_with(only(&["lookups_front"]));
+    let daemon = scenario.daemon_with(only(&["command=*lookups_front*".to_owned()]));
     let mut ask = std::process::Command::new("curl");
     ask.args(["--silent", &front.url("/connects/unreachable")]);
     tracer_tests::command::run(&mut host.inside(&ask));

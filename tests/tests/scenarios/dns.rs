@@ -11,10 +11,8 @@ use tracer_tests::{
     tree::assert_trees,
 };
 
-fn only(commands: &[&str]) -> Options {
-    Options::args(
-        commands.iter().flat_map(|command| ["--include".to_owned(), format!("command=*{command}*")]),
-    )
+fn only(rules: &[String]) -> Options {
+    Options::args(rules.iter().flat_map(|rule| ["--include", rule]))
 }
 
 #[test]
@@ -23,7 +21,11 @@ fn lookups_belong_to_the_request_and_name_whom_it_calls() {
     let dnsmasq = resolver(&scenario);
     let backend = threaded_backend(&scenario, None);
     let front = lookups_front(&scenario, &backend);
-    let daemon = scenario.daemon_with(only(&["lookups_front", "threaded_backend", "curl"]));
+    let daemon = scenario.daemon_with(only(&[
+        "command=*lookups_front*".to_owned(),
+        format!("port={}", front.port()),
+        format!("port={}", backend.port()),
+    ]));
     curl([front.url("/dns/hello")]);
     curl([front.url("/dns/missing")]);
     let spans = scenario.finish(daemon, "", 10);
@@ -62,7 +64,7 @@ fn lookups(name: &str, program: &str, args: &[&str]) -> Vec<ReceivedSpan> {
     let _dnsmasq = resolver(&scenario);
     let mut command = Command::new(program);
     command.args(args);
-    let daemon = scenario.daemon_with(only(&[program]));
+    let daemon = scenario.daemon_with(only(&[format!("command=*{program}*,port=53")]));
     run(&mut asks_resolver(&scenario, &command));
     scenario.finish(daemon, "", 1)
 }

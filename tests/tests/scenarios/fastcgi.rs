@@ -14,37 +14,37 @@ const TREES: &str = r#"
     2 x CLIENT curl "GET" 200
       SERVER nginx "GET /fpm/hello" 200 by socket
         CLIENT nginx "GET" 200 by turn
-          SERVER php-fpm8.2 "GET /fpm/hello" 200 by socket
+          SERVER php-fpm "GET /fpm/hello" 200 by socket
     CLIENT curl "GET" 404 error=404
       SERVER nginx "GET /fpm/missing" 404 by socket
         CLIENT nginx "GET" 404 by turn error=404
-          SERVER php-fpm8.2 "GET /fpm/missing" 404 by socket
+          SERVER php-fpm "GET /fpm/missing" 404 by socket
     CLIENT curl "GET" 200
       SERVER nginx "GET /fpm/call" 200 by socket
         CLIENT nginx "GET" 200 by turn
-          SERVER php-fpm8.2 "GET /fpm/call" 200 by socket
-            CLIENT php-fpm8.2 "GET" 200 by thread
+          SERVER php-fpm "GET /fpm/call" 200 by socket
+            CLIENT php-fpm "GET" 200 by thread
               SERVER threaded_backend "GET /fpm/hello" 200 by socket
     CLIENT curl "GET" 200
       SERVER nginx "GET /fpm/large" 200 by socket
         CLIENT nginx "GET" 200 by turn
-          SERVER php-fpm8.2 "GET /fpm/large" 200 by socket
+          SERVER php-fpm "GET /fpm/large" 200 by socket
     CLIENT curl "GET" 200
       SERVER nginx "GET /fpm/middle" 200 by socket
         CLIENT nginx "GET" 200 by turn
-          SERVER php-fpm8.2 "GET /fpm/middle" 200 by socket
+          SERVER php-fpm "GET /fpm/middle" 200 by socket
     CLIENT curl "GET" 200
       SERVER nginx "GET /fpm/warn" 200 by socket
         CLIENT nginx "GET" 200 by turn
-          SERVER php-fpm8.2 "GET /fpm/warn" 200 by socket
+          SERVER php-fpm "GET /fpm/warn" 200 by socket
     CLIENT curl "GET" 500 error=500
       SERVER nginx "GET /fpm/broken" 500 by socket error=500
         CLIENT nginx "GET" 500 by turn error=500
-          SERVER php-fpm8.2 "GET /fpm/broken" 500 by socket error=500
+          SERVER php-fpm "GET /fpm/broken" 500 by socket error=500
     CLIENT curl "POST" 200
       SERVER nginx "POST /fpm/upload" 200 by socket
         CLIENT nginx "POST" 200 by turn
-          SERVER php-fpm8.2 "POST /fpm/upload" 200 by socket
+          SERVER php-fpm "POST /fpm/upload" 200 by socket
 "#;
 
 /// Asks for each path once, and once more at the end for the first.
@@ -75,7 +75,7 @@ fn php_fpm_on_a_port() {
     let of = |kind: &str, name: &str| {
         spans
             .iter()
-            .find(|span| span.kind == kind && span.service() == "php-fpm8.2" && span.name == name)
+            .find(|span| span.kind == kind && span.service() == "php-fpm" && span.name == name)
             .unwrap()
     };
     let served = of("SERVER", "GET /fpm/missing");

@@ -69,32 +69,48 @@ pub(super) unsafe fn ends(sk: *const u8, kind: ConnectKind) {
     }
     // SAFETY: the caller's promise; the offsets are those of these very fields.
     let (error, port) = unsafe { (field::<u32>(sk, offset!(error)), field::<u16>(sk, offset!(peer_port))) };
-    if connect_ended(conn, sk as u64, u64::from(error) | (kind as u64) << 32, u64::from(port)) != 0 {
-        conn.connector = 0;
-    }
+    connect_ended(conn, &Ended { sk: sk as u64, error, port, kind: kind as u8, padding: 0 });
+    conn.connector = 0;
+}
+
+/// What became of a connection.
+#[repr(C)]
+struct Ended {
+    /// Address of the socket: see `describe`.
+    sk: u64,
+    /// errno, or 0.
+    error: u32,
+    /// The other end's, network byte order.
+    port: u16,
+    /// A [`ConnectKind`].
+    kind: u8,
+    padding: u8,
 }
 
 /// A global function: see `capture`.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn connect_ended(conn: *const Conn, sk: u64, error_and_kind: u64, port: u64) -> i32 {
+extern "C" fn connect_ended(conn: *const Conn, ended: *const Ended) -> i32 {
     // SAFETY: the verifier checks pointers that are handed to global functions; null is possible for it.
-    let Some(conn) = (unsafe { conn.as_ref() }) else { return 0 };
-    let (error, kind) = (error_and_kind as u32, (error_and_kind >> 32) as u8);
-    let key = u64::from(conn.tgid) << 32 | port;
+    let (Some(conn), Some(&Ended { sk, error, port, kind, .. })) =
+        (unsafe { (conn.as_ref(), ended.as_ref()) })
+    else {
+        return 0;
+    };
+    let key = u64::from(conn.tgid) << 32 | u64::from(port);
     // SAFETY: a helper without arguments.
     let now = unsafe { bpf_ktime_get_ns() };
     if kind == ConnectKind::Failed as u8 {
         if error == 0 {
             // The process gave up.
-            return 1;
+            return 0;
         }
         let _ = FAILED_CONNECTS.insert(key, now, 0);
     } else {
         // SAFETY: a copy is taken at once.
         let failed = unsafe { FAILED_CONNECTS.get(key) }.copied().unwrap_or(0);
         if now.wrapping_sub(failed) > SIBLING_NS {
-            return 1;
+            return 0;
         }
     }
     emit::record::<Connect>(Urgency::Timer, |slot| {
@@ -125,5 +141,5 @@ extern "C" fn connect_ended(conn: *const Conn, sk: u64, error_and_kind: u64, por
             );
         }
     });
-    1
+    0
 }

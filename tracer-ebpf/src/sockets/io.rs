@@ -119,7 +119,7 @@ pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32
     }
     if result == 0 {
         if WAY == RECEIVED && conn.work != 0 && u32::from(conn.work) != GOROUTINES {
-            turn::ends(conn);
+            turn::ends(conn, tid);
         }
         if WAY == RECEIVED && config!(propagation) != 0 {
             propagation::gone(conn);

@@ -79,18 +79,18 @@ impl InFlight {
         self.queue.remove(at)
     }
 
-    /// An answer has begun. False where its request is not in flight.
-    pub(super) fn answered(&mut self, response: Response, now_ns: u64) -> bool {
+    /// An answer has begun. `None` where its request is not in flight.
+    pub(super) fn answered(&mut self, response: Response, now_ns: u64) -> Option<&mut Exchange> {
         if self.overdue > 0 {
             self.overdue -= 1;
-            return false;
+            return None;
         }
         let mut unanswered = self.queue.iter_mut().filter(|exchange| exchange.response.is_none());
-        let Some(exchange) = unanswered.next() else { return false };
+        let exchange = unanswered.next()?;
         exchange.response = Some(response);
         exchange.last_ns = now_ns;
         self.pipelines |= unanswered.next().is_some();
-        true
+        Some(exchange)
     }
 
     /// The answer at hand is over.

@@ -7,6 +7,7 @@ use tracer_protocols::{
 };
 
 use super::{
+    database,
     exchange::{Exchange, ExchangeId, ExchangeSink, Failure, Response, span_id},
     flight::{InFlight, Order},
     request::Requests,
@@ -178,8 +179,12 @@ impl<S: ExchangeSink> Drive<'_, S> {
         }
         let response =
             Response { status: head.status, grpc: self.grpc_status(head), body_bytes: None, by: at.by };
-        if !self.http.in_flight.answered(response, at.last_ns) {
-            self.sink.drops().count(Drop::ResponseWithoutRequest);
+        match self.http.in_flight.answered(response, at.last_ns) {
+            Some(exchange) if exchange.kind == SpanKind::Client => {
+                exchange.call = database::asked(&exchange.request, head.status, &head.headers);
+            }
+            Some(_) => {}
+            None => self.sink.drops().count(Drop::ResponseWithoutRequest),
         }
     }
 

@@ -94,7 +94,11 @@ impl Renderer {
         if let Some(call) = &exchange.call {
             let mut attributes = Attributes(Vec::with_capacity(USUAL_ATTRIBUTES[0]));
             let (name, failed) = database::render::describe(&mut attributes, exchange, call);
-            peers(&mut attributes, ends, exchange.kind == SpanKind::Server, None, None);
+            if exchange.request.target.is_empty() {
+                peers(&mut attributes, ends, exchange.kind == SpanKind::Server, None, None);
+            } else {
+                self.over_http(&mut attributes, exchange, ends);
+            }
             let mut span = finished(exchange, attributes, name, failed, resource, clock);
             self.redact(&mut span);
             return span;
@@ -147,6 +151,16 @@ impl Renderer {
         let mut span = finished(exchange, attributes, name, failed, resource, clock);
         self.redact(&mut span);
         span
+    }
+
+    /// What a database that is asked over HTTP has besides.
+    fn over_http(&mut self, attributes: &mut Attributes, exchange: &Exchange, ends: &Ends) {
+        let target = Target::parse(&exchange.request.target);
+        let authority = authority(exchange, &target);
+        let (host, port) = split_authority(authority);
+        attributes.put("http.request.method", Value::Static(conventional(exchange)));
+        attributes.put("url.full", Value::Str(self.full_url(scheme(exchange), &target, authority, ends)));
+        peers(attributes, ends, false, host, port);
     }
 
     /// What only HTTP requests have, and the span's name.

@@ -11,6 +11,8 @@ pub struct Call {
     pub system: &'static str,
     /// `db.namespace`
     pub namespace: Option<Arc<str>>,
+    /// `db.collection.name`
+    pub collection: Option<Arc<str>>,
     /// `db.operation.name`
     pub operation: Option<Arc<str>>,
     /// `db.query.text`, without literals.

@@ -397,7 +397,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
             return;
         }
         let response = Response { status, grpc: None, body_bytes: None, by: at.by };
-        if !self.dialogue.in_flight.answered(response, at.last_ns) {
+        if self.dialogue.in_flight.answered(response, at.last_ns).is_none() {
             self.sink.drops().count(Drop::ResponseWithoutRequest);
         }
     }

@@ -7,6 +7,7 @@ mod redis;
 pub(super) mod render;
 mod speech;
 mod statement;
+mod web;
 
 pub(super) use call::Act;
 pub use call::Call;
@@ -15,3 +16,4 @@ pub(super) use dialogue::{Dialogue, Drive};
 pub(super) use postgres::Postgres;
 pub(super) use redis::Redis;
 pub(super) use speech::Speech;
+pub(super) use web::asked;

@@ -9,6 +9,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 
 use super::ids::Kind;
+use super::store::Store;
 use crate::bench::process::service;
 use crate::shell::{cargo, run};
 
@@ -49,6 +50,8 @@ pub(super) struct Runtime {
     pub(super) kinds: &'static [Kind],
     /// Kinds of requests whose calls have to be linked.
     pub(super) linked: &'static [Kind],
+    /// What it calls in place of the back service.
+    pub(super) store: Option<Store>,
     /// A command that prints its version.
     version: fn(&Place<'_>) -> Command,
     /// How it is started.
@@ -66,13 +69,14 @@ const LOOP: &[Kind] = &[Kind::One, Kind::Seq];
 const FIRST_WITH_VIRTUAL_THREADS: u32 = 21;
 
 /// Every front service.
-pub(super) const RUNTIMES: [Runtime; 18] = [
+pub(super) const RUNTIMES: [Runtime; 24] = [
     Runtime {
         name: "http.server",
         what: "CPython http.server, a thread for each connection; urllib3",
         plain: false,
         kinds: &Kind::ALL,
         linked: THREADS,
+        store: None,
         version: |place| python_version(place, &["urllib3"]),
         command: |place| Ok(python(place, "http_server.py")),
     },
@@ -82,6 +86,7 @@ pub(super) const RUNTIMES: [Runtime; 18] = [
         plain: false,
         kinds: &Kind::ALL,
         linked: THREADS,
+        store: None,
         version: |place| python_version(place, &["gunicorn", "requests"]),
         command: |place| Ok(gunicorn(place, &["gthread", "--workers", "1", "--threads", "8"])),
     },
@@ -91,6 +96,7 @@ pub(super) const RUNTIMES: [Runtime; 18] = [
         plain: false,
         kinds: &Kind::ALL,
         linked: THREADS,
+        store: None,
         version: |place| python_version(place, &["gunicorn", "requests"]),
         command: |place| Ok(gunicorn(place, &["sync", "--workers", "4"])),
     },
@@ -100,6 +106,7 @@ pub(super) const RUNTIMES: [Runtime; 18] = [
         plain: false,
         kinds: &Kind::ALL,
         linked: TASKS,
+        store: None,
         version: |place| python_version(place, &["aiohttp"]),
         command: |place| Ok(python(place, "aiohttp_service.py")),
     },
@@ -109,6 +116,7 @@ pub(super) const RUNTIMES: [Runtime; 18] = [
         plain: false,
         kinds: &Kind::ALL,
         linked: TASKS,
+        store: None,
         version: |place| python_version(place, &["uvicorn", "fastapi", "httpx"]),
         command: |place| Ok(uvicorn(place, "asyncio")),
     },
@@ -118,6 +126,7 @@ pub(super) const RUNTIMES: [Runtime; 18] = [
         plain: false,
         kinds: &Kind::ALL,
         linked: TASKS,
+        store: None,
         version: |place| python_version(place, &["uvicorn", "uvloop", "fastapi", "httpx"]),
         command: |place| Ok(uvicorn(place, "uvloop")),
     },
@@ -127,6 +136,7 @@ pub(super) const RUNTIMES: [Runtime; 18] = [
         plain: false,
         kinds: &Kind::ALL,
         linked: LOOP,
+        store: None,
         version: |_| version("node", "--version"),
         command: |place| Ok(node(place, "fetch")),
     },
@@ -136,6 +146,7 @@ pub(super) const RUNTIMES: [Runtime; 18] = [
         plain: false,
         kinds: &Kind::ALL,
         linked: LOOP,
+        store: None,
         version: |_| version("node", "--version"),
         command: |place| Ok(node(place, "callback")),
     },
@@ -145,6 +156,7 @@ pub(super) const RUNTIMES: [Runtime; 18] = [
         plain: true,
         kinds: &[Kind::One],
         linked: &[Kind::One],
+        store: None,
         version: |_| version("nginx", "-v"),
         command: |place| nginx(place, ""),
     },
@@ -154,6 +166,7 @@ pub(super) const RUNTIMES: [Runtime; 18] = [
         plain: true,
         kinds: &[Kind::One],
         linked: &[Kind::One],
+        store: None,
         version: |_| version("nginx", "-v"),
         command: |place| nginx(place, "keepalive 64;"),
     },
@@ -163,6 +176,7 @@ pub(super) const RUNTIMES: [Runtime; 18] = [
         plain: false,
         kinds: &[Kind::One, Kind::Seq, Kind::Wait, Kind::After, Kind::Later],
         linked: THREADS,
+        store: None,
         version: |_| version("php-fpm8.2", "--version"),
         command: php_fpm,
     },
@@ -172,6 +186,7 @@ pub(super) const RUNTIMES: [Runtime; 18] = [
         plain: true,
         kinds: &[Kind::One],
         linked: &[],
+        store: None,
         version: |_| version("haproxy", "-v"),
         command: haproxy,
     },
@@ -181,6 +196,7 @@ pub(super) const RUNTIMES: [Runtime; 18] = [
         plain: false,
         kinds: &Kind::ALL,
         linked: &[],
+        store: None,
         version: |_| version("java", "--version"),
         command: |place| Ok(java(place, "java".into(), "pool")),
     },
@@ -190,6 +206,7 @@ pub(super) const RUNTIMES: [Runtime; 18] = [
         plain: false,
         kinds: &Kind::ALL,
         linked: &[],
+        store: None,
         version: |_| version(newest_java(), "--version"),
         command: |place| Ok(java(place, newest_java(), "virtual")),
     },
@@ -199,6 +216,7 @@ pub(super) const RUNTIMES: [Runtime; 18] = [
         plain: false,
         kinds: &Kind::ALL,
         linked: &[],
+        store: None,
         version: |_| version("rustc", "--version"),
         command: tokio,
     },
@@ -208,6 +226,7 @@ pub(super) const RUNTIMES: [Runtime; 18] = [
         plain: false,
         kinds: &Kind::ALL,
         linked: TASKS,
+        store: None,
         version: |_| version("go", "version"),
         command: go,
     },
@@ -217,6 +236,7 @@ pub(super) const RUNTIMES: [Runtime; 18] = [
         plain: false,
         kinds: &Kind::ALL,
         linked: THREADS,
+        store: None,
         version: |_| version("puma", "--version"),
         command: |place| Ok(puma(place)),
     },
@@ -226,8 +246,69 @@ pub(super) const RUNTIMES: [Runtime; 18] = [
         plain: false,
         kinds: &Kind::ALL,
         linked: LOOP,
+        store: None,
         version: |_| version("cc", "--version"),
         command: epoll,
+    },
+    Runtime {
+        name: "psycopg",
+        what: "CPython http.server, a thread for each connection; PostgreSQL by psycopg, a pool of 64 connections",
+        plain: false,
+        kinds: &Kind::ALL,
+        linked: THREADS,
+        store: Some(Store::Postgres),
+        version: |place| python_version(place, &["psycopg", "psycopg-pool"]),
+        command: |place| Ok(python(place, "http_server.py")),
+    },
+    Runtime {
+        name: "asyncpg",
+        what: "aiohttp server; PostgreSQL by asyncpg, a pool of 64 connections",
+        plain: false,
+        kinds: &Kind::ALL,
+        linked: TASKS,
+        store: Some(Store::Postgres),
+        version: |place| python_version(place, &["aiohttp", "asyncpg"]),
+        command: |place| Ok(python(place, "aiohttp_service.py")),
+    },
+    Runtime {
+        name: "node-postgres",
+        what: "Node http server; PostgreSQL by pg, a pool of 64 connections",
+        plain: false,
+        kinds: &Kind::ALL,
+        linked: &[],
+        store: Some(Store::Postgres),
+        version: |place| node_version(place, "pg"),
+        command: |place| Ok(node(place, "store")),
+    },
+    Runtime {
+        name: "redis-py",
+        what: "CPython http.server, a thread for each connection; Redis by redis-py, a pool of 64 connections",
+        plain: false,
+        kinds: &Kind::ALL,
+        linked: THREADS,
+        store: Some(Store::Redis),
+        version: |place| python_version(place, &["redis"]),
+        command: |place| Ok(python(place, "http_server.py")),
+    },
+    Runtime {
+        name: "redis-asyncio",
+        what: "aiohttp server; Redis by redis-py's asyncio client, a pool of 64 connections",
+        plain: false,
+        kinds: &Kind::ALL,
+        linked: TASKS,
+        store: Some(Store::Redis),
+        version: |place| python_version(place, &["aiohttp", "redis"]),
+        command: |place| Ok(python(place, "aiohttp_service.py")),
+    },
+    Runtime {
+        name: "node-redis",
+        what: "Node http server; Redis by node-redis, one connection for all",
+        plain: false,
+        kinds: &Kind::ALL,
+        linked: &[],
+        store: Some(Store::Redis),
+        version: |place| node_version(place, "redis"),
+        command: |place| Ok(node(place, "store")),
     },
 ];
 
@@ -258,6 +339,20 @@ fn version(program: impl AsRef<OsStr>, option: &str) -> Command {
     let mut command = Command::new(program);
     command.arg(option);
     command
+}
+
+fn node_version(place: &Place<'_>, package: &str) -> Command {
+    let mut command = Command::new("node");
+    command.env("NODE_PATH", node_modules(place)).args([
+        "-e",
+        "const name = process.argv[1]; console.log('Node', process.version, name, require(name + '/package.json').version)",
+        package,
+    ]);
+    command
+}
+
+fn node_modules(place: &Place<'_>) -> PathBuf {
+    place.venv.join("node_modules")
 }
 
 fn python_version(place: &Place<'_>, packages: &[&str]) -> Command {
@@ -300,6 +395,7 @@ fn uvicorn(place: &Place<'_>, event_loop: &str) -> Command {
 
 fn node(place: &Place<'_>, client: &str) -> Command {
     let mut command = service("node");
+    command.env("NODE_PATH", node_modules(place));
     command.arg(place.apps.join("node.js")).args(place.arguments()).arg(client);
     command
 }
