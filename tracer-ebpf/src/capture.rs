@@ -89,7 +89,7 @@ pub(crate) unsafe fn read_user(to: *mut u8, len: u64, max: u64, from: u64) -> i6
 /// Emits a data record with the first `want` bytes of a segment on a socket that is known to speak HTTP, and updates the
 /// protocol state by what was copied: the usual case, with the fewest looks at user memory.
 ///
-/// `BY_STACK`: small ones go by way of the stack, for which deeper chains of calls have no room (512 bytes in all).
+/// `BY_STACK`: some go by way of the stack, for which deeper chains of calls have no room (512 bytes in all).
 #[inline(always)]
 pub(crate) fn copy_and_decide<const BY_STACK: bool>(
     conn: &mut Conn,
@@ -117,7 +117,8 @@ pub(crate) fn copy_and_decide<const BY_STACK: bool>(
             } else {
                 want
             };
-            let whole = if answers && buffers.count == 2 { head_and_body(head, place) } else { NOT_DONE };
+            let whole =
+                if BY_STACK && answers && buffers.count == 2 { head_and_body(head, place) } else { NOT_DONE };
             if whole == NOT_DONE { gathered(head, place, buffers.count, want) } else { whole }
         }
         Kind::Unseen => one(head, 0, 0, 0),
@@ -146,11 +147,33 @@ extern "C" fn head_and_body(head: *const DataHeader, array: u64) -> u64 {
     if first_len.wrapping_add(second_len) != u64::from(head.len)
         || first_len.wrapping_sub(8) > CLASSES[1] as u64 - 8
         || second_len < TAIL as u64
-        || (read_user_words::<1>(first.wrapping_add(first_len - 8))[0] >> 32) as u32 != HEAD_END
     {
         return NOT_DONE;
     }
-    one(head, first, first_len, second.wrapping_add(second_len - TAIL as u64))
+    let body_end = second.wrapping_add(second_len - TAIL as u64);
+    // A full ring is no reason to try again.
+    let mut prefix = 0;
+    emit::data::<{ CLASSES[1] }>(|slot| {
+        // SAFETY: `slot` is a reserved record. The last four bytes are looked at within its payload.
+        unsafe {
+            let payload = (&raw mut (*slot).payload).cast::<u8>();
+            let unread = read_user(payload, first_len, CLASSES[1] as u64, first) != 0;
+            let end = opaque(first_len - 4);
+            if unread
+                || end > CLASSES[1] as u64 - 4
+                || payload.add(end as usize).cast::<u32>().read_unaligned() != HEAD_END
+            {
+                prefix = NOT_DONE;
+                return false;
+            }
+            put_head(slot, head);
+            (*slot).head.captured = first_len as u32;
+            tail(slot, body_end);
+            prefix = payload.cast::<u64>().read_unaligned();
+        }
+        true
+    });
+    prefix
 }
 
 /// Emits a data record with the first `want` bytes of the segment and, if that is not all, its last bytes.
@@ -269,7 +292,11 @@ extern "C" fn emit_small(head: *const DataHeader, base: u64, want: u64) -> u64 {
             tail(slot, base.wrapping_add(u64::from(head.len) - TAIL as u64));
         }
         // Records are multiples of eight, so that the next one is aligned too.
-        emit::output(slot.cast(), size_of::<DataHeader>() as u64 + ((want + 7) & 0xf8));
+        emit::output(
+            Urgency::Data(head.number),
+            slot.cast(),
+            size_of::<DataHeader>() as u64 + ((want + 7) & 0xf8),
+        );
     }
     prefix
 }
@@ -304,7 +331,7 @@ global! {
 #[inline(always)]
 fn emit_one<const N: usize>(head: &DataHeader, first: u64, want: u64, end: u64) -> u64 {
     let mut prefix = 0;
-    emit::record::<Data<N>>(Urgency::Timer, |slot| {
+    emit::data::<N>(|slot| {
         // SAFETY: `slot` is a reserved `Data<N>`.
         unsafe {
             put_head(slot, head);
@@ -320,6 +347,7 @@ fn emit_one<const N: usize>(head: &DataHeader, first: u64, want: u64, end: u64) 
                 tail(slot, end);
             }
         }
+        true
     });
     prefix
 }
@@ -328,7 +356,7 @@ fn emit_one<const N: usize>(head: &DataHeader, first: u64, want: u64, end: u64) 
 #[inline(always)]
 fn emit_gathered<const N: usize>(head: &DataHeader, array: u64, count: u64, want: u64) -> u64 {
     let mut prefix = 0;
-    emit::record::<Data<N>>(Urgency::Timer, |slot| {
+    emit::data::<N>(|slot| {
         // SAFETY: `slot` is a reserved `Data<N>`.
         unsafe {
             put_head(slot, head);
@@ -362,6 +390,7 @@ fn emit_gathered<const N: usize>(head: &DataHeader, array: u64, count: u64, want
                 tail(slot, end.wrapping_sub(TAIL as u64));
             }
         }
+        true
     });
     prefix
 }

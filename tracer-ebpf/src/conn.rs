@@ -55,39 +55,19 @@ pub(crate) const RECEIVED: usize = 0;
 pub(crate) const SENT: usize = 1;
 
 /// Socket-local state. Zero is the state of a socket seen for the first time.
+///
+/// What most segments look at comes first: with the kernel's word in front, `id` to `begun` fill one cache line.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(crate) struct Conn {
     /// 0 until given: see [`Self::id`].
     pub(crate) id: u64,
-    /// The connection id of what that library sends and receives, 0 until given.
-    pub(crate) tls_id: u64,
-    /// First bytes of a direction while it is [`mode::MAYBE`], or of a frame header that is split, or a segment that is held back while it is
-    /// [`mode::UNKNOWN`] (see `sockets::framed`), little endian.
-    pub(crate) partial: [u64; 2],
     /// The process that was checked last.
     pub(crate) tgid: u32,
-    /// Records emitted or lost, by direction.
-    pub(crate) number: [u32; 2],
-    /// Bytes of the current message that may still be copied, by direction. In mode [`mode::FRAMED`], the first is the number of segments until
-    /// the guess is looked at again, the second what may still be copied of a request with a body.
-    pub(crate) budget: [u32; 2],
-    /// Most bytes copied of one segment, by direction; known once [`mode::HTTP`] is.
-    pub(crate) cap: [u32; 2],
-    /// Running byte count where there are no sequence numbers, by direction.
-    pub(crate) bytes: [u32; 2],
-    /// What is left of the current HTTP/2 frame, by direction: see `sockets::frames`.
-    pub(crate) frame: [u32; 2],
-    /// [`crate::maps::GENERATION`] of that check.
+    /// [`crate::maps::GENERATION`] when `tgid` was checked.
     pub(crate) generation: u32,
-    /// Positions at the client's hello, by direction, if it passed before the library that uses the socket was known.
-    pub(crate) tls_base: [u32; 2],
     /// The process whose TLS library is known to use the socket, 0 if none is.
     pub(crate) tls_tgid: u32,
-    /// [`crate::maps::TLS_GENERATION`] when that was found out.
-    pub(crate) tls_generation: u32,
-    /// Valid bytes in `partial`.
-    pub(crate) partial_len: [u8; 2],
     /// See [`mode`].
     pub(crate) mode: u8,
     /// 1 once an `Open` record was emitted.
@@ -102,39 +82,63 @@ pub(crate) struct Conn {
     pub(crate) serves: u8,
     /// 1 if `tgid` sends what a read leads to before it reads anything else.
     pub(crate) prompt: u8,
+    /// 1 once a line was written into what the current call sends.
+    pub(crate) written: u8,
+    /// Running byte count where there are no sequence numbers, by direction.
+    pub(crate) bytes: [u32; 2],
+    /// Records emitted or lost, by direction.
+    pub(crate) number: [u32; 2],
+    /// Bytes of the current message that may still be copied, by direction. In mode [`mode::FRAMED`], the first is the number of segments until
+    /// the guess is looked at again, the second what may still be copied of a request with a body.
+    pub(crate) budget: [u32; 2],
+    /// 1 for what goes through an object of a TLS library, which has no descriptor.
+    pub(crate) layer: u8,
+    /// How often its protocol was guessed.
+    pub(crate) guesses: u8,
+    /// See [`stage`].
+    pub(crate) stage: u8,
+    /// See [`begun`]; kept only where context is written.
+    pub(crate) begun: u8,
+    /// Most bytes copied of one segment, by direction; known once [`mode::HTTP`] is.
+    pub(crate) cap: [u32; 2],
+    /// The turn that the thread is at which makes the current call. On the socket since the stack of the programs is full.
+    pub(crate) turn: u32,
+    /// See [`Question`].
+    pub(crate) question: Question,
+    /// The thread that read the last request, until its answer begins; 0 for none.
+    pub(crate) reader: u32,
+    /// The process that is known to receive requests.
+    pub(crate) server: u32,
+    /// [`crate::maps::TLS_GENERATION`] when `tls_tgid` was found out.
+    pub(crate) tls_generation: u32,
+    /// The goroutine that read from the client last, 0 since it was answered.
+    pub(crate) goroutine: u32,
+    /// The request that a call is made for, see `go`; 0 since its answer began. While it is being connected, the task that asked for it.
+    pub(crate) asks: u32,
+    /// Valid bytes in `partial`.
+    pub(crate) partial_len: [u8; 2],
     /// 1 once a call was handed over to a goroutine that writes it here.
     pub(crate) handed_over: u8,
     /// 1 once the process was reported for its TLS, or had been.
     pub(crate) tls_seen: u8,
     /// 1 once `tls_base` is valid.
     pub(crate) tls_based: u8,
-    /// See [`stage`].
-    pub(crate) stage: u8,
-    /// 1 once a line was written into what the current call sends.
-    pub(crate) written: u8,
-    /// See [`begun`]; kept only where context is written.
-    pub(crate) begun: u8,
-    /// 1 for what goes through an object of a TLS library, which has no descriptor.
-    pub(crate) layer: u8,
-    /// How often its protocol was guessed.
-    pub(crate) guesses: u8,
     /// 1 and the direction of requests that are followed by bodies, in mode [`mode::FRAMED`]; their budget is the second of `budget`.
     pub(crate) bodies: u8,
     pub(crate) padding: [u8; 2],
-    /// The thread that read the last request, until its answer begins; 0 for none.
-    pub(crate) reader: u32,
-    /// The process that is known to receive requests.
-    pub(crate) server: u32,
-    /// The goroutine that read from the client last, 0 since it was answered.
-    pub(crate) goroutine: u32,
-    /// The request that a call is made for, see `go`; 0 since its answer began. While it is being connected, the task that asked for it.
-    pub(crate) asks: u32,
+    /// The thread that asked for it to be connected, 0 since it is.
+    pub(crate) connector: u32,
+    /// What is left of the current HTTP/2 frame, by direction: see `sockets::frames`.
+    pub(crate) frame: [u32; 2],
+    /// Positions at the client's hello, by direction, if it passed before the library that uses the socket was known.
+    pub(crate) tls_base: [u32; 2],
+    /// The connection id of what the TLS library that uses the socket sends and receives, 0 until given.
+    pub(crate) tls_id: u64,
+    /// First bytes of a direction while it is [`mode::MAYBE`], or of a frame header that is split, or a segment that is held back while it is
+    /// [`mode::UNKNOWN`] (see `sockets::framed`), little endian.
+    pub(crate) partial: [u64; 2],
     /// When it was asked for, CLOCK_MONOTONIC nanoseconds, while it is being connected.
     pub(crate) connect_ns: u64,
-    /// The thread that asked for it, 0 since it is connected.
-    pub(crate) connector: u32,
-    /// See [`Question`].
-    pub(crate) question: Question,
 }
 
 impl Conn {
@@ -171,12 +175,13 @@ impl Conn {
         guesses: 0,
         bodies: 0,
         padding: [0; 2],
+        connector: 0,
+        connect_ns: 0,
         reader: 0,
         server: 0,
         goroutine: 0,
         asks: 0,
-        connect_ns: 0,
-        connector: 0,
+        turn: 0,
         question: Question::NONE,
     };
 

@@ -66,12 +66,12 @@ fn sleeps() -> u32 {
     unsafe { field::<u64>(bpf_get_current_task_btf().cast::<u8>().cast_const(), offset!(sleeps)) as u32 }
 }
 
-/// The current thread read from a socket: it begins a turn, or goes on with `resumed` if that is not 0.
+/// The current thread read from a socket: it begins a turn, or goes on with `resumed` if that is not 0. Returns the turn.
 ///
 /// A global function: see `capture`.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn turn_begins(socket: u32, resumed: u32, prompt: u32) -> i32 {
+extern "C" fn turn_begins(socket: u32, resumed: u32, prompt: u32) -> u32 {
     let sleeps = sleeps();
     let Some(turn) = TURNS.current_or_new() else { return 0 };
     // A loop that sleeps has done what it had to do.
@@ -95,7 +95,7 @@ extern "C" fn turn_begins(socket: u32, resumed: u32, prompt: u32) -> i32 {
     turn.owed = before + 1;
     turn.socket = socket;
     turn.silent = 1;
-    0
+    turn.current
 }
 
 /// The turn that the current thread is at, 0 where it is not known. A global function: see `capture`.
@@ -108,10 +108,11 @@ pub(crate) extern "C" fn current() -> u32 {
     }
 }
 
-/// The turn for which the first bytes on a connection are sent: that in which it was connected, if this thread did.
+/// The turn for which the first bytes on a connection are sent: that in which it was connected, if this thread did, else
+/// `now`, the one that it is at.
 #[inline(always)]
-pub(crate) fn of_first(conn: &Conn, tid: u32) -> u32 {
-    if connected_by(conn, tid) { conn.question.turn } else { current() }
+pub(crate) fn of_first(conn: &Conn, tid: u32, now: u32) -> u32 {
+    if connected_by(conn, tid) { conn.question.turn } else { now }
 }
 
 /// As [`of_first`], 0 if another thread connected: programs on sockets cannot ask for the current turn before kernel 6.16.
@@ -139,7 +140,7 @@ extern "C" fn turn_acts() -> u32 {
     if turn.sleeps == sleeps() { turn.current } else { 0 }
 }
 
-/// Bytes went through a socket of a process whose turns are numbered.
+/// Bytes went through a socket of a process whose turns are numbered. Sets [`Conn::turn`] to that which the thread is at since.
 #[inline(always)]
 pub(crate) fn passed<const WAY: usize>(conn: &mut Conn, tid: u32) {
     let (socket, prompt) = (conn.id() as u32, u32::from(conn.prompt));
@@ -148,11 +149,12 @@ pub(crate) fn passed<const WAY: usize>(conn: &mut Conn, tid: u32) {
     if WAY == RECEIVED {
         let resumes = other_protocol && question.tid == tid && question.overlaps == 0;
         question.open = 0;
-        turn_begins(socket, if resumes { question.turn } else { 0 }, prompt);
+        conn.turn = turn_begins(socket, if resumes { question.turn } else { 0 }, prompt);
         return;
     }
     if question.connecting != 0 {
         question.connecting = 0;
+        conn.turn = current();
         return;
     }
     question.first = 0;
@@ -163,6 +165,7 @@ pub(crate) fn passed<const WAY: usize>(conn: &mut Conn, tid: u32) {
         question.tid = tid;
         question.open = 1;
     }
+    conn.turn = turn;
 }
 
 /// The current thread read the end of a stream: a turn of its own, unless that is where the turn's bytes came from. Where answers end with

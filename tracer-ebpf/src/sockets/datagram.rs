@@ -78,6 +78,6 @@ pub(super) unsafe fn passed<const WAY: usize>(sk: *const u8, result: i32) {
         conn.id();
         describe::open_to(sk, tgid, conn, to);
     }
-    let head = data_header(conn, WAY, (tgid, tid), 0, len, flags::DATAGRAM);
+    let head = data_header::<false>(conn, WAY, (tgid, tid), 0, len, flags::DATAGRAM);
     capture::emit(&head, &segment, u64::from(if len < MAX_DATAGRAM { len } else { MAX_DATAGRAM }));
 }

@@ -126,7 +126,7 @@ pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32
         }
         let spoken = conn.mode == mode::HTTP || conn.mode == mode::HTTP2 || conn.mode == mode::FRAMED;
         if WAY == RECEIVED && spoken && conn.excluded == 0 {
-            let head = data_header(conn, WAY, (tgid, tid), 0, 0, flags::EOF);
+            let head = data_header::<false>(conn, WAY, (tgid, tid), 0, 0, flags::EOF);
             capture::emit_nothing(&head);
         }
         return;
@@ -200,7 +200,7 @@ pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32
             (behind.wrapping_sub(len + added), flags::TCP)
         }
     };
-    let mut head = data_header(conn, WAY, (tgid, tid), position, len, tcp | extra);
+    let mut head = data_header::<true>(conn, WAY, (tgid, tid), position, len, tcp | extra);
     if !known && conn.mode == mode::HTTP2 {
         // Frames number their pieces themselves.
         conn.number[WAY] = head.number;
@@ -285,9 +285,9 @@ pub(crate) fn wanted(
     }
 }
 
-/// The header of the next record of a direction.
+/// The header of the next record of a direction. `KNOWN`: [`Conn::turn`] is of this very call.
 #[inline(always)]
-pub(crate) fn data_header(
+pub(crate) fn data_header<const KNOWN: bool>(
     conn: &mut Conn,
     way: usize,
     (tgid, tid): (u32, u32),
@@ -318,8 +318,9 @@ pub(crate) fn data_header(
         }
         if task == 0 {
             header.flags |= flags::TURN;
+            let now = if KNOWN { conn.turn } else { turn::current() };
             // The first request on a connection is for whatever it was connected for.
-            task = if way == SENT && number == 0 { turn::of_first(conn, tid) } else { turn::current() };
+            task = if way == SENT && number == 0 { turn::of_first(conn, tid, now) } else { now };
         }
     }
     DataHeader { header, tid, number, position, len, captured: 0, task, tail: 0 }

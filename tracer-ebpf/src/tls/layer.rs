@@ -116,7 +116,7 @@ pub(crate) extern "C" fn plaintext_passed(plaintext: *const Plaintext) -> i32 {
         let spoken = conn.mode == mode::HTTP || conn.mode == mode::HTTP2 || conn.mode == mode::FRAMED;
         if layer.ended == 0 && spoken {
             layer.ended = 1;
-            let head = data_header(conn, way, (tgid, tid), position, 0, flags::EOF | flags::TLS);
+            let head = data_header::<false>(conn, way, (tgid, tid), position, 0, flags::EOF | flags::TLS);
             capture::emit_nothing(&head);
         }
         return 0;
@@ -124,7 +124,7 @@ pub(crate) extern "C" fn plaintext_passed(plaintext: *const Plaintext) -> i32 {
     let buffers = Buffers { kind: Kind::One, place, count: 0 };
     if conn.mode == mode::HTTP && conn.budget[way] >= smaller(len, conn.cap[way]) {
         let want = smaller(len, conn.cap[way]);
-        let head = data_header(conn, way, (tgid, tid), position, len, extra);
+        let head = data_header::<false>(conn, way, (tgid, tid), position, len, extra);
         capture::copy_and_decide::<false>(conn, &head, buffers, want);
         return 0;
     }
@@ -134,7 +134,7 @@ pub(crate) extern "C" fn plaintext_passed(plaintext: *const Plaintext) -> i32 {
     if want == NO_EVENT {
         return 0;
     }
-    let mut head = data_header(conn, way, (tgid, tid), position, len, extra);
+    let mut head = data_header::<false>(conn, way, (tgid, tid), position, len, extra);
     if conn.mode == mode::HTTP2 {
         // Frames number their pieces themselves.
         conn.number[way] = head.number;

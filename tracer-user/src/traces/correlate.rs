@@ -11,7 +11,7 @@ use tracer_protocols::context::TraceContext;
 
 use super::{
     far,
-    groups::{GroupId, Groups},
+    groups::{Group, GroupId, Groups},
     ids::Ids,
     joins::{Joins, Key},
     late::LateServers,
@@ -162,22 +162,18 @@ impl Correlator {
             drops.count(Drop::TooManyOpen);
             return;
         }
-        let group = self.groups.create(exchange.id);
+        let mut group = Group::of(exchange.id);
         let context = exchange.request.context;
         // What is on the wire binds, whoever wrote it.
-        match (exchange.written.or(context), self.groups.get_mut(group)) {
-            (Some(context), Some(group)) => {
-                group.trace_id = Some(context.trace_id);
-                group.flags = Some(context.flags);
-            }
-            (None, Some(group)) if shown && exchange.kind == SpanKind::Server => {
-                let own = far::server_of(exchange.kind, ends, exchange.position, exchange.secure);
-                group.far.extend(own.map(|own| (exchange.span_id, own.trace_id)));
-            }
-            _ => {}
+        if let Some(context) = exchange.written.or(context) {
+            group.trace_id = Some(context.trace_id);
+            group.flags = Some(context.flags);
+        } else if shown && exchange.kind == SpanKind::Server {
+            let own = far::server_of(exchange.kind, ends, exchange.position, exchange.secure);
+            group.far.extend(own.map(|own| (exchange.span_id, own.trace_id)));
         }
         let open = Open {
-            group,
+            group: self.groups.add(group),
             span_id: exchange.span_id,
             shown,
             kind: exchange.kind,

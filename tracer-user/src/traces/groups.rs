@@ -40,6 +40,13 @@ pub(super) struct Group {
     pub(super) queued: bool,
 }
 
+impl Group {
+    /// A group with one open exchange.
+    pub(super) fn of(exchange: ExchangeId) -> Self {
+        Self { open: smallvec![exchange], ..Self::default() }
+    }
+}
+
 /// All groups.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
@@ -49,10 +56,9 @@ pub(super) struct Groups {
 }
 
 impl Groups {
-    /// A new group with one open exchange.
-    pub(super) fn create(&mut self, exchange: ExchangeId) -> GroupId {
+    /// Takes in a group that begins.
+    pub(super) fn add(&mut self, group: Group) -> GroupId {
         self.last += 1;
-        let group = Group { open: smallvec![exchange], ..Group::default() };
         self.by_id.insert(self.last, group);
         self.last
     }

@@ -39,13 +39,15 @@ pub(super) struct Sample {
 /// The daemon's part.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Traced {
-    /// CPU time of the daemon for one request (two spans), microseconds.
+    /// CPU time of the daemon for one request, microseconds.
     pub(super) cpu_us: f64,
     /// Its resident memory at the end, MiB.
     pub(super) rss_mib: f64,
     /// Spans that it made of the load.
     pub(super) spans: u64,
-    /// Spans more (or less) than two for each request that the load counts.
+    /// Spans that it owes for each request.
+    pub(super) ends: u64,
+    /// Spans more (or less) than it owes for the requests that the load counts.
     pub(super) surplus: i64,
     /// Spans that the receiver accepted.
     pub(super) exported: u64,
@@ -79,11 +81,16 @@ pub(super) enum Tracer<'a> {
     Off,
     /// A new daemon without export.
     On(&'a Path),
+    /// As `On`, with whoever makes the load left out: as where clients are on other hosts.
+    Server(&'a Path),
     /// A new daemon without export that writes trace context into the requests of a cgroup.
     Writing(&'a Path, &'a Path),
     /// A new daemon that exports by OTLP/HTTP to a receiver that drops everything.
     Exporting(&'a Path, &'a Receiver),
 }
+
+/// Those who make loads, as the daemon's configuration has it.
+const LEAVE_OUT_THE_CLIENT: &str = "select.exclude=exe=*/wrk";
 
 /// Makes the load once, and reads what it cost.
 pub(super) fn measure(
@@ -95,11 +102,15 @@ pub(super) fn measure(
     let (daemon, receiver) = match tracer {
         Tracer::Off => (None, None),
         Tracer::On(binary) => (Some(Daemon::start(binary, directory, None, &[])?), None),
+        Tracer::Server(binary) => {
+            (Some(Daemon::start(binary, directory, None, &[LEAVE_OUT_THE_CLIENT])?), None)
+        }
         Tracer::Writing(binary, cgroup) => (Some(Daemon::start_writing(binary, directory, cgroup)?), None),
         Tracer::Exporting(binary, receiver) => {
             (Some(Daemon::start(binary, directory, Some(receiver.address), &[])?), Some(receiver))
         }
     };
+    let ends = if matches!(tracer, Tracer::Server(_)) { 1 } else { 2 };
     let bytes_before = receiver.map_or(0, Receiver::bytes);
     let before = daemon.as_ref().map(Daemon::status).transpose()?;
     let server_before = cpu_ns(nginx.pid())?;
@@ -110,11 +121,13 @@ pub(super) fn measure(
     Ok(Sample {
         load,
         server_cpu_us: server_cpu as f64 / 1e3 / load.requests.max(1) as f64,
-        tracer: before.zip(after).map(|(before, after)| compare(&before, &after, load.requests, bytes)),
+        tracer: before
+            .zip(after)
+            .map(|(before, after)| compare(&before, &after, (load.requests, ends), bytes)),
     })
 }
 
-fn compare(before: &Status, after: &Status, requests: u64, bytes: u64) -> Traced {
+fn compare(before: &Status, after: &Status, (requests, ends): (u64, u64), bytes: u64) -> Traced {
     let spans = after.spans.finished - before.spans.finished;
     let exported = after.spans.exported - before.spans.exported;
     let mut lost = BTreeMap::new();
@@ -139,7 +152,8 @@ fn compare(before: &Status, after: &Status, requests: u64, bytes: u64) -> Traced
         cpu_us: (after.cpu_ms - before.cpu_ms) as f64 * 1e3 / requests.max(1) as f64,
         rss_mib: after.rss_bytes as f64 / f64::from(1 << 20),
         spans,
-        surplus: spans as i64 - 2 * requests as i64,
+        ends,
+        surplus: spans as i64 - (ends * requests) as i64,
         exported,
         bytes_per_span: if exported == 0 { 0.0 } else { bytes as f64 / exported as f64 },
         lost,
@@ -172,7 +186,7 @@ mod tests {
 
     #[test]
     fn only_what_changed_counts() {
-        let traced = compare(&status(10, 100, 1, 50), &status(214, 110, 3, 250), 100, 0);
+        let traced = compare(&status(10, 100, 1, 50), &status(214, 110, 3, 250), (100, 2), 0);
         assert_eq!((traced.spans, traced.surplus), (204, 4));
         assert_eq!(traced.cpu_us.to_string(), "100");
         assert_eq!(traced.lost, BTreeMap::from([("kernel/ring_full".to_owned(), 2)]));

@@ -68,6 +68,8 @@ pub(super) struct Round {
     pub(super) base: Sample,
     /// With it.
     pub(super) traced: Sample,
+    /// With it, of the server's end alone.
+    pub(super) server: Option<Sample>,
     /// With it, exporting by OTLP/HTTP.
     pub(super) exported: Option<Sample>,
 }
@@ -143,16 +145,19 @@ pub(super) fn round(
 ) -> Result<Round> {
     let base = || measure(Tracer::Off, nginx, directory, &load);
     let traced = || measure(Tracer::On(daemon), nginx, directory, &load);
+    let server = || {
+        let sample = |_| measure(Tracer::Server(daemon), nginx, directory, &load);
+        receiver.map(sample).transpose()
+    };
     let exported = || {
         let sample = |receiver| measure(Tracer::Exporting(daemon, receiver), nginx, directory, &load);
         receiver.map(sample).transpose()
     };
     if number.is_multiple_of(2) {
-        let exported = exported()?;
-        let traced = traced()?;
-        Ok(Round { base: base()?, traced, exported })
+        let (exported, traced, server) = (exported()?, traced()?, server()?);
+        Ok(Round { base: base()?, traced, server, exported })
     } else {
-        Ok(Round { base: base()?, traced: traced()?, exported: exported()? })
+        Ok(Round { base: base()?, server: server()?, traced: traced()?, exported: exported()? })
     }
 }
 

@@ -99,24 +99,39 @@ fn hundredths(value: f64) -> String {
     format!("{value:.2}")
 }
 
+type Variant = fn(&Round) -> Option<&Sample>;
+
+/// The variants of a saturated load, as tables call them.
+const VARIANTS: [(&str, Variant); 3] = [
+    ("server's end", |round| round.server.as_ref()),
+    ("both ends", |round| Some(&round.traced)),
+    ("both, OTLP", |round| round.exported.as_ref()),
+];
+
 fn saturated(page: &Page) -> Vec<Vec<String>> {
     let rounds = &page.rounds;
-    let exported = |value: Value| {
-        let pairs =
-            rounds.iter().filter_map(|round| Some((value(&round.base), value(round.exported.as_ref()?))));
-        pairs.collect::<Vec<_>>()
-    };
-    let mut rows = vec![row(["", "without", "traced", "ratio", "traced, OTLP", "ratio"])];
+    let mut head = vec![String::new(), "without".to_owned()];
+    head.extend(VARIANTS.iter().flat_map(|(name, _)| [(*name).to_owned(), "ratio".to_owned()]));
+    let mut rows = vec![head];
     for (name, value, show) in COMPARED {
-        let mut cells = compared(rounds, name, value, show);
-        let pairs = exported(value);
-        cells.push(show(median(pairs.iter().map(|&(_, exported)| exported))));
-        cells.push(ratio(pairs));
+        let mut cells = vec![name.to_owned(), show(median(rounds.iter().map(|round| value(&round.base))))];
+        for (_, variant) in VARIANTS {
+            let pairs: Vec<_> = rounds
+                .iter()
+                .filter_map(|round| Some((value(&round.base), value(variant(round)?))))
+                .collect();
+            cells.push(show(median(pairs.iter().map(|&(_, traced)| traced))));
+            cells.push(ratio(pairs));
+        }
         rows.push(cells);
     }
     for (name, value, show) in DAEMON {
-        let exporting = rounds.iter().filter_map(|round| round.exported.as_ref()?.tracer.as_ref());
-        rows.push(row([name, "", &daemon(rounds, value, show), "", &show(median(exporting.map(value)))]));
+        let mut cells = row([name, ""]);
+        for (_, variant) in VARIANTS {
+            let tracers = rounds.iter().filter_map(|round| variant(round)?.tracer.as_ref());
+            cells.extend([show(median(tracers.map(value))), String::new()]);
+        }
+        rows.push(cells);
     }
     rows
 }
@@ -151,10 +166,9 @@ pub(super) fn ratio(pairs: Vec<(f64, f64)>) -> String {
 
 /// What became of the requests. `in_flight`: requests that a load may leave unanswered, and so uncounted, at its end.
 fn accounts(rounds: &[Round], in_flight: u64) -> String {
-    let traced = rounds.iter().map(|round| &round.traced).collect::<Vec<_>>();
-    let exported = rounds.iter().filter_map(|round| round.exported.as_ref()).collect::<Vec<_>>();
     let mut text = String::new();
-    for (name, samples) in [("traced", traced), ("traced, OTLP", exported)] {
+    for (name, variant) in VARIANTS {
+        let samples: Vec<&Sample> = rounds.iter().filter_map(variant).collect();
         let tracers: Vec<&Traced> = samples.iter().filter_map(|sample| sample.tracer.as_ref()).collect();
         if tracers.is_empty() {
             continue;
@@ -162,12 +176,13 @@ fn accounts(rounds: &[Round], in_flight: u64) -> String {
         let sum = |value: fn(&Traced) -> u64| tracers.iter().map(|tracer| value(tracer)).sum::<u64>() as f64;
         let requests: u64 = samples.iter().map(|sample| sample.load.requests).sum();
         let surpluses = tracers.iter().map(|tracer| tracer.surplus);
+        let ends = tracers.first().map_or(2, |tracer| tracer.ends);
         let _ = write!(
             text,
             "- {name}: {} requests, {} spans: {}; {}.",
             thousands(requests as f64),
             thousands(sum(|tracer| tracer.spans)),
-            verdict(&surpluses.collect::<Vec<_>>(), 2 * in_flight as i64),
+            verdict(&surpluses.collect::<Vec<_>>(), ends, in_flight),
             losses(&tracers)
         );
         let exported = sum(|tracer| tracer.exported);
@@ -180,19 +195,20 @@ fn accounts(rounds: &[Round], in_flight: u64) -> String {
     text
 }
 
-/// Whether the number of spans is what it must be in every round: two for each request, and two for each of those in flight
+/// Whether the number of spans is what it must be in every round: one for each traced end of each request, and of those in flight
 /// at its end.
-fn verdict(surpluses: &[i64], in_flight: i64) -> String {
+fn verdict(surpluses: &[i64], ends: u64, in_flight: u64) -> String {
     let missing: i64 = surpluses.iter().map(|surplus| surplus.min(&0)).sum();
     let most = surpluses.iter().max().copied().unwrap_or(0);
+    let each = if ends == 1 { "one" } else { "two" };
     if missing < 0 {
         format!("{} MISSING", thousands(-missing as f64))
     } else if most == 0 {
-        "exactly two each".to_owned()
-    } else if most <= in_flight {
-        format!("two each, and at most {most} a round of requests in flight at its end")
+        format!("exactly {each} each")
+    } else if most <= (ends * in_flight) as i64 {
+        format!("{each} each, and at most {most} a round of requests in flight at its end")
     } else {
-        format!("two each, and at most {most} a round of other HTTP on this host")
+        format!("{each} each, and at most {most} a round of other HTTP on this host")
     }
 }
 
@@ -245,13 +261,14 @@ mod tests {
 
     #[test]
     fn missing_spans_are_not_explained_away() {
-        assert_eq!(verdict(&[0, 0], 32), "exactly two each");
+        assert_eq!(verdict(&[0, 0], 2, 16), "exactly two each");
+        assert_eq!(verdict(&[0], 1, 16), "exactly one each");
         assert_eq!(
-            verdict(&[0, 32], 32),
+            verdict(&[0, 32], 2, 16),
             "two each, and at most 32 a round of requests in flight at its end"
         );
-        assert_eq!(verdict(&[1], 0), "two each, and at most 1 a round of other HTTP on this host");
-        assert_eq!(verdict(&[500, -1, -3], 32), "4 MISSING");
+        assert_eq!(verdict(&[17], 1, 16), "one each, and at most 17 a round of other HTTP on this host");
+        assert_eq!(verdict(&[500, -1, -3], 2, 16), "4 MISSING");
     }
 
     #[test]
@@ -260,6 +277,7 @@ mod tests {
             cpu_us: 0.0,
             rss_mib: 0.0,
             spans: 0,
+            ends: 2,
             surplus: 0,
             exported: 0,
             bytes_per_span: 0.0,
