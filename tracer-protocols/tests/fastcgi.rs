@@ -99,6 +99,15 @@ fn what_the_web_server_leaves_out_is_told_by_others() {
 }
 
 #[test]
+fn a_host_without_its_port_has_that_of_the_server() {
+    let host =
+        |host| request(&asked(&[("HTTP_HOST", host), ("SERVER_PORT", "81")])).head().host.map(str::to_owned);
+    assert_eq!(host("shop").as_deref(), Some("shop:81"));
+    assert_eq!(host("shop:82").as_deref(), Some("shop:82"));
+    assert_eq!(host("[::1]").as_deref(), Some("[::1]:81"));
+}
+
+#[test]
 fn bodies_are_passed_over() {
     let upload = [
         BEGIN.to_vec(),

@@ -59,13 +59,15 @@ impl Request {
             https: false,
             whole: params.whole,
         };
-        let (mut script, mut query, mut server, mut port): (&[u8], &[u8], &[u8], &[u8]) = Default::default();
+        let (mut script, mut query, mut host, mut server, mut port): (&[u8], &[u8], &[u8], &[u8], &[u8]) =
+            Default::default();
         for (name, value) in params.iter() {
             match name {
                 b"REQUEST_METHOD" => request.method = text(value),
                 b"REQUEST_URI" => request.target = text(value),
                 b"SCRIPT_NAME" => script = value,
                 b"QUERY_STRING" => query = value,
+                b"HTTP_HOST" => host = value,
                 b"SERVER_NAME" => server = value,
                 b"SERVER_PORT" => port = value,
                 b"HTTPS" => request.https |= !value.is_empty() && !value.eq_ignore_ascii_case(b"off"),
@@ -85,9 +87,13 @@ impl Request {
                 request.target.push_str(&text(query));
             }
         }
-        if request.head().host.is_none() && !server.is_empty() {
-            let colon: &[u8] = if port.is_empty() { b"" } else { b":" };
-            request.field(b"HOST", &[server, colon, port].concat());
+        let host = if host.is_empty() { server } else { host };
+        // Web servers may leave the port out (nginx's `$host`).
+        let behind_address = host.iter().rposition(|&byte| byte == b']').unwrap_or(0);
+        if host.is_empty() || port.is_empty() || host[behind_address..].contains(&b':') {
+            request.field(b"HOST", host);
+        } else {
+            request.field(b"HOST", &[host, b":", port].concat());
         }
         request
     }
