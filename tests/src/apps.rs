@@ -59,9 +59,14 @@ pub fn script(name: &str) -> PathBuf {
 
 /// A program of the Python environment that `cargo xtask test` prepares.
 pub fn python_tool(name: &str) -> PathBuf {
+    prepared(&Path::new("bin").join(name))
+}
+
+/// A file of the environment that `cargo xtask test` prepares.
+fn prepared(name: &Path) -> PathBuf {
     let environment = std::env::var_os("TRACER_TEST_ENV")
         .map_or_else(|| workspace().join("target/test-env"), PathBuf::from);
-    let path = environment.join("bin").join(name);
+    let path = environment.join(name);
     assert!(
         path.exists(),
         "{} does not exist; run `cargo xtask test`, which makes the environment, or set TRACER_TEST_ENV.",
@@ -111,8 +116,25 @@ pub fn python_server(scenario: &Scenario, name: &str) -> Service {
 /// A Node script with its port and more arguments.
 #[track_caller]
 pub fn node(scenario: &Scenario, name: &str, args: &[String]) -> Service {
-    let port = free_port();
+    node_by(Command::new("node"), scenario, name, args)
+}
+
+/// A Node script that uses packages, with its port and more arguments.
+#[track_caller]
+pub fn node_with_packages(scenario: &Scenario, name: &str, args: &[String]) -> Service {
+    node_by(packages_of_node(), scenario, name, args)
+}
+
+/// Node with the packages that `cargo xtask test` prepares.
+fn packages_of_node() -> Command {
     let mut command = Command::new("node");
+    command.env("NODE_PATH", prepared(Path::new("node_modules")));
+    command
+}
+
+#[track_caller]
+fn node_by(mut command: Command, scenario: &Scenario, name: &str, args: &[String]) -> Service {
+    let port = free_port();
     command.arg(script(name)).arg(port.to_string()).args(args);
     Service::start(scenario, name, command, Listens::port(port))
 }
@@ -263,22 +285,24 @@ impl Go {
     }
 }
 
+/// Builds a program of this package in Go, with the distribution's packages, without symbols: once for each scenario.
+#[track_caller]
+pub fn go_program(scenario: &Scenario, source: &str) -> PathBuf {
+    let program = scenario.file(source.trim_end_matches(".go"));
+    if !program.exists() {
+        let mut build = Command::new("go");
+        build.env("GO111MODULE", "off").env("GOPATH", "/usr/share/gocode");
+        run(build.args(["build", "-ldflags=-s -w", "-o"]).arg(&program).arg(script(source)));
+    }
+    program
+}
+
 /// `go_grpc.go` as a server, or as an HTTP service in front of `server`, which is held up by a gate (see [`open_gate`]).
 #[track_caller]
 pub fn go_grpc(scenario: &Scenario, server: Option<&Service>, tls: bool) -> Service {
     let port = free_port();
     // One file for both, so that they are probed together.
-    let program = scenario.file("go_grpc");
-    if !program.exists() {
-        let mut build = Command::new("go");
-        build
-            .env("GO111MODULE", "off")
-            .env("GOPATH", "/usr/share/gocode")
-            .args(["build", "-o"])
-            .arg(&program);
-        run(build.arg("-ldflags=-s -w").arg(script("go_grpc.go")));
-    }
-    let mut command = Command::new(program);
+    let mut command = Command::new(go_program(scenario, "go_grpc.go"));
     command.args([if server.is_some() { "front" } else { "server" }, &port.to_string()]);
     if let Some(server) = server {
         command.arg(server.address().to_string()).arg(scenario.file("gate"));
@@ -334,8 +358,8 @@ fn nginx_with(
     let config = scenario.write(
         &format!("nginx-{port}.conf"),
         &format!(
-            "daemon off; worker_processes 1; user root; pid {folder}/pid; error_log {folder}/error.log;
-events {{ worker_connections 8192; }}
+            "daemon off; worker_processes 1; worker_rlimit_nofile 16000; user root; pid {folder}/pid; error_log {folder}/error.log;
+events {{ worker_connections 12000; }}
 http {{
   access_log off; keepalive_requests 100000;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
@@ -470,6 +494,82 @@ pub fn grpc_server(scenario: &Scenario, next: Option<&Service>) -> Service {
     Service::start(scenario, &format!("grpc_server-{port}"), command, Listens::port(port))
 }
 
+/// As [`grpc_server`], speaking TLS.
+#[track_caller]
+pub fn grpc_server_tls(scenario: &Scenario) -> Service {
+    let port = free_port();
+    let mut command = python("grpc_server.py", [port.to_string()]);
+    command.env("TLS_CERTIFICATE", certificate(scenario));
+    Service::start(scenario, &format!("grpc_server-{port}"), command, Listens::port(port))
+}
+
+/// `grpc_js.js` as a server.
+#[track_caller]
+pub fn grpc_js(scenario: &Scenario, tls: bool) -> Service {
+    let port = free_port();
+    let mut command = packages_of_node();
+    command.arg(script("grpc_js.js")).args(["server", &port.to_string()]);
+    if tls {
+        command.env("TLS_CERTIFICATE", certificate(scenario));
+    }
+    Service::start(scenario, &format!("grpc_js-{port}"), command, Listens::port(port))
+}
+
+/// `grpc_js.js` as a client; with a certificate, it speaks TLS and trusts that one.
+pub fn grpc_js_client(server: &Service, certificate: Option<&Path>) -> Command {
+    let mut command = packages_of_node();
+    command.arg(script("grpc_js.js")).args(["client", &server.address().to_string()]);
+    command.envs(certificate.map(|file| ("TLS_CERTIFICATE", file)));
+    command
+}
+
+/// envoy with one worker that speaks TLS and HTTP/2, in front of a service that speaks HTTP/1.
+#[track_caller]
+pub fn envoy_tls(scenario: &Scenario, backend: &Service) -> Service {
+    let port = free_port();
+    let certificate = certificate(scenario);
+    let config = format!(
+        r#"static_resources:
+  listeners:
+  - address: {{socket_address: {{address: 127.0.0.1, port_value: {port}}}}}
+    filter_chains:
+    - filters:
+      - name: envoy.filters.network.http_connection_manager
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: front
+          http_filters:
+          - name: envoy.filters.http.router
+            typed_config: {{"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}
+          route_config:
+            virtual_hosts:
+            - {{name: all, domains: ["*"], routes: [{{match: {{prefix: "/"}}, route: {{cluster: back}}}}]}}
+      transport_socket:
+        name: envoy.transport_sockets.tls
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
+          common_tls_context:
+            alpn_protocols: [h2, http/1.1]
+            tls_certificates:
+            - {{certificate_chain: {{filename: "{pem}"}}, private_key: {{filename: "{pem}"}}}}
+  clusters:
+  - name: back
+    type: STATIC
+    load_assignment:
+      cluster_name: back
+      endpoints:
+      - lb_endpoints:
+        - endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {back}}}}}}}
+"#,
+        pem = certificate.display(),
+        back = backend.port(),
+    );
+    let config = scenario.write(&format!("envoy-{port}.yaml"), &config);
+    let mut command = Command::new(python_tool("envoy"));
+    command.args(["--concurrency", "1", "--log-level", "error", "--use-dynamic-base-id", "-c"]).arg(config);
+    Service::start(scenario, &format!("envoy-{port}"), command, Listens::port(port))
+}
+
 /// Runs `curl -s` with `args` and hands back the body of the answer.
 #[track_caller]
 pub fn curl<I: AsRef<OsStr>>(args: impl IntoIterator<Item = I>) -> String {
@@ -501,9 +601,17 @@ pub fn postgres(scenario: &Scenario) -> Service {
         command
     };
     run(as_owner("initdb").args(["--no-sync", "--auth=trust", "--username=postgres", "--pgdata"]).arg(&data));
+    // It reads no key that others may read.
+    let certificate = data.join("certificate.pem");
+    fs::copy(self::certificate(scenario), &certificate).unwrap();
+    run(Command::new("chmod").arg("600").arg(&certificate));
+    run(Command::new("chown").arg("postgres").arg(&certificate));
     let mut command = as_owner("postgres");
     command.arg("-D").arg(&data).args(["-p", &port.to_string()]);
     command.args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"]);
+    for setting in ["ssl=on", "ssl_cert_file=certificate.pem", "ssl_key_file=certificate.pem"] {
+        command.args(["-c", setting]);
+    }
     let service = Service::start(scenario, "postgres-server", command, Listens::port(port));
     let mut create = Command::new(programs.join("createdb"));
     create.args(["--host=127.0.0.1", "--username=postgres", "--port", &port.to_string(), "shop"]);
@@ -530,11 +638,75 @@ fn postgres_programs() -> PathBuf {
     complete.pop().expect("/usr/lib/postgresql has a server")
 }
 
+/// A MariaDB server without databases, where `root` needs no password.
+#[track_caller]
+pub fn mariadb(scenario: &Scenario) -> Service {
+    let port = free_port();
+    let data = scenario.file("mariadb");
+    let mut install = Command::new("mariadb-install-db");
+    install.args([
+        "--no-defaults",
+        "--user=root",
+        "--auth-root-authentication-method=normal",
+        "--skip-test-db",
+    ]);
+    run(install.arg(format!("--datadir={}", data.display())));
+    let certificate = certificate(scenario);
+    let mut command = Command::new("mariadbd");
+    command
+        .args([
+            "--no-defaults",
+            "--user=root",
+            "--bind-address=127.0.0.1",
+            "--innodb-flush-log-at-trx-commit=0",
+        ])
+        .arg(format!("--port={port}"))
+        .arg(format!("--datadir={}", data.display()))
+        .arg(format!("--socket={}", data.join("socket").display()))
+        .arg(format!("--ssl-cert={}", certificate.display()))
+        .arg(format!("--ssl-key={}", certificate.display()));
+    Service::start(scenario, "mariadb-server", command, Listens::port(port))
+}
+
+/// A Memcached server.
+#[track_caller]
+pub fn memcached(scenario: &Scenario) -> Service {
+    let port = free_port();
+    let mut command = Command::new("memcached");
+    command.args(["-u", "nobody", "-l", "127.0.0.1", "-U", "0", "-p", &port.to_string()]);
+    Service::start(scenario, "memcached", command, Listens::port(port))
+}
+
+/// `cql_server.py`, which speaks Cassandra's protocol.
+#[track_caller]
+pub fn cql_server(scenario: &Scenario) -> Service {
+    let port = free_port();
+    Service::start(scenario, "cql_server", python("cql_server.py", [port.to_string()]), Listens::port(port))
+}
+
+/// A server that speaks MongoDB's wire protocol; it is not MongoDB.
+#[track_caller]
+pub fn mongodb(scenario: &Scenario) -> Service {
+    noida_db(scenario, "mongodb")
+}
+
 /// `database_front.py` in front of a database.
 #[track_caller]
 pub fn database_front(scenario: &Scenario, kind: &str, database: &Service) -> Service {
+    database_front_with(scenario, kind, database, false)
+}
+
+/// As [`database_front`], asking by TLS.
+#[track_caller]
+pub fn database_front_tls(scenario: &Scenario, kind: &str, database: &Service) -> Service {
+    database_front_with(scenario, kind, database, true)
+}
+
+#[track_caller]
+fn database_front_with(scenario: &Scenario, kind: &str, database: &Service, tls: bool) -> Service {
     let port = free_port();
-    let command =
+    let mut command =
         python("database_front.py", [port.to_string(), kind.to_owned(), database.port().to_string()]);
-    Service::start(scenario, "database_front", command, Listens::port(port))
+    command.args(tls.then_some("tls"));
+    Service::start(scenario, &format!("database_front-{port}"), command, Listens::port(port))
 }

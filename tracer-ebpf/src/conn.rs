@@ -37,6 +37,18 @@ pub(crate) mod stage {
     pub(crate) const SPENT: u8 = 2;
     /// It left the map.
     pub(crate) const OVER: u8 = 3;
+    /// It speaks HTTP/2, and its messages are followed.
+    pub(crate) const FOLLOWED: u8 = 4;
+    /// It left the map because the server spoke first, which may be one of HTTP/2.
+    pub(crate) const GREETED: u8 = 5;
+}
+
+/// What is known of the loops of a process.
+pub(crate) mod loops {
+    /// They send what a read leads to before they read anything else.
+    pub(crate) const PROMPT: u8 = 1;
+    /// They wait for many connections without an epoll set.
+    pub(crate) const POLLS: u8 = 2;
 }
 
 /// What the last segment began.
@@ -80,16 +92,17 @@ pub(crate) struct Conn {
     pub(crate) described: u8,
     /// 1 where requests come in.
     pub(crate) serves: u8,
-    /// 1 if `tgid` sends what a read leads to before it reads anything else.
-    pub(crate) prompt: u8,
-    /// 1 once a line was written into what the current call sends.
+    /// What is known of the loops of `tgid`: see [`loops`].
+    pub(crate) loops: u8,
+    /// Bytes that were written into what the current call sends.
     pub(crate) written: u8,
     /// Running byte count where there are no sequence numbers, by direction.
     pub(crate) bytes: [u32; 2],
     /// Records emitted or lost, by direction.
     pub(crate) number: [u32; 2],
     /// Bytes of the current message that may still be copied, by direction. In mode [`mode::FRAMED`], the first is the number of segments until
-    /// the guess is looked at again, the second what may still be copied of a request with a body.
+    /// the guess is looked at again, the second what may still be copied of a request with a body. In mode [`mode::HTTP2`], the second is the position of
+    /// the frame that was added to, while `written` says so.
     pub(crate) budget: [u32; 2],
     /// 1 for what goes through an object of a TLS library, which has no descriptor.
     pub(crate) layer: u8,
@@ -164,7 +177,7 @@ impl Conn {
         work: 0,
         described: 0,
         serves: 0,
-        prompt: 0,
+        loops: 0,
         handed_over: 0,
         tls_seen: 0,
         tls_based: 0,

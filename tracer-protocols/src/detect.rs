@@ -1,6 +1,9 @@
 //! What a connection speaks, told from the first bytes of one direction.
 
-use crate::{Protocol, contract::Side, dns, fastcgi, http1, http2, postgres, redis};
+use crate::{
+    Protocol, cassandra, contract::Side, dns, fastcgi, framing, http1, http2, memcached, mongodb, mysql,
+    postgres, redis,
+};
 
 /// What the front of a direction says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +15,19 @@ pub enum Detection {
     /// None of those that are read.
     No,
 }
+
+/// Says whether bytes begin with a message of a protocol.
+type Detect = fn(&[u8]) -> framing::Detection;
+
+/// Protocols that are told from the first message of either side, in the order in which they are tried.
+const FRAMED: [(Protocol, Detect); 5] = [
+    (Protocol::Postgres, postgres::detect),
+    // Before MySQL: its length and number may look like those of a packet.
+    (Protocol::Mongodb, mongodb::detect),
+    (Protocol::Mysql, mysql::detect),
+    (Protocol::Memcached, memcached::detect),
+    (Protocol::Cassandra, cassandra::detect),
+];
 
 /// Looks at the front of a direction.
 pub fn detect(bytes: &[u8]) -> Detection {
@@ -43,10 +59,12 @@ pub fn detect(bytes: &[u8]) -> Detection {
         redis::Detection::NeedMore => more = true,
         redis::Detection::No => {}
     }
-    match postgres::detect(bytes) {
-        postgres::Detection::Found(side) => return Detection::Found(Protocol::Postgres, side),
-        postgres::Detection::NeedMore => more = true,
-        postgres::Detection::No => {}
+    for (protocol, detect) in FRAMED {
+        match detect(bytes) {
+            framing::Detection::Found(side) => return Detection::Found(protocol, side),
+            framing::Detection::NeedMore => more = true,
+            framing::Detection::No => {}
+        }
     }
     if more { Detection::NeedMore } else { Detection::No }
 }

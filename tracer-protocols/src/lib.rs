@@ -9,6 +9,7 @@
 //! module ([`http1`], [`http2`], with [`grpc`] on top); [`context`], [`redact`] and [`route`] are what the messages' text is turned into afterwards.
 #![forbid(unsafe_code)]
 
+pub mod cassandra;
 pub mod context;
 pub mod contract;
 pub mod detect;
@@ -18,6 +19,9 @@ mod framing;
 pub mod grpc;
 pub mod http1;
 pub mod http2;
+pub mod memcached;
+pub mod mongodb;
+pub mod mysql;
 pub mod postgres;
 pub mod redact;
 pub mod redis;
@@ -42,6 +46,14 @@ pub enum Protocol {
     Redis,
     /// PostgreSQL (protocol 3).
     Postgres,
+    /// MySQL and MariaDB.
+    Mysql,
+    /// Memcached.
+    Memcached,
+    /// MongoDB.
+    Mongodb,
+    /// Cassandra.
+    Cassandra,
 }
 
 impl Protocol {
@@ -54,6 +66,10 @@ impl Protocol {
             Self::FastCgi => "fastcgi",
             Self::Redis => "redis",
             Self::Postgres => "postgresql",
+            Self::Mysql => "mysql",
+            Self::Memcached => "memcached",
+            Self::Mongodb => "mongodb",
+            Self::Cassandra => "cassandra",
         }
     }
 }

@@ -5,7 +5,9 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use common::http1::{Caller, drive, replay, shorts};
-use common::{Entry, Habits, Piece, dns, fastcgi, http2, postgres, redis};
+use common::{
+    Entry, Habits, Piece, cassandra, dns, fastcgi, http2, memcached, mongodb, mysql, postgres, redis,
+};
 use tracer_protocols::http1::{Detection, Method, detect};
 
 fn directory(name: &str) -> PathBuf {
@@ -326,4 +328,8 @@ fn fuzz_seeds_replay() {
     replay_seeds("fastcgi", fastcgi::replay);
     replay_seeds("redis", redis::replay);
     replay_seeds("postgres", postgres::replay);
+    replay_seeds("mysql", mysql::replay);
+    replay_seeds("memcached", memcached::replay);
+    replay_seeds("mongodb", mongodb::replay);
+    replay_seeds("cassandra", cassandra::replay);
 }

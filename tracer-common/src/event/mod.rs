@@ -3,6 +3,7 @@
 mod close;
 mod connect;
 mod data;
+mod exec;
 mod exit;
 mod lineage;
 mod open;
@@ -13,6 +14,7 @@ mod written;
 pub use close::{Close, CloseKind, close_flags};
 pub use connect::{Connect, ConnectKind};
 pub use data::{Data, DataHeader, flags};
+pub use exec::Exec;
 pub use exit::Exit;
 pub use lineage::Lineage;
 pub use open::{Family, Open, open_flags};
@@ -40,8 +42,10 @@ pub enum Kind {
     TlsSeen = 7,
     /// [`Written`].
     Written = 8,
+    /// [`Exec`].
+    Exec = 9,
     /// [`Connect`].
-    Connect = 9,
+    Connect = 10,
 }
 
 /// First bytes of every record.

@@ -1,4 +1,4 @@
-//! Protocols whose messages carry their length: DNS over TCP, FastCGI, Redis and PostgreSQL. They are recognised by the first bytes of a segment,
+//! Protocols whose messages carry their length (docs/protocols.md). They are recognised by the first bytes of a segment,
 //! by rules that other traffic hardly meets (`guess`), and the front of every segment is copied from then on.
 //!
 //! A guess stands for [`TRIAL`] segments. By then the daemon, which reads what was copied, has confirmed it or has not; a socket
@@ -118,8 +118,10 @@ pub(crate) fn emit_held(conn: &mut Conn, way: usize, head: &mut DataHeader) {
 /// How many bytes of a segment of a socket in mode [`mode::FRAMED`] are worth copying, or [`NO_EVENT`] if it is that no more.
 #[inline(always)]
 pub(super) fn share(conn: &mut Conn, way: usize, (prefix, seen): (u64, u32), len: u32) -> u32 {
-    // After a request for TLS within the protocol.
-    if config!(tls) != 0 && tls::is_client_hello(prefix, seen) {
+    // After a request for TLS within the protocol; of the hello, servers read the record's header by itself.
+    let begins_tls =
+        tls::is_client_hello(prefix, seen) || len == tls::RECORD_HEADER && tls::is_handshake(prefix, seen);
+    if config!(tls) != 0 && begins_tls {
         conn.mode = mode::UNKNOWN;
         return NO_EVENT;
     }

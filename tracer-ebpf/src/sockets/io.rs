@@ -8,7 +8,7 @@ use aya_ebpf::{
 use tracer_common::{
     drops::KernelDrop,
     event::{DataHeader, Kind, flags},
-    process::{ANNOUNCED, EXCLUDED, GOROUTINES, PROMPT, SELECTED, TASKS, TURNS},
+    process::{ANNOUNCED, EXCLUDED, GOROUTINES, POLLS, PROMPT, SELECTED, TASKS, TURNS},
 };
 
 use super::{
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     capture::{self, Segment},
-    conn::{self, Conn, RECEIVED, SENT, mode},
+    conn::{self, Conn, RECEIVED, SENT, loops, mode},
     emit,
     globals::{config, offset},
     go,
@@ -146,12 +146,16 @@ pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32
     let sealed = conn.tls_tgid == tgid;
     if sealed && conn.tls_generation == tls_generation() {
         // SAFETY: as above.
-        if WAY == RECEIVED && conn.work & TURNS as u8 == 0 && unsafe { polled(sk) } {
+        if WAY == RECEIVED && conn.work & TURNS as u8 == 0 && unsafe { polled(conn, sk) } {
             turn::count_from_now(tgid);
         }
         return;
     }
     let buffers = syscall::buffers(tid);
+    if buffers.kind == syscall::Kind::Unseen && !sealed {
+        // Also of sockets of which nothing is known yet: what is never seen is never known.
+        emit::count(KernelDrop::UnseenBuffer);
+    }
     let known = !sealed && conn.mode == mode::HTTP && conn.budget[WAY] >= smaller(len, conn.cap[WAY]);
     let decided = known || !sealed && conn.mode == mode::HTTP2;
     let segment = capture::segment(if decided { Buffers::UNSEEN } else { buffers }, u64::from(len));
@@ -167,7 +171,7 @@ pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32
         }
     }
     // SAFETY: as above.
-    if WAY == RECEIVED && conn.serves != 0 && unsafe { polled(sk) } {
+    if WAY == RECEIVED && conn.serves != 0 && unsafe { polled(conn, sk) } {
         extra = flags::POLLED;
         if conn.work == 0 {
             turn::count_from_now(tgid);
@@ -179,9 +183,6 @@ pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32
         conn.opened = 1;
         conn.id();
         super::describe::open(sk, tgid, conn);
-    }
-    if buffers.kind == syscall::Kind::Unseen {
-        emit::count(KernelDrop::UnseenBuffer);
     }
     // SAFETY: as above; the helper returns null or the same socket with its full type.
     let (position, tcp) = unsafe {
@@ -196,7 +197,7 @@ pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32
             } else {
                 conn::read_position(sk, stream)
             };
-            let added = if WAY == SENT { propagation::take_written(conn, sk, tgid, behind, len) } else { 0 };
+            let added = if WAY == SENT { propagation::take_written(conn, sk, tgid) } else { 0 };
             (behind.wrapping_sub(len + added), flags::TCP)
         }
     };
@@ -212,16 +213,24 @@ pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32
         capture::emit(&head, &segment, u64::from(want));
     }
     if config!(propagation) != 0 {
+        if WAY == SENT {
+            conn.written = 0;
+        } else if conn.mode == mode::HTTP2 && conn.serves != 0 {
+            propagation::serves_unread(conn, tgid);
+        }
         propagation::passed::<WAY>(conn, (tgid, tid), buffers, len, extra != 0);
     }
 }
 
-/// Whether the socket is in an epoll set.
+/// Whether the socket is in an epoll set, or its process is known to do without one.
 ///
 /// # Safety
 /// `sk` must be a BTF-typed `struct sock` pointer.
 #[inline(always)]
-unsafe fn polled(sk: *const u8) -> bool {
+unsafe fn polled(conn: &Conn, sk: *const u8) -> bool {
+    if conn.loops & loops::POLLS != 0 {
+        return true;
+    }
     // SAFETY: the caller's promise; the offsets are those of these very fields, and a null pointer on the way yields null.
     unsafe {
         let socket = field::<*const u8>(sk, offset!(socket));
@@ -240,7 +249,8 @@ pub(crate) fn allowed(conn: &mut Conn, tgid: u32) -> bool {
         let known = unsafe { PROCESSES.get(tgid) }.copied().unwrap_or(0);
         conn.tgid = tgid;
         conn.work = (if known & GOROUTINES != 0 { GOROUTINES } else { known & (TASKS | TURNS) }) as u8;
-        conn.prompt = u8::from(known & PROMPT != 0);
+        conn.loops = if known & PROMPT != 0 { loops::PROMPT } else { 0 };
+        conn.loops |= if known & POLLS != 0 { loops::POLLS } else { 0 };
         conn.described = u8::from(known & ANNOUNCED != 0);
         conn.excluded = u8::from(is_excluded(known));
     }

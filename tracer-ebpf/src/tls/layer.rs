@@ -7,7 +7,9 @@ use crate::{
     capture,
     conn::{Conn, RECEIVED, mode},
     emit,
+    globals::config,
     maps::{PROCESSES, TLS},
+    propagation,
     sockets::{NO_EVENT, allowed, data_header, emit_frames, emit_held, is_excluded, smaller, wanted},
     syscall::{Buffers, Kind},
 };
@@ -133,6 +135,9 @@ pub(crate) extern "C" fn plaintext_passed(plaintext: *const Plaintext) -> i32 {
     let want = if framed { 0 } else { wanted(conn, way, &segment, capture::prefix(&segment), len) };
     if want == NO_EVENT {
         return 0;
+    }
+    if config!(propagation) != 0 && conn.serves != 0 {
+        propagation::serves_unread(conn, tgid);
     }
     let mut head = data_header::<false>(conn, way, (tgid, tid), position, len, extra);
     if conn.mode == mode::HTTP2 {

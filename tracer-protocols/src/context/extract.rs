@@ -1,10 +1,11 @@
 //! Decides which of the contexts that a request carries counts: the one room where formats are weighed.
 
 use super::{
-    HeaderPair, TraceContext,
+    HeaderPair, REQUEST_IDS, TraceContext,
     baggage::{baggage_value, decode},
     parse_b3, parse_b3_multi, parse_pair, parse_traceparent, parse_tracestate, parse_uber_trace_id,
     parse_xray,
+    request_id::is_id,
 };
 use crate::http1::{ContextHeader, Headers, RequestHead};
 
@@ -46,6 +47,7 @@ pub struct Extractor {
     formats: Vec<Format>,
     custom: Vec<HeaderPair>,
     baggage: Vec<BaggageKey>,
+    request_ids: Vec<String>,
 }
 
 /// A key of baggage that is wanted, and the names of the headers that may hold it alone.
@@ -96,7 +98,29 @@ impl Extractor {
                 headers: prefixes.iter().map(|prefix| format!("{prefix}{key}")).collect(),
             })
             .collect();
-        Self { formats: order, custom, baggage }
+        Self { formats: order, custom, baggage, request_ids: Vec::new() }
+    }
+
+    /// Also reads ids of requests, from the first of these headers that a request has.
+    #[must_use]
+    pub fn with_request_ids(mut self, names: &[String]) -> Self {
+        self.request_ids = names.to_vec();
+        self
+    }
+
+    /// The id by which a request is known beyond its service, if it has one that may be no other's: see [`REQUEST_IDS`].
+    pub fn request_id<'a>(&self, head: &RequestHead<'a>) -> Option<&'a str> {
+        let noted = head.context.has(ContextHeader::RequestId);
+        // Presence of the usual ones is known; others are looked for.
+        let names = self.request_ids.iter().filter(|name| noted || !REQUEST_IDS.contains(&name.as_str()));
+        for name in names {
+            match sent(head.headers, name) {
+                Sent::Nothing => {}
+                Sent::Contradiction => return None,
+                Sent::Value(value) => return is_id(value).then_some(value),
+            }
+        }
+        None
     }
 
     /// The context of a request, if it carries one that can be believed.

@@ -88,6 +88,7 @@ fn a_good_file_is_read_whole() {
     let config = from_text(GOOD).expect("good.toml is good");
     assert!(config.propagation.enabled);
     assert_eq!(config.propagation.cgroup, Path::new("/sys/fs/cgroup/shop.slice"));
+    assert_eq!(config.propagation.http2, Streams::Every);
     let rule = |text: &str| with_flags(&["--include", text]).expect(text).select.include.remove(0);
     assert_eq!(config.select.include, [rule("exe=/usr/bin/py*,port=8000-8999"), rule("service=shop-*")]);
     assert_eq!(

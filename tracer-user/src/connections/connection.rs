@@ -1,12 +1,11 @@
 //! One end of a connection.
 
 use tracer_common::event::{Close, CloseKind, DataHeader, close_flags};
-use tracer_protocols::context::TraceContext;
 
 use super::{
     by::{By, Work},
     ends::Ends,
-    stream::{At, Stream},
+    stream::{At, Insertion, Stream},
 };
 use crate::{
     ingest::Segment,
@@ -100,9 +99,9 @@ impl Connection {
         }
     }
 
-    /// Trace context was written into the request that the next segment sent begins.
-    pub(crate) fn written(&mut self, added: u32, context: TraceContext) {
-        self.streams[Way::Sent as usize].written(added, context);
+    /// Trace context was written into a request that is about to be told of.
+    pub(crate) fn written(&mut self, written: Insertion) {
+        self.streams[Way::Sent as usize].written(written);
     }
 
     /// The peer sends nothing more, and all that it sent was read.

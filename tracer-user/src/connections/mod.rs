@@ -11,5 +11,5 @@ pub use by::{By, Work};
 pub use connection::{Connection, Way};
 pub use ends::{End, Ends, Path};
 pub use names::Names;
-pub use stream::{At, Consumer, Stream};
+pub use stream::{At, Consumer, Insertion, Stream};
 pub use tracker::{Limits, Tracker};

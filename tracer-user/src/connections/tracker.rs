@@ -13,6 +13,7 @@ use tracer_protocols::context::parse_traceparent;
 use super::{
     connection::{Connection, Way},
     ends::Ends,
+    stream::Insertion,
 };
 use crate::{ingest::Segment, spans::exchange::ExchangeSink, telemetry::drops::Drop};
 
@@ -140,7 +141,7 @@ impl Tracker {
         };
         // Where the description was lost, so is the place of the request.
         if let Some(connection) = self.connections.get_mut(&written.header.conn) {
-            connection.written(written.added, context);
+            connection.written(Insertion { position: written.position, added: written.added, context });
         }
     }
 

@@ -171,6 +171,13 @@ enum AnyValue<'a> {
     Int(Text<i64>),
     #[serde(rename = "boolValue")]
     Bool(bool),
+    #[serde(rename = "arrayValue")]
+    Array(ArrayValue<'a>),
+}
+
+#[derive(Serialize)]
+struct ArrayValue<'a> {
+    values: Vec<AnyValue<'a>>,
 }
 
 impl<'a> AnyValue<'a> {
@@ -181,6 +188,9 @@ impl<'a> AnyValue<'a> {
             Value::Static(text) => Self::String(text),
             Value::Int(number) => Self::Int(Text(*number)),
             Value::Bool(truth) => Self::Bool(*truth),
+            Value::List(texts) => {
+                Self::Array(ArrayValue { values: texts.iter().map(|text| Self::String(text)).collect() })
+            }
         }
     }
 }

@@ -6,13 +6,14 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use crate::spans::span::{Evidence, Key, Link, Parent, Resource, Span, SpanId, SpanKind, Status, Value};
 
-const EVIDENCE: [Evidence; 7] = [
+const EVIDENCE: [Evidence; 8] = [
     Evidence::Header,
     Evidence::TcpSeq,
     Evidence::Socket,
     Evidence::Goroutine,
     Evidence::Task,
     Evidence::Thread,
+    Evidence::Value,
     Evidence::Process,
 ];
 
@@ -24,6 +25,7 @@ fn any_value() -> impl Strategy<Value = Value> {
         any::<i64>().prop_map(Value::Int),
         (0i64..1000).prop_map(Value::Int),
         any::<bool>().prop_map(Value::Bool),
+        vec(".{0,150}", 0..4).prop_map(|texts| Value::List(texts.into_iter().map(Into::into).collect())),
     ]
 }
 

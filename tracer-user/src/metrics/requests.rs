@@ -134,5 +134,7 @@ fn label(value: &Value) -> Label<'_> {
         Value::Int(number) => Label::Int(*number),
         Value::Bool(true) => Label::Text("true"),
         Value::Bool(false) => Label::Text("false"),
+        // None of the attributes that are labels is one.
+        Value::List(_) => Label::Absent,
     }
 }

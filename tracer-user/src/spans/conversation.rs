@@ -49,6 +49,10 @@ impl Conversation {
             Protocol::FastCgi => Self::database(Box::<FastCgi>::default(), requests),
             Protocol::Redis => Self::database(Box::<database::Redis>::default(), requests),
             Protocol::Postgres => Self::database(Box::<database::Postgres>::default(), requests),
+            Protocol::Mysql => Self::database(Box::<database::Mysql>::default(), requests),
+            Protocol::Cassandra => Self::database(Box::<database::Cassandra>::default(), requests),
+            Protocol::Mongodb => Self::database(Box::<database::Mongodb>::default(), requests),
+            Protocol::Memcached => Self::database(Box::<database::Memcached>::default(), requests),
         }
     }
 
@@ -199,8 +203,7 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
                 let used = drive.run(bytes, follows, at);
                 let Some((exchange, requests)) = http.take_upgraded() else { return used };
                 *self.conversation = Conversation::Http2(Box::new(Http2::upgraded(exchange, requests)));
-                let behind =
-                    At { position: at.position.wrapping_add(used as u32), segment_start: false, ..*at };
+                let behind = At { segment_start: false, ..at.behind(used) };
                 used + self.run(&bytes[used..], follows, &behind)
             }
             Conversation::Http2(http) => {

@@ -10,6 +10,7 @@ use tracer_protocols::{
 
 use super::{
     database::{Call, Judgement},
+    headers::{Captured, Wanted},
     network::Network,
     span::{SpanId, SpanKind},
 };
@@ -56,6 +57,8 @@ pub struct Exchange {
     pub network: Option<Box<Network>>,
     /// The response, once its head was seen.
     pub response: Option<Response>,
+    /// Its headers that the configuration asks for.
+    pub response_headers: Captured,
     /// Why there is no whole response.
     pub failure: Option<Failure>,
     /// Records were lost while it was open.
@@ -73,7 +76,8 @@ impl Exchange {
     }
 }
 
-/// The id of the span of a request: one that its caller can tell too, where there may be one on another host.
+/// The id of the span of a request: the one that was written into it, or one that its caller can tell too, where there may be one on another
+/// host.
 pub(super) fn span_id<S: ExchangeSink>(
     kind: SpanKind,
     ends: &Ends,
@@ -81,6 +85,9 @@ pub(super) fn span_id<S: ExchangeSink>(
     at: &At,
     sink: &mut S,
 ) -> SpanId {
+    if let Some(written) = at.written_at(position) {
+        return written.span_id;
+    }
     let own = if kind == SpanKind::Server { far::server_of(kind, ends, position, at.secure) } else { None };
     own.map_or_else(|| sink.ids().span(), |own| own.span_id)
 }
@@ -102,12 +109,16 @@ pub struct Request {
     pub host: Option<Arc<str>>,
     /// `User-Agent`
     pub user_agent: Option<Arc<str>>,
+    /// The id that it came with and that may be passed on: see `context.request_ids`.
+    pub id: Option<Arc<str>>,
     /// Valid trace context that the request carries.
     pub context: Option<TraceContext>,
     /// Its `tracestate`, valid and not empty.
     pub trace_state: Option<Box<str>>,
     /// Values of the baggage keys that the configuration asks for, each with its place among those.
     pub baggage: Box<[(usize, Box<str>)]>,
+    /// Headers that the configuration asks for.
+    pub headers: Captured,
     /// It has the header that asks for its trace to be kept.
     pub forced: bool,
     /// It is a gRPC call (or one of gRPC-Web), by its content type.
@@ -127,9 +138,11 @@ impl Request {
             https: false,
             host: None,
             user_agent: None,
+            id: None,
             context: None,
             trace_state: None,
             baggage: Box::default(),
+            headers: Captured::default(),
             forced: false,
             grpc: false,
             body_bytes: None,
@@ -224,6 +237,8 @@ pub trait ExchangeSink {
     fn extractor(&self) -> &Extractor;
     /// The header of requests that ask for their traces to be kept, if there is one.
     fn force_header(&self) -> Option<&str>;
+    /// The headers that the configuration asks for.
+    fn wanted(&self) -> &Wanted;
     /// Where losses are counted.
     fn drops(&mut self) -> &mut Drops;
     /// Bytes of an exchange, a request or an answer, were read at `now_ns`; `None` for one that is not known.

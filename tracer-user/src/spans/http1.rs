@@ -10,6 +10,7 @@ use super::{
     database,
     exchange::{Exchange, ExchangeId, ExchangeSink, Failure, Response, span_id},
     flight::{InFlight, Order},
+    headers::Captured,
     request::Requests,
     span::SpanKind,
 };
@@ -126,13 +127,11 @@ impl<S: ExchangeSink> Drive<'_, S> {
 
     fn request(&mut self, head: &RequestHead<'_>, at: &At, position: u32) {
         let request = self.http.heads.keep(head, self.sink);
-        // Of a segment, the first message alone.
-        let written = at.written.filter(|_| self.way == Way::Sent && position == at.position);
+        let written = at.written_at(position);
         let kind = if self.way == Way::Received { SpanKind::Server } else { SpanKind::Client };
         let exchange = Exchange {
             id: self.sink.ids().exchange(),
-            span_id: written
-                .map_or_else(|| span_id(kind, self.ends, position, at, self.sink), |written| written.span_id),
+            span_id: span_id(kind, self.ends, position, at, self.sink),
             written,
             kind,
             by: at.by,
@@ -144,6 +143,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
             call: None,
             network: None,
             response: None,
+            response_headers: Captured::default(),
             failure: None,
             from_start: self.http.from_start,
             secure: at.secure,
@@ -179,7 +179,8 @@ impl<S: ExchangeSink> Drive<'_, S> {
         }
         let response =
             Response { status: head.status, grpc: self.grpc_status(head), body_bytes: None, by: at.by };
-        match self.http.in_flight.answered(response, at.last_ns) {
+        let headers = self.sink.wanted().of_response(head.headers);
+        match self.http.in_flight.answered_with(response, headers, at.last_ns) {
             Some(exchange) if exchange.kind == SpanKind::Client => {
                 exchange.call = database::asked(&exchange.request, head.status, &head.headers);
             }
@@ -256,8 +257,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
             };
             match &parser.step(rest, follows, answering) {
                 Step::Message { message, consumed } => {
-                    let added = if used == 0 { 0 } else { at.added };
-                    self.message(message, at, at.position.wrapping_add(used as u32 + added));
+                    self.message(message, at, at.position_of(used));
                     used += consumed;
                     if self.http.upgraded.is_some() {
                         return used;
@@ -289,6 +289,9 @@ impl<S: ExchangeSink> Drive<'_, S> {
         let Some(parser) = &mut self.http.parsers[self.way as usize] else { return };
         parser.gap(bytes);
         self.touch(at.last_ns);
+        if self.http.side(self.way) == Some(Side::Response) {
+            self.http.in_flight.unseen();
+        }
         // A message whose last byte lies in the gap is over now, not when the next one comes.
         self.run(&[], Follows::Maybe, at);
     }

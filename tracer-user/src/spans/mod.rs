@@ -8,6 +8,7 @@ pub mod exchange;
 mod fastcgi;
 mod flight;
 mod grpc;
+pub mod headers;
 mod http1;
 mod http2;
 pub mod network;

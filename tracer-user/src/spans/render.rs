@@ -71,6 +71,14 @@ impl Renderer {
             return;
         }
         for (_, value) in &mut span.attributes {
+            if let Value::List(texts) = value {
+                for text in texts {
+                    if let Some(redacted) = self.redact.apply(text) {
+                        *text = redacted.into();
+                    }
+                }
+                continue;
+            }
             // What was known when the daemon was built is nobody's secret.
             if let Value::Str(_) | Value::Shared(_) = value
                 && let Some(text) = value.as_str().and_then(|text| self.redact.apply(text))
@@ -141,6 +149,9 @@ impl Renderer {
         }
         if request.forced {
             attributes.put(FORCED_KEY, Value::Bool(true));
+        }
+        for captured in [&request.headers, &exchange.response_headers] {
+            attributes.0.extend(captured.attributes(request.grpc, self.values()));
         }
         let failed = if request.grpc {
             grpc::outcome(&mut attributes, exchange)

@@ -31,6 +31,8 @@ pub enum Evidence {
     Turn,
     /// The thread that handles the request, and nothing else, made the call.
     Thread,
+    /// The call carries an id that came with the request, and with no other one: see `context.request_ids`.
+    Value,
     /// The thread that handles the request, and nothing else, started the program that made the call.
     Process,
 }
@@ -46,6 +48,7 @@ impl Evidence {
             Self::Task => "task",
             Self::Turn => "turn",
             Self::Thread => "thread",
+            Self::Value => "value",
             Self::Process => "process",
         }
     }
@@ -73,6 +76,8 @@ pub enum Value {
     Int(i64),
     /// A truth value.
     Bool(bool),
+    /// A list of texts, such as the values of a header.
+    List(Box<[Box<str>]>),
 }
 
 impl Value {
@@ -82,7 +87,7 @@ impl Value {
             Self::Str(text) => Some(text),
             Self::Shared(text) => Some(text),
             Self::Static(text) => Some(text),
-            Self::Int(_) | Self::Bool(_) => None,
+            Self::Int(_) | Self::Bool(_) | Self::List(_) => None,
         }
     }
 }
@@ -92,6 +97,7 @@ impl PartialEq for Value {
         match (self, other) {
             (Self::Int(a), Self::Int(b)) => a == b,
             (Self::Bool(a), Self::Bool(b)) => a == b,
+            (Self::List(a), Self::List(b)) => a == b,
             _ => matches!((self.as_str(), other.as_str()), (Some(a), Some(b)) if a == b),
         }
     }

@@ -19,6 +19,7 @@ use super::{
     tasks::Tasks,
     threads::Threads,
     turns::Turns,
+    values::Values,
 };
 use crate::{
     connections::{By, Ends, Work},
@@ -103,6 +104,7 @@ pub struct Correlator {
     pub(super) origins: Origins,
     pub(super) tasks: Tasks,
     pub(super) turns: Turns,
+    pub(super) values: Values,
     /// Calls that are over and wait for their parent. They count as open in their groups.
     pub(super) undecided: HashMap<ExchangeId, Undecided, RandomState>,
     pub(super) joins: Joins,
@@ -140,6 +142,11 @@ impl Correlator {
     /// A task was started by another one.
     pub fn task_started(&mut self, lineage: &Lineage) {
         self.tasks.started(lineage);
+    }
+
+    /// The threads of a process turn out to wait for many connections at a time, as event loops do.
+    pub fn polls(&mut self, tgid: u32) {
+        self.threads.polls(tgid);
     }
 
     /// A process ended.
@@ -200,6 +207,7 @@ impl Correlator {
                     self.threads.hands_over(read, exchange.start_ns);
                 }
                 self.turns.begin(exchange);
+                self.values.begin(exchange);
                 self.origins.serves(exchange.by.tgid);
                 if let Some(context) = context {
                     let key = (exchange.by.tgid, context.trace_id, context.span_id);
@@ -224,6 +232,7 @@ impl Correlator {
         match open.kind {
             SpanKind::Server => {
                 self.threads.end(open.by, exchange.id);
+                self.values.end(exchange);
                 if exchange.response.is_some_and(|response| response.by.tid != open.by.tid) {
                     self.threads.hands_over(open.by, exchange.last_ns);
                 }
@@ -398,9 +407,9 @@ impl Correlator {
     }
 }
 
-/// Whether the server may get to read a request whose client has given up. One that was answered was read before.
+/// Whether the server may get to read a request whose client has given up, or waits for no answer. One that was answered was read before.
 fn may_be_read_later(exchange: &Exchange) -> bool {
-    exchange.failure.is_some() || exchange.incomplete
+    exchange.failure.is_some() || exchange.incomplete || exchange.response.is_none()
 }
 
 /// An exchange between [`Correlator::closed`] and [`Correlator::finished`].

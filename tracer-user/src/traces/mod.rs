@@ -13,5 +13,6 @@ mod parents;
 mod tasks;
 mod threads;
 mod turns;
+mod values;
 
 pub use correlate::{Correlator, Limits};

@@ -1,5 +1,6 @@
 //! Stages 2 to 7 on records built by hand: what a host does, and the traces that come of it. No root, no kernel.
 
+mod clock;
 mod connects;
 mod context;
 mod databases;
@@ -24,4 +25,5 @@ mod tasks;
 mod threads;
 mod tls;
 mod turns;
+mod values;
 mod written;

@@ -100,6 +100,8 @@ struct Socket {
 pub(crate) struct Scene {
     pub(crate) pipeline: Pipeline,
     pub(crate) now_ns: u64,
+    /// The wall clock, which may be set.
+    pub(crate) wall: WallClock,
     processes: HashMap<u32, Record>,
     sockets: Vec<Socket>,
     spans: Vec<Span>,
@@ -117,6 +119,7 @@ impl Scene {
         Self {
             pipeline: Pipeline::new(config, processes, Ids::seeded(1), WALL),
             now_ns: START_NS,
+            wall: WALL,
             processes: HashMap::new(),
             sockets: Vec::new(),
             spans: Vec::new(),
@@ -254,15 +257,29 @@ impl Scene {
 
     /// Sends a text into which the kernel side writes `added` bytes.
     pub(crate) fn send_written(&mut self, socket: usize, by: Thread, text: &str, value: &str, added: u32) {
+        self.send_written_at(socket, by, text.as_bytes(), 0, value, added);
+    }
+
+    /// As [`Self::send_written`], where the request that is written into begins at an offset.
+    pub(crate) fn send_written_at(
+        &mut self,
+        socket: usize,
+        by: Thread,
+        bytes: &[u8],
+        offset: u32,
+        value: &str,
+        added: u32,
+    ) {
         let at = &self.sockets[socket];
-        let record = records::written(value, at.positions[1], added, by.pid, self.now_ns, at.id);
+        let position = at.positions[1].wrapping_add(offset);
+        let record = records::written(value, position, added, by.pid, self.now_ns, at.id);
         let opening = (!at.opened).then(|| records::open(&at.ends, 0, by.pid, self.now_ns, at.id));
         if let Some(opening) = opening {
             self.sockets[socket].opened = true;
             self.emit(&opening);
         }
         self.emit(&record);
-        self.send(socket, by, text.as_bytes());
+        self.send(socket, by, bytes);
         self.sockets[socket].positions[1] = self.sockets[socket].positions[1].wrapping_add(added);
     }
 
@@ -406,7 +423,7 @@ impl Scene {
     pub(crate) fn wait(&mut self, ns: u64) {
         self.now_ns += ns;
         let (spans, handed_out) = (&mut self.spans, &mut self.handed_out);
-        self.pipeline.advance(self.now_ns, WALL, |trace| {
+        self.pipeline.advance(self.now_ns, self.wall, |trace| {
             assert!(!trace.is_empty(), "an empty trace was handed out");
             *handed_out += 1;
             spans.extend(trace);

@@ -189,7 +189,24 @@ pub(crate) fn attribute(out: &mut Writer, field: u32, key: &str, value: &Value) 
         Value::Static(text) => text_attribute(out, field, key, text),
         Value::Int(number) => scalar_attribute(out, field, key, field::any_value::INT, *number as u64),
         Value::Bool(truth) => scalar_attribute(out, field, key, field::any_value::BOOL, u64::from(*truth)),
+        Value::List(texts) => list_attribute(out, field, key, texts),
     }
+}
+
+/// As [`attribute`], for a list.
+fn list_attribute(out: &mut Writer, field: u32, key: &str, texts: &[Box<str>]) {
+    out.message(field, 1, |out| {
+        out.string(field::key_value::KEY, key);
+        out.message(field::key_value::VALUE, 1, |out| {
+            out.message(field::any_value::ARRAY, 1, |out| {
+                for text in texts {
+                    out.message(field::array_value::VALUES, 1, |out| {
+                        out.bytes(field::any_value::STRING, text.as_bytes());
+                    });
+                }
+            });
+        });
+    });
 }
 
 /// As [`attribute`], for a value that is one varint in the field `kind` of `AnyValue`.

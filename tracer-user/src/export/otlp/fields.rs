@@ -45,7 +45,10 @@ pub(in crate::export) const fn status_number(status: Status) -> u32 {
 /// process or of one whose header the process passed on: unknown.
 pub(in crate::export) fn flags(span: &Span) -> u32 {
     let remote = match (span.parent.map(|parent| parent.evidence), span.kind) {
-        (Some(Evidence::Goroutine | Evidence::Task | Evidence::Turn | Evidence::Thread), _) => HAS_IS_REMOTE,
+        (
+            Some(Evidence::Goroutine | Evidence::Task | Evidence::Turn | Evidence::Thread | Evidence::Value),
+            _,
+        ) => HAS_IS_REMOTE,
         (Some(Evidence::Process), _)
         | (Some(Evidence::Header | Evidence::TcpSeq | Evidence::Socket), SpanKind::Server) => {
             HAS_IS_REMOTE | IS_REMOTE

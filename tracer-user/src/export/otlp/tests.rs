@@ -38,7 +38,10 @@ fn proto_span(span: &Span) -> ProtoSpan {
     let mut flags = u32::from(span.flags);
     if let Some(parent) = span.parent {
         attributes.push(proto_attribute("tracer.parent.evidence", &Value::Static(parent.evidence.name())));
-        let same_process = matches!(parent.evidence, Evidence::Goroutine | Evidence::Task | Evidence::Thread);
+        let same_process = matches!(
+            parent.evidence,
+            Evidence::Goroutine | Evidence::Task | Evidence::Thread | Evidence::Value
+        );
         let other_process = parent.evidence == Evidence::Process;
         if same_process || other_process || span.kind == SpanKind::Server {
             flags |= SpanFlags::ContextHasIsRemoteMask as u32;

@@ -93,6 +93,7 @@ fn status(span: &Span) -> (Paint, String) {
     let text = |value: &Value| match value {
         Value::Int(number) => number.to_string(),
         Value::Bool(truth) => truth.to_string(),
+        Value::List(texts) => clean(&texts.join(", ")).into_owned(),
         text => clean(text.as_str().unwrap_or_default()).into_owned(),
     };
     let code = STATUS_KEYS.iter().find_map(|key| span.attribute(key)).map(text);

@@ -7,6 +7,8 @@ use tracer_protocols::fastcgi;
 /// A call of a database, by the semantic conventions for database client spans 1.44.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Call {
+    /// The number by which its answer names it, in protocols whose answers do ([`super::speech::Speech::answers`]).
+    pub(in crate::spans) number: u32,
     /// `db.system.name`
     pub system: &'static str,
     /// `db.namespace`
@@ -50,4 +52,8 @@ pub(in crate::spans) enum Act {
     Done,
     /// What follows on the connection are no calls.
     Leave,
+    /// What follows on the connection are calls in a form that is not read.
+    Decline,
+    /// A call was sent that nobody answers.
+    Sent(Box<Call>),
 }

@@ -17,6 +17,7 @@ use crate::{
     spans::{
         exchange::{Exchange, ExchangeId, ExchangeSink, Failure, Request, Response, span_id},
         flight::{InFlight, Order},
+        headers::Captured,
         request::Requests,
         span::SpanKind,
     },
@@ -241,10 +242,12 @@ impl<S: ExchangeSink> Drive<'_, S> {
 
     /// Bytes of an answer that is adrift: where it ends among them, if that can be told.
     fn found_again(&mut self, bytes: &[u8], at: &At) -> Option<usize> {
-        self.answer(0, at);
-        // Of several answers others may have ended unseen.
-        if self.dialogue.in_flight.len() > 1 {
-            return None;
+        if self.dialogue.protocol.answers().is_none() {
+            self.answer(0, at);
+            // Of several answers others may have ended unseen.
+            if self.dialogue.in_flight.len() > 1 {
+                return None;
+            }
         }
         let passed = self.dialogue.protocol.resync(Side::Response, bytes)?;
         self.dialogue.adrift = false;
@@ -313,6 +316,13 @@ impl<S: ExchangeSink> Drive<'_, S> {
 
     fn act(&mut self, act: Act, at: &At, position: u32) {
         self.dialogue.fresh = false;
+        if self.side() == Side::Response
+            && let Some(number) = self.dialogue.protocol.answers()
+            && !self.dialogue.in_flight.bring_forward(|call| call.number == number)
+        {
+            // What it answers is no call, or was given up.
+            return;
+        }
         match act {
             Act::Nothing => {}
             Act::Begin(call) => self.begin(Request::of_call(), Some(call), at, position),
@@ -354,6 +364,8 @@ impl<S: ExchangeSink> Drive<'_, S> {
             }
             Act::Done => self.done(at),
             Act::Leave => self.leave(),
+            Act::Decline => self.abandon(Drop::FormNotRead),
+            Act::Sent(call) => self.sent(call, at, position),
         }
     }
 
@@ -364,6 +376,20 @@ impl<S: ExchangeSink> Drive<'_, S> {
     }
 
     fn begin(&mut self, request: Request, call: Option<Box<Call>>, at: &At, position: u32) {
+        let exchange = self.open(request, call, at, position);
+        if let Some(exchange) = self.dialogue.in_flight.push(exchange) {
+            self.sink.retracted(exchange, self.ends);
+            self.abandon(Drop::TooManyInFlight);
+        }
+    }
+
+    /// A call that nobody answers is over once it is sent.
+    fn sent(&mut self, call: Box<Call>, at: &At, position: u32) {
+        let exchange = self.open(Request::of_call(), Some(call), at, position);
+        self.sink.closed(exchange, self.ends);
+    }
+
+    fn open(&mut self, request: Request, call: Option<Box<Call>>, at: &At, position: u32) -> Exchange {
         let kind = if self.way == Way::Received { SpanKind::Server } else { SpanKind::Client };
         let exchange = Exchange {
             id: self.sink.ids().exchange(),
@@ -379,16 +405,14 @@ impl<S: ExchangeSink> Drive<'_, S> {
             call,
             network: None,
             response: None,
+            response_headers: Captured::default(),
             failure: None,
             from_start: true,
             secure: at.secure,
             incomplete: false,
         };
         self.sink.opened(&exchange, self.ends);
-        if let Some(exchange) = self.dialogue.in_flight.push(exchange) {
-            self.sink.retracted(exchange, self.ends);
-            self.abandon(Drop::TooManyInFlight);
-        }
+        exchange
     }
 
     /// The oldest request's answer begins, or goes on. `status`: 0 where there is none, or it is not known.
@@ -406,6 +430,10 @@ impl<S: ExchangeSink> Drive<'_, S> {
         if !self.dialogue.confirmed {
             self.dialogue.confirmed = true;
             self.dialogue.judgement = Some(Judgement::Confirmed);
+        }
+        // What ends an answer may be all of it.
+        if !self.dialogue.in_flight.is_empty() {
+            self.answer(at);
         }
         if let Some(exchange) = self.dialogue.in_flight.finished(SEEN, at.last_ns) {
             self.sink.closed(exchange, self.ends);

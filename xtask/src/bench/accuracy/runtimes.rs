@@ -9,6 +9,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 
 use super::ids::Kind;
+use super::proxies::{envoy, haproxy, nginx, php_fpm};
 use super::store::Store;
 use crate::bench::process::service;
 use crate::shell::{cargo, run};
@@ -46,6 +47,8 @@ pub(super) struct Runtime {
     pub(super) what: &'static str,
     /// The ids stand in the calls as they are: it cannot compute.
     pub(super) plain: bool,
+    /// Its requests carry an id in a header (`X-Request-Id`), which it passes on.
+    pub(super) with_ids: bool,
     /// What it can do.
     pub(super) kinds: &'static [Kind],
     /// Kinds of requests whose calls have to be linked.
@@ -69,11 +72,12 @@ const LOOP: &[Kind] = &[Kind::One, Kind::Seq];
 const FIRST_WITH_VIRTUAL_THREADS: u32 = 21;
 
 /// Every front service.
-pub(super) const RUNTIMES: [Runtime; 24] = [
+pub(super) const RUNTIMES: [Runtime; 29] = [
     Runtime {
         name: "http.server",
         what: "CPython http.server, a thread for each connection; urllib3",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: THREADS,
         store: None,
@@ -84,6 +88,7 @@ pub(super) const RUNTIMES: [Runtime; 24] = [
         name: "gunicorn-gthread",
         what: "gunicorn gthread, 1 worker of 8 threads; requests",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: THREADS,
         store: None,
@@ -94,6 +99,7 @@ pub(super) const RUNTIMES: [Runtime; 24] = [
         name: "gunicorn-sync",
         what: "gunicorn sync, 4 forked workers; requests",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: THREADS,
         store: None,
@@ -104,6 +110,7 @@ pub(super) const RUNTIMES: [Runtime; 24] = [
         name: "aiohttp",
         what: "aiohttp server and client, asyncio's own loop",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: TASKS,
         store: None,
@@ -114,6 +121,7 @@ pub(super) const RUNTIMES: [Runtime; 24] = [
         name: "uvicorn",
         what: "FastAPI in uvicorn, asyncio's own loop; httpx",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: TASKS,
         store: None,
@@ -124,6 +132,7 @@ pub(super) const RUNTIMES: [Runtime; 24] = [
         name: "uvicorn-uvloop",
         what: "FastAPI in uvicorn, uvloop; httpx",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: TASKS,
         store: None,
@@ -134,6 +143,7 @@ pub(super) const RUNTIMES: [Runtime; 24] = [
         name: "node-fetch",
         what: "Node http server, async/await; fetch",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: LOOP,
         store: None,
@@ -144,6 +154,7 @@ pub(super) const RUNTIMES: [Runtime; 24] = [
         name: "node-callback",
         what: "Node http server, callbacks; http.request with a keep-alive agent",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: LOOP,
         store: None,
@@ -154,6 +165,7 @@ pub(super) const RUNTIMES: [Runtime; 24] = [
         name: "nginx",
         what: "nginx as reverse proxy, a connection for each call",
         plain: true,
+        with_ids: false,
         kinds: &[Kind::One],
         linked: &[Kind::One],
         store: None,
@@ -164,6 +176,7 @@ pub(super) const RUNTIMES: [Runtime; 24] = [
         name: "nginx-keepalive",
         what: "nginx as reverse proxy, kept upstream connections",
         plain: true,
+        with_ids: false,
         kinds: &[Kind::One],
         linked: &[Kind::One],
         store: None,
@@ -174,6 +187,7 @@ pub(super) const RUNTIMES: [Runtime; 24] = [
         name: "php-fpm",
         what: "nginx and PHP-FPM, 16 workers, by FastCGI; PHP's own HTTP client",
         plain: false,
+        with_ids: false,
         kinds: &[Kind::One, Kind::Seq, Kind::Wait, Kind::After, Kind::Later],
         linked: THREADS,
         store: None,
@@ -184,6 +198,7 @@ pub(super) const RUNTIMES: [Runtime; 24] = [
         name: "haproxy",
         what: "haproxy, 1 thread, `http-reuse always`",
         plain: true,
+        with_ids: false,
         kinds: &[Kind::One],
         linked: &[],
         store: None,
@@ -191,9 +206,43 @@ pub(super) const RUNTIMES: [Runtime; 24] = [
         command: haproxy,
     },
     Runtime {
+        name: "haproxy-ids",
+        what: "the same, for requests with an X-Request-Id",
+        plain: true,
+        with_ids: true,
+        kinds: &[Kind::One],
+        linked: &[Kind::One],
+        store: None,
+        version: |_| version("haproxy", "-v"),
+        command: haproxy,
+    },
+    Runtime {
+        name: "envoy",
+        what: "Envoy, 1 worker thread, kept upstream connections; requests without an X-Request-Id get one",
+        plain: true,
+        with_ids: false,
+        kinds: &[Kind::One],
+        linked: &[],
+        store: None,
+        version: |place| version(tool(place, "envoy"), "--version"),
+        command: envoy,
+    },
+    Runtime {
+        name: "envoy-ids",
+        what: "the same, for requests with an X-Request-Id",
+        plain: true,
+        with_ids: true,
+        kinds: &[Kind::One],
+        linked: &[Kind::One],
+        store: None,
+        version: |place| version(tool(place, "envoy"), "--version"),
+        command: envoy,
+    },
+    Runtime {
         name: "java",
         what: "JDK HttpServer, 8 threads; java.net.http",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: &[],
         store: None,
@@ -201,9 +250,21 @@ pub(super) const RUNTIMES: [Runtime; 24] = [
         command: |place| Ok(java(place, "java".into(), "pool")),
     },
     Runtime {
+        name: "java-blocking",
+        what: "JDK HttpServer, 8 threads; HttpURLConnection",
+        plain: false,
+        with_ids: false,
+        kinds: &Kind::ALL,
+        linked: &[],
+        store: None,
+        version: |_| version("java", "--version"),
+        command: |place| Ok(java(place, "java".into(), "blocking")),
+    },
+    Runtime {
         name: "java-virtual",
         what: "JDK HttpServer, a virtual thread for each request; java.net.http",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: &[],
         store: None,
@@ -214,6 +275,7 @@ pub(super) const RUNTIMES: [Runtime; 24] = [
         name: "tokio",
         what: "Rust, axum and hyper's client on tokio, 4 worker threads",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: &[],
         store: None,
@@ -224,6 +286,7 @@ pub(super) const RUNTIMES: [Runtime; 24] = [
         name: "go",
         what: "Go net/http server and client",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: TASKS,
         store: None,
@@ -234,6 +297,7 @@ pub(super) const RUNTIMES: [Runtime; 24] = [
         name: "puma",
         what: "Ruby, Puma with 8 threads; Net::HTTP",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: THREADS,
         store: None,
@@ -244,16 +308,29 @@ pub(super) const RUNTIMES: [Runtime; 24] = [
         name: "c-epoll",
         what: "C, one thread, one epoll loop",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: LOOP,
         store: None,
         version: |_| version("cc", "--version"),
-        command: epoll,
+        command: |place| event_loop(place, "epoll", &[]),
+    },
+    Runtime {
+        name: "c-poll",
+        what: "C, one thread, one poll loop, which is not named to the tracer",
+        plain: false,
+        with_ids: false,
+        kinds: &Kind::ALL,
+        linked: &[],
+        store: None,
+        version: |_| version("cc", "--version"),
+        command: |place| event_loop(place, "poll", &["-DPOLL"]),
     },
     Runtime {
         name: "psycopg",
         what: "CPython http.server, a thread for each connection; PostgreSQL by psycopg, a pool of 64 connections",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: THREADS,
         store: Some(Store::Postgres),
@@ -264,6 +341,7 @@ pub(super) const RUNTIMES: [Runtime; 24] = [
         name: "asyncpg",
         what: "aiohttp server; PostgreSQL by asyncpg, a pool of 64 connections",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: TASKS,
         store: Some(Store::Postgres),
@@ -274,6 +352,7 @@ pub(super) const RUNTIMES: [Runtime; 24] = [
         name: "node-postgres",
         what: "Node http server; PostgreSQL by pg, a pool of 64 connections",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: &[],
         store: Some(Store::Postgres),
@@ -284,6 +363,7 @@ pub(super) const RUNTIMES: [Runtime; 24] = [
         name: "redis-py",
         what: "CPython http.server, a thread for each connection; Redis by redis-py, a pool of 64 connections",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: THREADS,
         store: Some(Store::Redis),
@@ -294,6 +374,7 @@ pub(super) const RUNTIMES: [Runtime; 24] = [
         name: "redis-asyncio",
         what: "aiohttp server; Redis by redis-py's asyncio client, a pool of 64 connections",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: TASKS,
         store: Some(Store::Redis),
@@ -304,6 +385,7 @@ pub(super) const RUNTIMES: [Runtime; 24] = [
         name: "node-redis",
         what: "Node http server; Redis by node-redis, one connection for all",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: &[],
         store: Some(Store::Redis),
@@ -324,7 +406,7 @@ impl Runtime {
         // nginx tells it on standard error.
         let bytes = if output.stdout.is_empty() { output.stderr } else { output.stdout };
         let text = String::from_utf8_lossy(&bytes);
-        Ok(text.lines().next().unwrap_or_default().trim().to_owned())
+        Ok(text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_owned())
     }
 
     /// How it is started.
@@ -366,7 +448,7 @@ fn python_version(place: &Place<'_>, packages: &[&str]) -> Command {
     command
 }
 
-fn tool(place: &Place<'_>, name: &str) -> PathBuf {
+pub(super) fn tool(place: &Place<'_>, name: &str) -> PathBuf {
     place.venv.join("bin").join(name)
 }
 
@@ -398,75 +480,6 @@ fn node(place: &Place<'_>, client: &str) -> Command {
     command.env("NODE_PATH", node_modules(place));
     command.arg(place.apps.join("node.js")).args(place.arguments()).arg(client);
     command
-}
-
-fn nginx(place: &Place<'_>, keepalive: &str) -> Result<Command> {
-    let persistent =
-        if keepalive.is_empty() { "" } else { "proxy_http_version 1.1; proxy_set_header Connection \"\";" };
-    let upstream = format!("upstream back {{ server {}; {keepalive} }}", place.back);
-    let location = format!("location /front/one/ {{ proxy_pass http://back/back/; {persistent} }}");
-    let file = nginx_configuration(place, &upstream, &location)?;
-    let mut command = service("nginx");
-    command.arg("-e").arg(place.directory.join("nginx.log")).arg("-c").arg(file);
-    Ok(command)
-}
-
-/// nginx and PHP-FPM under a shell that ends both.
-fn php_fpm(place: &Place<'_>) -> Result<Command> {
-    let (directory, back) = (place.directory.display(), place.back);
-    let script = place.apps.join("fpm.php");
-    let location = format!(
-        "location / {{ include /etc/nginx/fastcgi_params; fastcgi_param SCRIPT_FILENAME {}; \
-         fastcgi_pass unix:{directory}/fpm.sock; }}",
-        script.display()
-    );
-    let nginx = nginx_configuration(place, "", &location)?;
-    let pool = format!(
-        "[global]\ndaemonize = no\nerror_log = {directory}/fpm.log\n\
-         [front]\nuser = root\ngroup = root\nlisten = {directory}/fpm.sock\nlisten.backlog = 4096\n\
-         pm = static\npm.max_children = 16\nenv[BACK] = http://{back}\n"
-    );
-    let fpm = write(place, "fpm.conf", &pool)?;
-    let mut command = service("sh");
-    command.arg("-c").arg(format!(
-        "php-fpm8.2 --allow-to-run-as-root --no-php-ini --fpm-config {} & fpm=$!; \
-         nginx -e {directory}/nginx.log -c {} & nginx=$!; \
-         trap 'kill $fpm $nginx' TERM; wait",
-        fpm.display(),
-        nginx.display()
-    ));
-    Ok(command)
-}
-
-/// One process of nginx at the address of the front service.
-fn nginx_configuration(place: &Place<'_>, upstream: &str, location: &str) -> Result<PathBuf> {
-    let directory = place.directory.display();
-    let configuration = format!(
-        "user root; daemon off; master_process off; pid {directory}/nginx.pid;\n\
-         events {{ worker_connections 4096; }}\n\
-         http {{\n\
-           access_log off; keepalive_requests 1000000;\n\
-           client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy;\n\
-           fastcgi_temp_path {directory}/fastcgi; uwsgi_temp_path {directory}/uwsgi; scgi_temp_path {directory}/scgi;\n\
-           {upstream}\n\
-           server {{ listen {} backlog=4096; {location} }}\n\
-         }}\n",
-        place.front
-    );
-    write(place, "nginx.conf", &configuration)
-}
-
-fn haproxy(place: &Place<'_>) -> Result<Command> {
-    let configuration = format!(
-        "global\n  nbthread 1\n\
-         defaults\n  mode http\n  timeout connect 10s\n  timeout client 60s\n  timeout server 60s\n\
-         frontend front\n  bind {}\n  http-request replace-path /front/one/(.*) /back/\\1\n  default_backend back\n\
-         backend back\n  http-reuse always\n  server back {}\n",
-        place.front, place.back
-    );
-    let mut command = service("haproxy");
-    command.arg("-db").arg("-f").arg(write(place, "haproxy.cfg", &configuration)?);
-    Ok(command)
 }
 
 fn java(place: &Place<'_>, program: PathBuf, threads: &str) -> Command {
@@ -516,15 +529,16 @@ fn puma(place: &Place<'_>) -> Command {
     command
 }
 
-fn epoll(place: &Place<'_>) -> Result<Command> {
-    let binary = place.directory.join("epoll");
-    run(Command::new("cc").args(["-O2", "-o"]).arg(&binary).arg(place.apps.join("epoll.c")))?;
+fn event_loop(place: &Place<'_>, name: &str, options: &[&str]) -> Result<Command> {
+    let binary = place.directory.join(name);
+    let mut compile = Command::new("cc");
+    run(compile.arg("-O2").args(options).arg("-o").arg(&binary).arg(place.apps.join("loop.c")))?;
     let mut command = service(binary);
     command.arg(place.front.port().to_string()).arg(place.back.port().to_string());
     Ok(command)
 }
 
-fn write(place: &Place<'_>, name: &str, text: &str) -> Result<PathBuf> {
+pub(super) fn write(place: &Place<'_>, name: &str, text: &str) -> Result<PathBuf> {
     let file = place.directory.join(name);
     fs::write(&file, text).with_context(|| format!("{} could not be written.", file.display()))?;
     Ok(file)
