@@ -185,6 +185,10 @@ pub enum Upstream<'a> {
     Closing(&'a Service),
     /// Asks a service over kept connections (HTTP/1.1).
     Kept(&'a Service),
+    /// Passes it on to `fpm.php` by FastCGI, over a new connection each time.
+    FastCgi(&'a Service),
+    /// As `FastCgi`, over kept connections.
+    FastCgiKept(&'a Service),
 }
 
 /// nginx with one worker.
@@ -326,6 +330,11 @@ fn nginx_with(
         Listens::Tcp(address) => address.to_string(),
         Listens::Unix(path) => format!("unix:{}", path.display()),
     };
+    let fastcgi = |to: &str| {
+        let script = script("fpm.php");
+        let file = format!("fastcgi_param SCRIPT_FILENAME {};", script.display());
+        format!("include /etc/nginx/fastcgi_params; {file} fastcgi_pass {to};")
+    };
     let (ssl, keys) = certificate.map_or_else(Default::default, |file| {
         ("ssl", format!("ssl_certificate {0}; ssl_certificate_key {0};", file.display()))
     });
@@ -333,6 +342,11 @@ fn nginx_with(
         Upstream::None => (String::new(), "return 200 \"hello\\n\";".to_owned()),
         Upstream::Files(folder) => (String::new(), format!("root {}; sendfile on;", folder.display())),
         Upstream::Closing(service) => (String::new(), format!("proxy_pass http://{};", address(service))),
+        Upstream::FastCgi(service) => (String::new(), fastcgi(&address(service))),
+        Upstream::FastCgiKept(service) => (
+            format!("upstream backend {{ server {}; keepalive 64; }}", address(service)),
+            format!("{} fastcgi_keep_conn on;", fastcgi("backend")),
+        ),
         Upstream::Kept(service) => (
             format!("upstream backend {{ server {}; keepalive 64; }}", address(service)),
             "proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection \"\";".to_owned(),
@@ -359,6 +373,83 @@ http {{
     let mut command = Command::new("nginx");
     command.arg("-c").arg(config);
     Prepared { name: format!("nginx-{port}"), command, listens: Listens::port(port) }
+}
+
+/// PHP-FPM with two workers, whose scripts call `backend`; on a socket file, or a port.
+#[track_caller]
+pub fn php_fpm(scenario: &Scenario, backend: &Service, on_file: bool) -> Service {
+    let listens = if on_file { Listens::Unix(scenario.file("fpm.sock")) } else { Listens::port(free_port()) };
+    let address = match &listens {
+        Listens::Tcp(address) => address.to_string(),
+        Listens::Unix(path) => path.display().to_string(),
+    };
+    let config = scenario.write(
+        "fpm.conf",
+        &format!(
+            "[global]
+daemonize = no
+error_log = {}
+[www]
+user = root
+group = root
+listen = {address}
+pm = static
+pm.max_children = 2
+env[BACK] = {}
+php_admin_flag[display_errors] = off
+php_admin_flag[log_errors] = on
+",
+            scenario.file("fpm-error.log").display(),
+            backend.url("")
+        ),
+    );
+    let mut command = Command::new("php-fpm8.2");
+    command.args(["--allow-to-run-as-root", "--no-php-ini", "--fpm-config"]).arg(config);
+    Service::start(scenario, "php-fpm", command, listens)
+}
+
+/// Where [`resolver`] listens: nobody else does.
+const RESOLVER: &str = "127.0.0.153";
+
+/// dnsmasq, which knows `back.example` (127.0.0.1) and `dual.example` (127.0.0.1 and ::1), and that `missing.example` is not there. Over
+/// TCP too.
+#[track_caller]
+pub fn resolver(scenario: &Scenario) -> Service {
+    let mut command = Command::new("dnsmasq");
+    command.args([
+        "--keep-in-foreground",
+        "--conf-file=/dev/null",
+        "--no-resolv",
+        "--no-hosts",
+        "--user=root",
+    ]);
+    command.args(["--bind-interfaces", "--pid-file=", "--local=/example/", "--log-facility=-"]);
+    command.arg(format!("--listen-address={RESOLVER}"));
+    command.args(["--host-record=back.example,127.0.0.1", "--host-record=dual.example,127.0.0.1,::1"]);
+    let address = (RESOLVER.parse::<std::net::Ipv4Addr>().unwrap(), 53).into();
+    Service::start(scenario, "dnsmasq", command, Listens::Tcp(address))
+}
+
+/// A command that asks [`resolver`] for names: in a mount namespace with a resolv.conf of its own.
+pub fn asks_resolver(scenario: &Scenario, command: &Command) -> Command {
+    let file = scenario.write("resolv.conf", &format!("nameserver {RESOLVER}\n"));
+    let mut inside = Command::new("unshare");
+    let script = "mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"";
+    inside
+        .args(["--mount", "sh", "-c", script])
+        .arg(file)
+        .arg(command.get_program())
+        .args(command.get_args());
+    inside
+}
+
+/// `lookups_front.py`, which calls `backend` by name.
+#[track_caller]
+pub fn lookups_front(scenario: &Scenario, backend: &Service) -> Service {
+    let port = free_port();
+    let command =
+        python("lookups_front.py", [port, backend.port(), free_port()].map(|port| port.to_string()));
+    Service::start(scenario, "lookups_front", asks_resolver(scenario, &command), Listens::port(port))
 }
 
 /// `nghttpd`, which speaks HTTP/2 alone, with the files of a folder.
@@ -528,6 +619,16 @@ pub fn postgres(scenario: &Scenario) -> Service {
     service
 }
 
+/// One of the services of `noida-db`, which speaks the protocols of many databases.
+#[track_caller]
+pub fn noida_db(scenario: &Scenario, service: &str) -> Service {
+    let port = free_port();
+    let mut command = Command::new(python_tool("noida-db"));
+    command.args(["start", "--only", service, &format!("--{service}-port"), &port.to_string()]);
+    command.arg("--data-dir").arg(scenario.file("noida-db"));
+    Service::start(scenario, "noida-db", command, Listens::port(port))
+}
+
 /// Where Debian has the programs of the newest PostgreSQL.
 fn postgres_programs() -> PathBuf {
     let versions =
@@ -586,11 +687,7 @@ pub fn cql_server(scenario: &Scenario) -> Service {
 /// A server that speaks MongoDB's wire protocol; it is not MongoDB.
 #[track_caller]
 pub fn mongodb(scenario: &Scenario) -> Service {
-    let port = free_port();
-    let mut command = Command::new(python_tool("noida-db"));
-    let (wanted, folder) = (["start", "--only", "mongodb"], scenario.file("mongodb"));
-    command.args(wanted).args(["--mongodb-port", &port.to_string(), "--data-dir"]).arg(folder);
-    Service::start(scenario, "mongodb", command, Listens::port(port))
+    noida_db(scenario, "mongodb")
 }
 
 /// `database_front.py` in front of a database.

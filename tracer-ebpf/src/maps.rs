@@ -6,7 +6,9 @@ use aya_ebpf::{
 };
 use tracer_common::{
     drops::KernelDrop,
-    limits::{MAX_GO_CALLS, MAX_ORIGINS, MAX_PROCESSES, MAX_SEALED, MAX_TLS, MAX_VERDICTS},
+    limits::{
+        MAX_FAILED_CONNECTS, MAX_GO_CALLS, MAX_ORIGINS, MAX_PROCESSES, MAX_SEALED, MAX_TLS, MAX_VERDICTS,
+    },
     propagation::{MAX_AWAITED, MAX_HANDS, MAX_PEERS, Outcome, streams, switch},
     runtime::{Go, MAX_ASKERS, MAX_CONTEXTS, MAX_GOROUTINES, MAX_RUNTIMES, MAX_THREADS, Python},
 };
@@ -36,6 +38,10 @@ pub(crate) static CONNS: SkStorage<Conn> = SkStorage::new();
 /// Connection id -> `tracer_common::verdict`. Written by the daemon.
 #[btf_map]
 pub(crate) static VERDICTS: LruHashMap<u64, u32, { MAX_VERDICTS as usize }> = LruHashMap::new();
+
+/// Thread group id and port -> when that process failed to connect to it last, CLOCK_MONOTONIC nanoseconds.
+#[btf_map]
+pub(crate) static FAILED_CONNECTS: LruHashMap<u64, u64, { MAX_FAILED_CONNECTS as usize }> = LruHashMap::new();
 
 /// Thread group id -> `tracer_common::process` flags. Written by both sides, deleted at process exit.
 #[btf_map]

@@ -74,6 +74,8 @@ mod abi {
     pub(super) const SECOND: u32 = 104;
     /// `dx`
     pub(super) const THIRD: u32 = 96;
+    /// `r8`
+    pub(super) const FIFTH: u32 = 72;
     /// `r14`: the current goroutine in a Go program (its internal ABI)
     pub(super) const GOROUTINE: u32 = 8;
     /// `sp`
@@ -106,6 +108,8 @@ mod abi {
     pub(super) const SECOND: u32 = 8;
     /// `regs[2]`
     pub(super) const THIRD: u32 = 16;
+    /// `regs[4]`
+    pub(super) const FIFTH: u32 = 32;
     /// `regs[28]`: the current goroutine in a Go program (its internal ABI)
     pub(super) const GOROUTINE: u32 = 224;
     /// `sp`
@@ -149,6 +153,21 @@ fn registers() -> Option<(u64, u64, u64)> {
 pub(crate) fn first_argument() -> u64 {
     // SAFETY: both helpers return BTF-typed pointers; the offset is that of a field of pt_regs.
     unsafe { field::<u64>(bpf_task_pt_regs(bpf_get_current_task_btf()) as *const u8, abi::FIRST) }
+}
+
+/// Where the current call says whom it sends to (`struct sockaddr`); 0 where it does not, or sends several messages.
+#[inline(always)]
+pub(crate) fn destination() -> u64 {
+    let Some((number, header, _)) = registers() else { return 0 };
+    match number {
+        // SAFETY: as in `first_argument`.
+        abi::SENDTO => unsafe {
+            field::<u64>(bpf_task_pt_regs(bpf_get_current_task_btf()) as *const u8, abi::FIFTH)
+        },
+        // `msg_name` is the first field of `struct user_msghdr`.
+        abi::SENDMSG => read_user_words::<1>(header)[0],
+        _ => 0,
+    }
 }
 
 /// What a Go program keeps its current goroutine in, and its stack pointer.

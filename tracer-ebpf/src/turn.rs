@@ -169,9 +169,15 @@ pub(crate) fn passed<const WAY: usize>(conn: &mut Conn, tid: u32) {
     conn.turn = turn;
 }
 
-/// The current thread read the end of a stream: a turn of its own, unless that is where the turn's bytes came from.
+/// The current thread read the end of a stream: a turn of its own, unless that is where the turn's bytes came from. Where answers end with
+/// their connection (FastCGI), it is the end of the answer, and goes on with the turn that asked.
 #[inline(always)]
-pub(crate) fn ends(conn: &Conn) {
+pub(crate) fn ends(conn: &Conn, tid: u32) {
+    let question = &conn.question;
+    if conn.mode == mode::FRAMED && question.tid == tid && question.overlaps == 0 && question.turn != 0 {
+        turn_begins(conn.id as u32, question.turn, u32::from(conn.prompt));
+        return;
+    }
     let Some(turn) = TURNS.current() else { return };
     if turn.socket != conn.id as u32 {
         turn.current = 0;

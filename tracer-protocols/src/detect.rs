@@ -1,8 +1,8 @@
 //! What a connection speaks, told from the first bytes of one direction.
 
 use crate::{
-    Protocol, amqp, cassandra, contract::Side, framing, http1, http2, kafka, memcached, mongodb, mqtt, mysql,
-    nats, postgres, redis,
+    Protocol, amqp, cassandra, contract::Side, dns, fastcgi, framing, http1, http2, kafka, memcached,
+    mongodb, mqtt, mysql, nats, postgres, redis,
 };
 
 /// What the front of a direction says.
@@ -43,6 +43,16 @@ pub fn detect(bytes: &[u8]) -> Detection {
         }
         http2::Detection::NeedMore => more = true,
         http2::Detection::No => {}
+    }
+    match dns::detect(bytes) {
+        dns::Detection::Query => return Detection::Found(Protocol::Dns, Side::Request),
+        dns::Detection::NeedMore => more = true,
+        dns::Detection::No => {}
+    }
+    match fastcgi::detect(bytes) {
+        fastcgi::Detection::Request => return Detection::Found(Protocol::FastCgi, Side::Request),
+        fastcgi::Detection::NeedMore => more = true,
+        fastcgi::Detection::No => {}
     }
     match redis::detect(bytes) {
         redis::Detection::Request => return Detection::Found(Protocol::Redis, Side::Request),

@@ -15,6 +15,8 @@ pub mod context;
 pub mod contract;
 mod cursor;
 pub mod detect;
+pub mod dns;
+pub mod fastcgi;
 mod framing;
 pub mod grpc;
 pub mod http1;
@@ -41,6 +43,10 @@ pub enum Protocol {
     Http1,
     /// HTTP/2 (RFC 9113), and gRPC over it.
     Http2,
+    /// DNS, over TCP or UDP.
+    Dns,
+    /// FastCGI 1.0.
+    FastCgi,
     /// Redis and Valkey.
     Redis,
     /// PostgreSQL (protocol 3).
@@ -69,6 +75,8 @@ impl Protocol {
         match self {
             Self::Http1 => "http1",
             Self::Http2 => "http2",
+            Self::Dns => "dns",
+            Self::FastCgi => "fastcgi",
             Self::Redis => "redis",
             Self::Postgres => "postgresql",
             Self::Mysql => "mysql",

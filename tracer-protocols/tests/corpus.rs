@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use common::http1::{Caller, drive, replay, shorts};
 use common::{
-    Entry, Habits, Piece, amqp, cassandra, http2, kafka, memcached, mongodb, mqtt, mysql, nats, postgres,
-    redis,
+    Entry, Habits, Piece, amqp, cassandra, dns, fastcgi, http2, kafka, memcached, mongodb, mqtt, mysql, nats,
+    postgres, redis,
 };
 use tracer_protocols::http1::{Detection, Method, detect};
 
@@ -325,6 +325,8 @@ fn replay_seeds(target: &str, replay: fn(&[u8]) -> Vec<Entry>) {
 fn fuzz_seeds_replay() {
     replay_seeds("http1", replay);
     replay_seeds("http2", http2::replay);
+    replay_seeds("dns", dns::replay);
+    replay_seeds("fastcgi", fastcgi::replay);
     replay_seeds("redis", redis::replay);
     replay_seeds("postgres", postgres::replay);
     replay_seeds("mysql", mysql::replay);

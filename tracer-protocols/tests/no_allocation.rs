@@ -9,6 +9,7 @@ use std::cell::Cell;
 use tracer_protocols::{
     amqp,
     context::{Extractor, Format, HeaderPair},
+    fastcgi,
     http1::{Follows, Message, Method, Parser, Side, Step},
     kafka, memcached, mongodb, mqtt, mysql, nats, postgres, redis,
 };
@@ -257,6 +258,26 @@ fn brokers_are_read_without_allocating() {
         });
     }
     assert_eq!((messages, ALLOCATIONS.with(Cell::get) - before), (5000, 0));
+}
+
+#[test]
+fn fastcgi_is_read_without_allocating() {
+    let before = ALLOCATIONS.with(Cell::get);
+    let (mut requests, mut answers) = (fastcgi::Requests::default(), fastcgi::Answers::default());
+    let mut messages = 0;
+    for _ in 0..1000 {
+        let request = b"\x01\x01\0\x01\0\x08\0\0\0\x01\0\0\0\0\0\0\x01\x04\0\x01\0\x04\0\0\x01\x01ab\x01\x05\0\x01\0\0\0\0";
+        messages += count(request, |bytes, skipped| {
+            requests.skipped(skipped);
+            requests.step(bytes, Follows::Maybe).map(drop)
+        });
+        let answer = b"\x01\x06\0\x01\0\x08\0\0X: y\r\n\r\n\x01\x03\0\x01\0\x08\0\0\0\0\0\0\0\0\0\0";
+        messages += count(answer, |bytes, skipped| {
+            answers.skipped(skipped);
+            answers.step(bytes, Follows::Maybe).map(drop)
+        });
+    }
+    assert_eq!((messages, ALLOCATIONS.with(Cell::get) - before), (3000, 0));
 }
 
 /// The messages in `bytes`; `step` is told how many bytes were just skipped.

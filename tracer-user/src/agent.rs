@@ -158,6 +158,8 @@ pub fn load_kernel(config: &Config, only_selected: bool) -> Result<loader::Kerne
         only_selected: only_selected.into(),
         unix_sockets: capture.unix_sockets.into(),
         framed: u32::from(capture.databases),
+        dns: u32::from(capture.dns),
+        connects: u32::from(capture.failed_connects),
         request_head: capture.request_head_bytes,
         response_head: capture.response_head_bytes,
         message_budget: capture.message_bytes,

@@ -4,17 +4,20 @@
 //! record -> decode -> connections -> http1 -> [Stage: selection, correlation, rendering] -> sampler -> trace
 //! ```
 
+use std::{net::IpAddr, sync::Arc};
+
 use tracer_protocols::context::Extractor;
 
 use crate::{
     clock::WallClock,
     config::{self, Config},
-    connections::{self, By, Ends, Tracker},
+    connections::{self, By, Ends, Names, Tracker},
     ingest::{Event, decode},
     metrics::Metrics,
     processes::{Mark, Processes},
     sampling::Sampler,
     spans::{
+        Connects,
         database::Judgement,
         exchange::{Exchange, ExchangeId, ExchangeSink},
         headers::Wanted,
@@ -39,6 +42,7 @@ const MAX_VERDICTS: usize = tracer_common::limits::MAX_VERDICTS as usize;
 #[derive(Debug)]
 pub struct Pipeline {
     tracker: Tracker,
+    connects: Connects,
     stage: Stage,
     last: Last,
     max_request_age_ns: u64,
@@ -57,6 +61,7 @@ struct Stage {
     topics: Topics,
     correlator: Correlator,
     renderer: Renderer,
+    names: Names,
     ids: Ids,
     drops: Drops,
     clock: WallClock,
@@ -106,6 +111,7 @@ impl Pipeline {
         let sampler = Sampler::new(&config.sampling).with_remote(remote_sampling);
         Self {
             tracker: Tracker::new(connections::Limits::default()),
+            connects: Connects::default(),
             stage: Stage {
                 processes,
                 extractor: config.context.extractor(),
@@ -114,6 +120,7 @@ impl Pipeline {
                 topics: Topics::default(),
                 correlator: Correlator::new(traces::Limits::default()),
                 renderer,
+                names: Names::default(),
                 ids,
                 drops: Drops::default(),
                 clock,
@@ -145,6 +152,7 @@ impl Pipeline {
             Event::Open(open) => self.tracker.open(&open, &mut self.stage),
             Event::Written(written) => self.tracker.written(&written, &mut self.stage),
             Event::Close(close) => self.tracker.close(&close, &mut self.stage),
+            Event::Connect(connect) => self.connects.take(&connect, &mut self.stage),
             Event::Process(process) => {
                 self.stage.correlator.process_described(process.process);
                 let tgid = process.process.header.tgid;
@@ -166,6 +174,7 @@ impl Pipeline {
     /// Hands out finished traces. Every record up to `now_ns` (CLOCK_MONOTONIC) was taken; `clock` is today's mapping.
     pub fn advance(&mut self, now_ns: u64, clock: WallClock, mut out: impl FnMut(Vec<Span>)) {
         self.tracker.bury(now_ns, &mut self.stage);
+        self.connects.advance(now_ns, &mut self.stage);
         for span in self.stage.witnessed.drain(..) {
             self.last.sampler.witness(&span, now_ns);
         }
@@ -190,6 +199,7 @@ impl Pipeline {
     /// Requests in flight are not reported: nothing is known of their end. Those of connections that are gone have ended.
     pub fn finish(&mut self, mut out: impl FnMut(Vec<Span>)) {
         self.tracker.bury(u64::MAX, &mut self.stage);
+        self.connects.advance(u64::MAX, &mut self.stage);
         let Self { stage: Stage { correlator, ids, .. }, last, swept_ns, .. } = self;
         correlator.finish(ids, |trace| last.take(trace, *swept_ns, &mut out));
         last.finish(*swept_ns, &mut out);
@@ -306,6 +316,11 @@ fn kept(metrics: &mut Option<Metrics>, out: &mut impl FnMut(Vec<Span>)) -> impl 
     }
 }
 
+/// The ends by which the other side of an exchange is found: lookups and connections have none that is shown.
+fn joinable<'a>(exchange: &Exchange, ends: &'a Ends) -> &'a Ends {
+    if exchange.network.is_some() { &Ends::Unknown } else { ends }
+}
+
 impl ExchangeSink for Stage {
     fn ids(&mut self) -> &mut Ids {
         &mut self.ids
@@ -342,13 +357,21 @@ impl ExchangeSink for Stage {
         self.correlator.read(exchange, by, now_ns);
     }
 
+    fn resolved(&mut self, tgid: u32, address: IpAddr, name: &Arc<str>, seconds: u32, now_ns: u64) {
+        self.names.learn(tgid, address, name, seconds, now_ns);
+    }
+
+    fn name_of(&mut self, tgid: u32, address: IpAddr, now_ns: u64) -> Option<Arc<str>> {
+        self.names.get(tgid, address, now_ns)
+    }
+
     fn opened(&mut self, exchange: &Exchange, ends: &Ends) {
         // An exchange that is left out is followed all the same: it may be the link between two that are not.
         let port = ends.server_port(exchange.is_at_server());
         self.processes.notice(exchange);
         let shown =
             self.processes.selected(exchange.by.tgid, port) && !self.processes.reports_itself(exchange);
-        self.correlator.opened(exchange, ends, shown, &mut self.drops);
+        self.correlator.opened(exchange, joinable(exchange, ends), shown, &mut self.drops);
         if exchange.kind == SpanKind::Server && self.processes.serves(exchange.by, exchange.last_ns) {
             self.correlator.polls(exchange.by.tgid);
             self.polls.push(exchange.by.tgid);
@@ -356,7 +379,8 @@ impl ExchangeSink for Stage {
     }
 
     fn closed(&mut self, mut exchange: Exchange, ends: &Ends) {
-        let Some(closed) = self.correlator.closed(&mut exchange, ends) else { return };
+        let joinable = joinable(&exchange, ends);
+        let Some(closed) = self.correlator.closed(&mut exchange, joinable) else { return };
         // It may have turned out since the request that the process reports its own spans.
         let instrumented = self.processes.reports_itself(&exchange);
         let span = if closed.is_shown() && !instrumented {
@@ -373,10 +397,11 @@ impl ExchangeSink for Stage {
             self.drops.count(if instrumented { Drop::Instrumented } else { Drop::Excluded });
             None
         };
-        self.correlator.finished(&exchange, ends, closed, span, &mut self.ids);
+        self.correlator.finished(&exchange, joinable, closed, span, &mut self.ids);
     }
 
     fn retracted(&mut self, mut exchange: Exchange, ends: &Ends) {
+        let ends = joinable(&exchange, ends);
         let Some(closed) = self.correlator.closed(&mut exchange, ends) else { return };
         self.correlator.finished(&exchange, ends, closed, None, &mut self.ids);
     }

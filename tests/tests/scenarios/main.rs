@@ -5,11 +5,14 @@
 mod alerts;
 mod backends;
 mod brokers;
+mod connects;
 mod context;
 mod databases;
+mod dns;
 mod event_loops;
 mod exporters;
 mod failures;
+mod fastcgi;
 mod framing;
 mod go;
 mod grpc;

@@ -1,6 +1,7 @@
 //! Records in the ring buffers. Every one starts with [`Header`].
 
 mod close;
+mod connect;
 mod data;
 mod exec;
 mod exit;
@@ -11,6 +12,7 @@ mod tls_seen;
 mod written;
 
 pub use close::{Close, CloseKind, close_flags};
+pub use connect::{Connect, ConnectKind};
 pub use data::{Data, DataHeader, flags};
 pub use exec::Exec;
 pub use exit::Exit;
@@ -42,6 +44,8 @@ pub enum Kind {
     Written = 8,
     /// [`Exec`].
     Exec = 9,
+    /// [`Connect`].
+    Connect = 10,
 }
 
 /// First bytes of every record.

@@ -12,6 +12,7 @@ use tracer_common::{
 };
 
 use super::{
+    datagram::{self, UDP},
     decide::{NO_EVENT, decide_segment, pack, smaller},
     describe::{AF_INET, AF_INET6, AF_UNIX, TCP},
     frame::begins_with_frame,
@@ -77,7 +78,14 @@ pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32
         AF_UNIX => config!(unix_sockets) != 0 && kind == STREAM,
         _ => false,
     };
-    if !traced || call_flags & NOT_CONSUMED != 0 {
+    if call_flags & NOT_CONSUMED != 0 {
+        return;
+    }
+    if !traced {
+        if config!(dns) != 0 && protocol == UDP && family != AF_UNIX {
+            // SAFETY: a UDP socket, as its protocol says.
+            unsafe { datagram::passed::<WAY>(sk, result) };
+        }
         return;
     }
     if result < 0 {
@@ -111,7 +119,7 @@ pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32
     }
     if result == 0 {
         if WAY == RECEIVED && conn.work != 0 && u32::from(conn.work) != GOROUTINES {
-            turn::ends(conn);
+            turn::ends(conn, tid);
         }
         if WAY == RECEIVED && config!(propagation) != 0 {
             propagation::gone(conn);

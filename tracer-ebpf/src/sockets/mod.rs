@@ -1,5 +1,7 @@
 //! Programs that see sockets being used.
 
+mod connect;
+mod datagram;
 mod decide;
 mod describe;
 mod exits;

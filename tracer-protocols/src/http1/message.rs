@@ -25,15 +25,23 @@ pub enum Version {
     Http11,
     /// HTTP/2, which has no start line.
     Http2,
+    /// None of HTTP's: a web server passes the request on by FastCGI 1.0.
+    FastCgi,
 }
 
 impl Version {
+    /// As the attribute `network.protocol.name` wants it: `None` where that is `http`, which goes without saying.
+    pub fn protocol(self) -> Option<&'static str> {
+        (self == Self::FastCgi).then_some("fastcgi")
+    }
+
     /// As the attribute `network.protocol.version` wants it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Http10 => "1.0",
             Self::Http11 => "1.1",
             Self::Http2 => "2",
+            Self::FastCgi => "1.0",
         }
     }
 }

@@ -5,6 +5,8 @@
 
 pub mod amqp;
 pub mod cassandra;
+pub mod dns;
+pub mod fastcgi;
 pub mod frames;
 pub mod http1;
 pub mod http2;

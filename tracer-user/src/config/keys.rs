@@ -79,6 +79,8 @@ pub const KEYS: &[Key] = &[
     ),
     key("capture.unix_sockets", Kind::Bool, "TRACER_CAPTURE_UNIX_SOCKETS", BOOL),
     key("capture.databases", Kind::Bool, "TRACER_CAPTURE_DATABASES", BOOL),
+    key("capture.dns", Kind::Bool, "TRACER_CAPTURE_DNS", BOOL),
+    key("capture.failed_connects", Kind::Bool, "TRACER_CAPTURE_FAILED_CONNECTS", BOOL),
     key("tls.enabled", Kind::Bool, "TRACER_TLS_ENABLED", BOOL),
     key(
         "http.routes",

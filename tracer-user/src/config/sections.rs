@@ -23,6 +23,10 @@ pub struct Capture {
     pub unix_sockets: bool,
     /// Whether calls of databases and caches are traced, and messages to and from brokers.
     pub databases: bool,
+    /// Whether lookups in DNS are traced.
+    pub dns: bool,
+    /// Whether connections that cannot be opened are traced.
+    pub failed_connects: bool,
 }
 
 /// `[tls]`: whether TLS connections are read.
@@ -164,6 +168,8 @@ impl Default for Capture {
             ring_bytes: 4 << 20,
             unix_sockets: true,
             databases: true,
+            dns: true,
+            failed_connects: true,
         }
     }
 }

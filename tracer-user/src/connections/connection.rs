@@ -5,7 +5,7 @@ use tracer_common::event::{Close, CloseKind, DataHeader, close_flags};
 use super::{
     by::{By, Work},
     ends::Ends,
-    stream::{Insertion, Stream},
+    stream::{At, Insertion, Stream},
 };
 use crate::{
     ingest::Segment,
@@ -79,6 +79,14 @@ impl Connection {
         if let Some(judgement) = self.conversation.take_judgement() {
             sink.judged(segment.head.header.conn, judgement);
         }
+    }
+
+    /// A datagram was sent or received.
+    pub(crate) fn datagram<S: ExchangeSink>(&mut self, way: Way, segment: &Segment<'_>, sink: &mut S) {
+        self.check(way, segment.head.number, sink);
+        self.streams[way as usize].skip_number();
+        let at = At::of(&segment.head);
+        self.conversation.datagram(way, segment.bytes, &at, &self.ends, sink);
     }
 
     /// The application read bytes, or came upon their end.

@@ -1,6 +1,9 @@
 //! One direction of one connection: records in, contiguous runs and gaps out.
 
-use tracer_common::{event::flags, limits::TAIL};
+use tracer_common::{
+    event::{DataHeader, flags},
+    limits::TAIL,
+};
 use tracer_protocols::{context::TraceContext, contract::Follows};
 
 use super::by::By;
@@ -42,6 +45,19 @@ pub struct Insertion {
 }
 
 impl At {
+    /// What a data record says of its first byte.
+    pub(super) fn of(head: &DataHeader) -> Self {
+        Self {
+            first_ns: head.header.time_ns,
+            last_ns: head.header.time_ns,
+            position: head.position,
+            by: By::of(head),
+            written: None,
+            secure: head.header.flags & flags::TLS != 0,
+            segment_start: true,
+        }
+    }
+
     /// Position of the byte at an offset of the run.
     pub fn position_of(&self, offset: usize) -> u32 {
         let position = self.position.wrapping_add(offset as u32);
@@ -105,18 +121,11 @@ impl Stream {
     pub fn segment(&mut self, segment: &Segment<'_>, consumer: &mut impl Consumer) {
         let head = &segment.head;
         let last = head.position.wrapping_add(head.len.saturating_sub(1));
-        let mut at = At {
-            first_ns: head.header.time_ns,
-            last_ns: head.header.time_ns,
-            position: head.position,
-            by: By::of(head),
-            written: self
-                .written
-                .take_if(|written| !is_behind(written.position, last))
-                .filter(|written| !is_behind(head.position, written.position)),
-            secure: head.header.flags & flags::TLS != 0,
-            segment_start: true,
-        };
+        let mut at = At::of(head);
+        at.written = self
+            .written
+            .take_if(|written| !is_behind(written.position, last))
+            .filter(|written| !is_behind(head.position, written.position));
         self.check_number(head.number, consumer);
         self.check_position(head.position, &at, consumer);
         self.next_position = at.position_of(head.len as usize);
@@ -256,7 +265,7 @@ impl Stream {
 
 #[cfg(test)]
 mod tests {
-    use tracer_common::event::{DataHeader, Header};
+    use tracer_common::event::Header;
 
     use super::*;
 

@@ -85,6 +85,8 @@ impl Tracker {
             self.remember_own(open.header.conn, &ends);
             return;
         }
+        let (tgid, now_ns) = (open.header.tgid, open.header.time_ns);
+        let ends = ends.named(|address| sink.name_of(tgid, address, now_ns));
         // Another thread's data, on another CPU, may have overtaken the description.
         match self.connections.get_mut(&open.header.conn) {
             Some(connection) => connection.ends = ends,
@@ -119,6 +121,14 @@ impl Tracker {
             return;
         }
         let way = if header.flags & flags::SENT == 0 { Way::Received } else { Way::Sent };
+        if header.flags & flags::DATAGRAM != 0 {
+            connection.datagram(way, segment, sink);
+            // Nothing tells of its end, and it is described anew before it is used again.
+            if connection.is_idle() {
+                self.connections.pop(&header.conn);
+            }
+            return;
+        }
         connection.segment(way, segment, sink);
     }
 

@@ -1,7 +1,7 @@
 //! Bytes of a record become an [`Event`]. The only place that reinterprets memory.
 
 use tracer_common::event::{
-    Close, DataHeader, Exec, Exit, Header, Kind, Lineage, Open, Process, TlsSeen, Written,
+    Close, Connect, DataHeader, Exec, Exit, Header, Kind, Lineage, Open, Process, TlsSeen, Written,
 };
 
 /// A record in the form that the stages use. Byte blocks borrow from the record.
@@ -13,6 +13,8 @@ pub enum Event<'a> {
     Open(Open),
     /// A TCP connection is ending.
     Close(Close),
+    /// A TCP connection could not be opened, or one that may be in place of such a one is open.
+    Connect(Connect),
     /// A process is described.
     Process(ProcessRecord<'a>),
     /// A process ended.
@@ -91,6 +93,7 @@ impl Event<'_> {
             Self::Segment(segment) => &segment.head.header,
             Self::Open(open) => &open.header,
             Self::Close(close) => &close.header,
+            Self::Connect(connect) => &connect.header,
             Self::Process(process) => &process.process.header,
             Self::Exit(exit) => &exit.header,
             Self::Lineage(lineage) => &lineage.header,
@@ -112,6 +115,8 @@ pub fn decode(record: &[u8]) -> Result<Event<'_>, DecodeError> {
         Ok(Event::Open(*view(record)?))
     } else if kind == Kind::Close as u8 {
         Ok(Event::Close(*view(record)?))
+    } else if kind == Kind::Connect as u8 {
+        Ok(Event::Connect(*view(record)?))
     } else if kind == Kind::Process as u8 {
         Ok(Event::Process(ProcessRecord { process: view(record)? }))
     } else if kind == Kind::Exit as u8 {
@@ -162,6 +167,8 @@ unsafe impl Record for DataHeader {}
 unsafe impl Record for Open {}
 // SAFETY: as above.
 unsafe impl Record for Close {}
+// SAFETY: as above.
+unsafe impl Record for Connect {}
 // SAFETY: as above.
 unsafe impl Record for Process {}
 // SAFETY: as above.

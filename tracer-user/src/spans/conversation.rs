@@ -8,7 +8,9 @@ use tracer_protocols::{
 
 use super::{
     database::{self, Dialogue, Judgement},
+    dns::{self, Dns},
     exchange::{ExchangeId, ExchangeSink, Failure},
+    fastcgi::FastCgi,
     http1::{Drive as Drive1, Http1},
     http2::{Drive as Drive2, Http2},
     messaging::{self, Session, Talk},
@@ -28,6 +30,7 @@ pub(crate) enum Conversation {
     Http2(Box<Http2>),
     Database(Box<Dialogue>),
     Messaging(Box<Session>),
+    Dns(Box<Dns>),
 }
 
 /// A [`Conversation`] together with what it needs to work.
@@ -45,6 +48,8 @@ impl Conversation {
         match protocol {
             Protocol::Http1 => Self::Http1(Box::default()),
             Protocol::Http2 => Self::Http2(Box::default()),
+            Protocol::Dns => Self::Dns(Box::new(Dns::new(requests))),
+            Protocol::FastCgi => Self::database(Box::<FastCgi>::default(), requests),
             Protocol::Redis => Self::database(Box::<database::Redis>::default(), requests),
             Protocol::Postgres => Self::database(Box::<database::Postgres>::default(), requests),
             Protocol::Mysql => Self::database(Box::<database::Mysql>::default(), requests),
@@ -71,6 +76,7 @@ impl Conversation {
         match self {
             Self::Database(dialogue) => dialogue.take_judgement(),
             Self::Messaging(session) => session.take_judgement(),
+            Self::Dns(dns) => dns.take_judgement(),
             Self::Unknown | Self::Http1(_) | Self::Http2(_) => None,
         }
     }
@@ -83,6 +89,7 @@ impl Conversation {
             Self::Http2(http) => http.is_idle(),
             Self::Database(dialogue) => dialogue.is_idle(),
             Self::Messaging(session) => session.is_idle(),
+            Self::Dns(dns) => dns.is_idle(),
         }
     }
 
@@ -94,6 +101,7 @@ impl Conversation {
             Self::Http2(http) => http.is_server(),
             Self::Database(dialogue) => Some(dialogue.is_server()),
             Self::Messaging(session) => Some(session.is_server()),
+            Self::Dns(dns) => Some(dns.is_server()),
         }
     }
 
@@ -103,7 +111,24 @@ impl Conversation {
             Self::Http1(http) => http.receiving(),
             Self::Database(dialogue) => dialogue.receiving(),
             Self::Messaging(session) => session.receiving(),
-            Self::Unknown | Self::Http2(_) => None,
+            Self::Unknown | Self::Http2(_) | Self::Dns(_) => None,
+        }
+    }
+
+    /// A datagram that was sent or received, as far as it was captured.
+    pub(crate) fn datagram<S: ExchangeSink>(
+        &mut self,
+        way: Way,
+        bytes: &[u8],
+        at: &At,
+        ends: &Ends,
+        sink: &mut S,
+    ) {
+        if matches!(self, Self::Unknown) {
+            *self = Self::new(Protocol::Dns, Way::Sent);
+        }
+        if let Self::Dns(dns) = self {
+            dns::Drive { dns, way, ends, sink }.datagram(bytes, at);
         }
     }
 
@@ -115,6 +140,10 @@ impl Conversation {
             Self::Http2(http) => http.ended(way, now_ns, ends, sink),
             Self::Database(dialogue) => dialogue.ended(way, now_ns, ends, sink),
             Self::Messaging(session) => session.ended(way, now_ns, ends, sink),
+            Self::Dns(dns) if way == Way::Received => {
+                dns.abort(Failure::ConnectionClosed, now_ns, ends, sink)
+            }
+            Self::Dns(_) => {}
         }
     }
 
@@ -132,6 +161,7 @@ impl Conversation {
             Self::Http2(http) => http.abort(failure, now_ns, ends, sink),
             Self::Database(dialogue) => dialogue.abort(failure, now_ns, ends, sink),
             Self::Messaging(session) => session.abort(failure, now_ns, ends, sink),
+            Self::Dns(dns) => dns.abort(failure, now_ns, ends, sink),
         }
     }
 
@@ -143,6 +173,7 @@ impl Conversation {
             Self::Http2(http) => http.expire(before_ns, now_ns, ends, sink),
             Self::Database(dialogue) => dialogue.expire(before_ns, now_ns, ends, sink),
             Self::Messaging(session) => session.expire(before_ns, now_ns, ends, sink),
+            Self::Dns(dns) => dns.expire(before_ns, now_ns, ends, sink),
         }
     }
 
@@ -154,6 +185,7 @@ impl Conversation {
             Self::Http2(http) => http.retract(ends, sink),
             Self::Database(dialogue) => dialogue.retract(ends, sink),
             Self::Messaging(session) => session.retract(ends, sink),
+            Self::Dns(dns) => dns.retract(ends, sink),
         }
     }
 }
@@ -205,6 +237,10 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
                 messaging::Drive { session, way: self.way, ends: self.ends, sink: self.sink }
                     .run(bytes, follows, at)
             }
+            Conversation::Dns(dns) => {
+                let mut drive = dns::Drive { dns, way: self.way, ends: self.ends, sink: self.sink };
+                drive.run(bytes, follows, at)
+            }
         }
     }
 
@@ -234,6 +270,10 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
                     .gap(bytes, at);
                 *self.conversation = Conversation::Messaging(session);
             }
+            Conversation::Dns(mut dns) => {
+                dns::Drive { dns: &mut dns, way: self.way, ends: self.ends, sink: self.sink }.gap(bytes);
+                *self.conversation = Conversation::Dns(dns);
+            }
         }
     }
 
@@ -245,6 +285,7 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
                 Drive1 { http, way: self.way, ends: self.ends, sink: self.sink }.lost(records);
             }
             Conversation::Http2(http) => http.lost(),
+            Conversation::Dns(dns) => dns.lost(),
             Conversation::Database(dialogue) => {
                 database::Drive { dialogue, way: self.way, ends: self.ends, sink: self.sink }.lost(records);
             }

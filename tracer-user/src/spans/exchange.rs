@@ -1,6 +1,6 @@
 //! A request and its response, as one end of a connection saw them.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use tracer_protocols::{
     context::{Extractor, TraceContext},
@@ -12,6 +12,7 @@ use super::{
     database::{Call, Judgement},
     headers::{Captured, Wanted},
     messaging::{Message, Reading},
+    network::Network,
     span::{SpanId, SpanKind},
 };
 use crate::{
@@ -55,6 +56,8 @@ pub struct Exchange {
     pub call: Option<Box<Call>>,
     /// Messages that were published, received or delivered. One that is delivered is a request that the consumer received.
     pub message: Option<Box<Message>>,
+    /// What it is, if it is neither a request nor a call.
+    pub network: Option<Box<Network>>,
     /// The response, once its head was seen.
     pub response: Option<Response>,
     /// Its headers that the configuration asks for.
@@ -81,6 +84,7 @@ impl Exchange {
             request: Request::of_call(),
             call: None,
             message: None,
+            network: None,
             response: None,
             response_headers: Captured::default(),
             failure: None,
@@ -137,6 +141,8 @@ pub struct Request {
     pub target: Box<str>,
     /// HTTP version.
     pub version: Version,
+    /// It came to a web server over TLS, which passes it on without.
+    pub https: bool,
     /// `Host`
     pub host: Option<Arc<str>>,
     /// `User-Agent`
@@ -167,6 +173,7 @@ impl Request {
             other_method: None,
             target: Box::default(),
             version: Version::Http11,
+            https: false,
             host: None,
             user_agent: None,
             id: None,
@@ -205,6 +212,8 @@ pub enum Failure {
     NetworkTimeout,
     /// No answer within `max_request_age`.
     NoResponse,
+    /// The server said that it will not look at the request (FastCGI: `protocolStatus` of `END_REQUEST`).
+    Refused,
     /// One side gave up the exchange and not the connection, for a reason by its code (RFC 9113, section 7).
     StreamReset(u32),
 }
@@ -241,6 +250,7 @@ impl Failure {
             Self::ConnectionClosed => "connection_closed",
             Self::NetworkTimeout => "network_timeout",
             Self::NoResponse => "timeout",
+            Self::Refused => "refused",
             // RFC 9113, section 7: unknown codes are no more than INTERNAL_ERROR.
             Self::StreamReset(code) => STREAM_ERRORS.get(code as usize).copied().unwrap_or("INTERNAL_ERROR"),
         }
@@ -279,6 +289,10 @@ pub trait ExchangeSink {
     fn closed(&mut self, exchange: Exchange, ends: &Ends);
     /// The kernel side's guess at the protocol of a connection is right or wrong.
     fn judged(&mut self, conn: u64, judgement: Judgement);
+    /// Process `tgid` was told that `name` has this address, for so many seconds.
+    fn resolved(&mut self, tgid: u32, address: IpAddr, name: &Arc<str>, seconds: u32, now_ns: u64);
+    /// The name by which process `tgid` knows an address.
+    fn name_of(&mut self, tgid: u32, address: IpAddr, now_ns: u64) -> Option<Arc<str>>;
     /// The exchange is not to be shown after all.
     fn retracted(&mut self, exchange: Exchange, ends: &Ends);
 }

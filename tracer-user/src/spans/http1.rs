@@ -7,6 +7,7 @@ use tracer_protocols::{
 };
 
 use super::{
+    database,
     exchange::{Exchange, ExchangeId, ExchangeSink, Failure, Response, span_id},
     flight::{InFlight, Order},
     headers::Captured,
@@ -141,6 +142,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
             request,
             call: None,
             message: None,
+            network: None,
             response: None,
             response_headers: Captured::default(),
             failure: None,
@@ -179,8 +181,12 @@ impl<S: ExchangeSink> Drive<'_, S> {
         let response =
             Response { status: head.status, grpc: self.grpc_status(head), body_bytes: None, by: at.by };
         let headers = self.sink.wanted().of_response(head.headers);
-        if !self.http.in_flight.answered_with(response, headers, at.last_ns) {
-            self.sink.drops().count(Drop::ResponseWithoutRequest);
+        match self.http.in_flight.answered_with(response, headers, at.last_ns) {
+            Some(exchange) if exchange.kind == SpanKind::Client => {
+                exchange.call = database::asked(&exchange.request, head.status, &head.headers);
+            }
+            Some(_) => {}
+            None => self.sink.drops().count(Drop::ResponseWithoutRequest),
         }
     }
 

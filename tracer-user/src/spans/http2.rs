@@ -223,6 +223,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
             request: self.http.heads.keep(head, self.sink),
             call: None,
             message: None,
+            network: None,
             response: None,
             response_headers: Captured::default(),
             failure: None,

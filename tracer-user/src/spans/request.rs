@@ -30,6 +30,7 @@ impl Requests {
             other_method: (head.method == Method::Other).then(|| head.method_text.into()),
             target: head.target.into(),
             version: head.version,
+            https: false,
             host: share(&mut self.host, head.host),
             user_agent: share(&mut self.user_agent, head.user_agent),
             id: extractor.request_id(head).map(Into::into),

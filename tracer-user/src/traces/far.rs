@@ -72,7 +72,7 @@ mod tests {
 
     fn end(address: &str, port: u16) -> End {
         let address: IpAddr = address.parse().unwrap();
-        End { address, port, text: address.to_string().into() }
+        End { address, port, text: address.to_string().into(), name: None }
     }
 
     fn ends(local: End, peer: End) -> Ends {

@@ -2,9 +2,12 @@
 
 mod brokers;
 mod clock;
+mod connects;
 mod context;
 mod databases;
+mod dns;
 mod far;
+mod fastcgi;
 #[path = "../../../tracer-protocols/tests/common/frames.rs"]
 mod frames;
 mod grpc;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use tracer_common::event::{CloseKind, open_flags};
+use tracer_common::event::{CloseKind, ConnectKind, open_flags};
 use tracer_user::{
     clock::WallClock,
     config::Config,
@@ -90,6 +90,8 @@ struct Socket {
     own: bool,
     /// A TLS library carries the bytes.
     tls: bool,
+    /// It sends datagrams.
+    datagrams: bool,
     numbers: [u32; 2],
     positions: [u32; 2],
 }
@@ -180,6 +182,25 @@ impl Scene {
         }
     }
 
+    /// A UDP socket that asks a server elsewhere.
+    pub(crate) fn udp(&mut self, port: u16) -> usize {
+        let socket = self.remote(port);
+        let at = &mut self.sockets[socket];
+        (at.datagrams, at.positions) = (true, [0; 2]);
+        socket
+    }
+
+    /// A connection to a port of this host is asked for, and refused, or (`error` 0) open after others were refused.
+    pub(crate) fn connect(&mut self, by: Thread, v6: bool, port: u16, error: u32) {
+        if let Some(described) = self.processes.remove(&by.pid) {
+            self.emit(&described);
+        }
+        let kind = if error == 0 { ConnectKind::Opened } else { ConnectKind::Failed };
+        let record = records::connect(kind, (by.pid, by.tid), (v6, port, error), self.now_ns);
+        self.emit(&record);
+        self.wait(STEP_NS);
+    }
+
     /// A unix connection.
     pub(crate) fn unix(&mut self, path: &'static [u8]) -> Link {
         let (client, server) = (0xc000 + self.sockets.len() as u64, 0x5000 + self.sockets.len() as u64);
@@ -197,6 +218,7 @@ impl Scene {
             opened: false,
             own: false,
             tls: false,
+            datagrams: false,
             numbers: [0; 2],
             positions: [position; 2],
         });
@@ -295,7 +317,8 @@ impl Scene {
         }
         let now_ns = self.now_ns;
         let at = &mut self.sockets[socket];
-        let opening = (!at.opened).then(|| records::open(&at.ends, 0, call.by.pid, now_ns, at.id));
+        let opens = !at.opened || at.datagrams && call.sent;
+        let opening = opens.then(|| records::open(&at.ends, 0, call.by.pid, now_ns, at.id));
         at.opened = true;
         let way = usize::from(call.sent);
         let len = call.bytes.len();
@@ -310,9 +333,10 @@ impl Scene {
         };
         let segment = records::data(&Segment {
             sent: call.sent,
-            tcp: matches!(at.ends, Ends::V4 { .. }) && !at.tls,
+            tcp: matches!(at.ends, Ends::V4 { .. }) && !at.tls && !at.datagrams,
             eof: false,
             tls: at.tls,
+            datagram: at.datagrams,
             tgid: call.by.pid,
             tid: call.by.tid,
             polled: !call.sent && call.by.work != Work::Unknown,
@@ -330,7 +354,9 @@ impl Scene {
             tail,
         });
         at.numbers[way] += 1;
-        at.positions[way] = at.positions[way].wrapping_add(len as u32);
+        if !at.datagrams {
+            at.positions[way] = at.positions[way].wrapping_add(len as u32);
+        }
         if let Some(opening) = opening {
             self.emit(&opening);
         }

@@ -2,11 +2,16 @@
 
 mod brokers;
 mod cassandra;
+mod dns;
+mod fastcgi;
 mod memcached;
 mod mongodb;
 mod mysql;
 mod postgres;
 mod redis;
+
+pub(super) use dns::behind_length;
+pub(super) use fastcgi::is_fastcgi;
 
 /// What [`sender_of_framed`] returns where nothing is recognised.
 pub(super) const NOBODY: u32 = 0;
@@ -26,11 +31,12 @@ pub(super) const EITHER: u32 = 4;
 #[inline(never)]
 pub(super) extern "C" fn sender_of_framed(prefix: u64, base: u64, first_len: u64, len: u64) -> u32 {
     let is_request = match prefix as u8 {
+        1 if is_fastcgi(prefix) => true,
         b'*' => redis::command(prefix),
         b'Q' | b'P' | b'B' => postgres::statement(prefix, base, first_len, len),
         b'a'..=b't' => memcached::command(prefix),
         0x80 => memcached::header(prefix, base, len),
-        _ => postgres::startup(prefix, len),
+        _ => postgres::startup(prefix, len) || dns::question(prefix, len),
     };
     let is_request = is_request || cassandra::message(prefix, len) || mongodb::command(prefix, base, len);
     if is_request {

@@ -1,6 +1,7 @@
 //! The proxies among the front services, and what they are told.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
@@ -9,9 +10,46 @@ use super::runtimes::{Place, tool, write};
 use crate::bench::process::service;
 
 pub(super) fn nginx(place: &Place<'_>, keepalive: &str) -> Result<Command> {
-    let directory = place.directory.display();
     let persistent =
         if keepalive.is_empty() { "" } else { "proxy_http_version 1.1; proxy_set_header Connection \"\";" };
+    let upstream = format!("upstream back {{ server {}; {keepalive} }}", place.back);
+    let location = format!("location /front/one/ {{ proxy_pass http://back/back/; {persistent} }}");
+    let file = nginx_configuration(place, &upstream, &location)?;
+    let mut command = service("nginx");
+    command.arg("-e").arg(place.directory.join("nginx.log")).arg("-c").arg(file);
+    Ok(command)
+}
+
+/// nginx and PHP-FPM under a shell that ends both.
+pub(super) fn php_fpm(place: &Place<'_>) -> Result<Command> {
+    let (directory, back) = (place.directory.display(), place.back);
+    let script = place.apps.join("fpm.php");
+    let location = format!(
+        "location / {{ include /etc/nginx/fastcgi_params; fastcgi_param SCRIPT_FILENAME {}; \
+         fastcgi_pass unix:{directory}/fpm.sock; }}",
+        script.display()
+    );
+    let nginx = nginx_configuration(place, "", &location)?;
+    let pool = format!(
+        "[global]\ndaemonize = no\nerror_log = {directory}/fpm.log\n\
+         [front]\nuser = root\ngroup = root\nlisten = {directory}/fpm.sock\nlisten.backlog = 4096\n\
+         pm = static\npm.max_children = 16\nenv[BACK] = http://{back}\n"
+    );
+    let fpm = write(place, "fpm.conf", &pool)?;
+    let mut command = service("sh");
+    command.arg("-c").arg(format!(
+        "php-fpm8.2 --allow-to-run-as-root --no-php-ini --fpm-config {} & fpm=$!; \
+         nginx -e {directory}/nginx.log -c {} & nginx=$!; \
+         trap 'kill $fpm $nginx' TERM; wait",
+        fpm.display(),
+        nginx.display()
+    ));
+    Ok(command)
+}
+
+/// One process of nginx at the address of the front service.
+fn nginx_configuration(place: &Place<'_>, upstream: &str, location: &str) -> Result<PathBuf> {
+    let directory = place.directory.display();
     let configuration = format!(
         "user root; daemon off; master_process off; pid {directory}/nginx.pid;\n\
          events {{ worker_connections 4096; }}\n\
@@ -19,15 +57,12 @@ pub(super) fn nginx(place: &Place<'_>, keepalive: &str) -> Result<Command> {
            access_log off; keepalive_requests 1000000;\n\
            client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy;\n\
            fastcgi_temp_path {directory}/fastcgi; uwsgi_temp_path {directory}/uwsgi; scgi_temp_path {directory}/scgi;\n\
-           upstream back {{ server {}; {keepalive} }}\n\
-           server {{ listen {} backlog=4096; location /front/one/ {{ proxy_pass http://back/back/; {persistent} }} }}\n\
+           {upstream}\n\
+           server {{ listen {} backlog=4096; {location} }}\n\
          }}\n",
-        place.back, place.front
+        place.front
     );
-    let file = write(place, "nginx.conf", &configuration)?;
-    let mut command = service("nginx");
-    command.arg("-e").arg(place.directory.join("nginx.log")).arg("-c").arg(file);
-    Ok(command)
+    write(place, "nginx.conf", &configuration)
 }
 
 pub(super) fn haproxy(place: &Place<'_>) -> Result<Command> {

@@ -8,16 +8,16 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use super::back::Back;
+use super::back::{Back, Hits};
 use super::driver::{self, Outcome, Request};
-use super::ids::Kind;
+use super::ids::{Kind, back_path};
 use super::judge::{Counts, Traces};
 use super::otlp;
 use super::runtimes::{Place, Runtime};
 use crate::bench::daemon::Daemon;
 use crate::bench::format::median;
 use crate::bench::nginx::free_address;
-use crate::bench::process::Running;
+use crate::bench::process::{Running, pause};
 use crate::bench::receiver::Receiver;
 use crate::shell::say;
 
@@ -29,6 +29,8 @@ const WARM_UP: u32 = 100;
 const WARM_UP_CONCURRENCY: usize = 8;
 /// The C front is an event loop that the tracer cannot know by its name.
 const EVENT_LOOPS: &str = "traces.event_loops=epoll";
+/// How long calls are waited for that are made after the answer, where nobody counts them.
+const LATE: Duration = Duration::from_secs(1);
 /// Failures that are shown of each load.
 const MAX_FAILURES: usize = 2;
 
@@ -120,7 +122,15 @@ pub(super) fn series(
     say(format!("{}: {version}.", runtime.name));
     let log = directory.path().join("front.log");
     let writer = File::create(&log).with_context(|| format!("{} could not be written.", log.display()))?;
+    let store = match runtime.store.map(|store| store.start(directory.path())).transpose()? {
+        Some(Ok(store)) => Some(store),
+        Some(Err(reason)) => return Ok(Err(reason)),
+        None => None,
+    };
     let mut command = runtime.command(&place)?;
+    if let Some((_, address)) = &store {
+        command.env("STORE", address);
+    }
     let mut front = Running::start(command.stdout(writer.try_clone()?).stderr(writer))?;
     front.listens(place.front, START, &log)?;
 
@@ -135,11 +145,16 @@ pub(super) fn series(
     let warm_up = requests(runtime.kinds, 'w', 0, WARM_UP);
     driver::run(place.front, &warm_up, WARM_UP_CONCURRENCY, runtime.with_ids)?;
     // Those made long after the answer, too: they are none of the next load.
-    back.take(calls(&warm_up))?;
+    let hits = |requests: &[Request], outcome: &Outcome| match &store {
+        // A database does not tell what it was asked: every request that was answered has made its calls, and late ones are waited for.
+        Some(_) => pause(LATE).map(|()| made(requests, outcome)),
+        None => back.take(calls(requests)),
+    };
+    hits(&warm_up, &Outcome::default())?;
     let mut before = Vec::new();
     for &concurrency in setting.concurrency {
         let (requests, outcome) = load('b', concurrency)?;
-        back.take(calls(&requests))?;
+        hits(&requests, &outcome)?;
         before.push(outcome);
     }
 
@@ -148,13 +163,14 @@ pub(super) fn series(
     let mut traced = Vec::new();
     for &concurrency in setting.concurrency {
         let (requests, outcome) = load('t', concurrency)?;
-        let hits = back.take(calls(&requests))?;
+        let hits = hits(&requests, &outcome)?;
         traced.push((requests, outcome, hits));
     }
     let status = daemon.settled()?;
     // Its end sends what still waits for a full batch.
     drop(daemon);
     drop(front);
+    drop(store);
 
     let spans = otlp::spans(&receiver.take())?;
     let traces = Traces::new(&spans);
@@ -191,6 +207,15 @@ fn requests(kinds: &[Kind], phase: char, concurrency: u16, count: u32) -> Vec<Re
     let kinds = kinds.iter().copied().cycle();
     let ids = (0..count).map(|number| format!("{}-{phase}{concurrency}-{number}", std::process::id()));
     ids.zip(kinds).map(|(id, kind)| Request { id, kind }).collect()
+}
+
+/// The calls of requests, of those that were answered.
+fn made(requests: &[Request], outcome: &Outcome) -> Hits {
+    let failed = |id: &str| outcome.failures.iter().any(|failure| failure.starts_with(&format!("{id}:")));
+    let answered = requests.iter().filter(|request| !failed(&request.id));
+    answered
+        .flat_map(|request| (1..=request.kind.calls()).map(|call| (back_path(&request.id, call, false), 1)))
+        .collect()
 }
 
 fn calls(requests: &[Request]) -> usize {

@@ -9,7 +9,8 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 
 use super::ids::Kind;
-use super::proxies::{envoy, haproxy, nginx};
+use super::proxies::{envoy, haproxy, nginx, php_fpm};
+use super::store::Store;
 use crate::bench::process::service;
 use crate::shell::{cargo, run};
 
@@ -52,6 +53,8 @@ pub(super) struct Runtime {
     pub(super) kinds: &'static [Kind],
     /// Kinds of requests whose calls have to be linked.
     pub(super) linked: &'static [Kind],
+    /// What it calls in place of the back service.
+    pub(super) store: Option<Store>,
     /// A command that prints its version.
     version: fn(&Place<'_>) -> Command,
     /// How it is started.
@@ -69,7 +72,7 @@ const LOOP: &[Kind] = &[Kind::One, Kind::Seq];
 const FIRST_WITH_VIRTUAL_THREADS: u32 = 21;
 
 /// Every front service.
-pub(super) const RUNTIMES: [Runtime; 22] = [
+pub(super) const RUNTIMES: [Runtime; 29] = [
     Runtime {
         name: "http.server",
         what: "CPython http.server, a thread for each connection; urllib3",
@@ -77,6 +80,7 @@ pub(super) const RUNTIMES: [Runtime; 22] = [
         with_ids: false,
         kinds: &Kind::ALL,
         linked: THREADS,
+        store: None,
         version: |place| python_version(place, &["urllib3"]),
         command: |place| Ok(python(place, "http_server.py")),
     },
@@ -87,6 +91,7 @@ pub(super) const RUNTIMES: [Runtime; 22] = [
         with_ids: false,
         kinds: &Kind::ALL,
         linked: THREADS,
+        store: None,
         version: |place| python_version(place, &["gunicorn", "requests"]),
         command: |place| Ok(gunicorn(place, &["gthread", "--workers", "1", "--threads", "8"])),
     },
@@ -97,6 +102,7 @@ pub(super) const RUNTIMES: [Runtime; 22] = [
         with_ids: false,
         kinds: &Kind::ALL,
         linked: THREADS,
+        store: None,
         version: |place| python_version(place, &["gunicorn", "requests"]),
         command: |place| Ok(gunicorn(place, &["sync", "--workers", "4"])),
     },
@@ -107,6 +113,7 @@ pub(super) const RUNTIMES: [Runtime; 22] = [
         with_ids: false,
         kinds: &Kind::ALL,
         linked: TASKS,
+        store: None,
         version: |place| python_version(place, &["aiohttp"]),
         command: |place| Ok(python(place, "aiohttp_service.py")),
     },
@@ -117,6 +124,7 @@ pub(super) const RUNTIMES: [Runtime; 22] = [
         with_ids: false,
         kinds: &Kind::ALL,
         linked: TASKS,
+        store: None,
         version: |place| python_version(place, &["uvicorn", "fastapi", "httpx"]),
         command: |place| Ok(uvicorn(place, "asyncio")),
     },
@@ -127,6 +135,7 @@ pub(super) const RUNTIMES: [Runtime; 22] = [
         with_ids: false,
         kinds: &Kind::ALL,
         linked: TASKS,
+        store: None,
         version: |place| python_version(place, &["uvicorn", "uvloop", "fastapi", "httpx"]),
         command: |place| Ok(uvicorn(place, "uvloop")),
     },
@@ -137,6 +146,7 @@ pub(super) const RUNTIMES: [Runtime; 22] = [
         with_ids: false,
         kinds: &Kind::ALL,
         linked: LOOP,
+        store: None,
         version: |_| version("node", "--version"),
         command: |place| Ok(node(place, "fetch")),
     },
@@ -147,6 +157,7 @@ pub(super) const RUNTIMES: [Runtime; 22] = [
         with_ids: false,
         kinds: &Kind::ALL,
         linked: LOOP,
+        store: None,
         version: |_| version("node", "--version"),
         command: |place| Ok(node(place, "callback")),
     },
@@ -157,6 +168,7 @@ pub(super) const RUNTIMES: [Runtime; 22] = [
         with_ids: false,
         kinds: &[Kind::One],
         linked: &[Kind::One],
+        store: None,
         version: |_| version("nginx", "-v"),
         command: |place| nginx(place, ""),
     },
@@ -167,8 +179,20 @@ pub(super) const RUNTIMES: [Runtime; 22] = [
         with_ids: false,
         kinds: &[Kind::One],
         linked: &[Kind::One],
+        store: None,
         version: |_| version("nginx", "-v"),
         command: |place| nginx(place, "keepalive 64;"),
+    },
+    Runtime {
+        name: "php-fpm",
+        what: "nginx and PHP-FPM, 16 workers, by FastCGI; PHP's own HTTP client",
+        plain: false,
+        with_ids: false,
+        kinds: &[Kind::One, Kind::Seq, Kind::Wait, Kind::After, Kind::Later],
+        linked: THREADS,
+        store: None,
+        version: |_| version("php-fpm8.2", "--version"),
+        command: php_fpm,
     },
     Runtime {
         name: "haproxy",
@@ -177,6 +201,7 @@ pub(super) const RUNTIMES: [Runtime; 22] = [
         with_ids: false,
         kinds: &[Kind::One],
         linked: &[],
+        store: None,
         version: |_| version("haproxy", "-v"),
         command: haproxy,
     },
@@ -187,6 +212,7 @@ pub(super) const RUNTIMES: [Runtime; 22] = [
         with_ids: true,
         kinds: &[Kind::One],
         linked: &[Kind::One],
+        store: None,
         version: |_| version("haproxy", "-v"),
         command: haproxy,
     },
@@ -197,6 +223,7 @@ pub(super) const RUNTIMES: [Runtime; 22] = [
         with_ids: false,
         kinds: &[Kind::One],
         linked: &[],
+        store: None,
         version: |place| version(tool(place, "envoy"), "--version"),
         command: envoy,
     },
@@ -207,6 +234,7 @@ pub(super) const RUNTIMES: [Runtime; 22] = [
         with_ids: true,
         kinds: &[Kind::One],
         linked: &[Kind::One],
+        store: None,
         version: |place| version(tool(place, "envoy"), "--version"),
         command: envoy,
     },
@@ -217,6 +245,7 @@ pub(super) const RUNTIMES: [Runtime; 22] = [
         with_ids: false,
         kinds: &Kind::ALL,
         linked: &[],
+        store: None,
         version: |_| version("java", "--version"),
         command: |place| Ok(java(place, "java".into(), "pool")),
     },
@@ -227,6 +256,7 @@ pub(super) const RUNTIMES: [Runtime; 22] = [
         with_ids: false,
         kinds: &Kind::ALL,
         linked: &[],
+        store: None,
         version: |_| version("java", "--version"),
         command: |place| Ok(java(place, "java".into(), "blocking")),
     },
@@ -237,6 +267,7 @@ pub(super) const RUNTIMES: [Runtime; 22] = [
         with_ids: false,
         kinds: &Kind::ALL,
         linked: &[],
+        store: None,
         version: |_| version(newest_java(), "--version"),
         command: |place| Ok(java(place, newest_java(), "virtual")),
     },
@@ -247,6 +278,7 @@ pub(super) const RUNTIMES: [Runtime; 22] = [
         with_ids: false,
         kinds: &Kind::ALL,
         linked: &[],
+        store: None,
         version: |_| version("rustc", "--version"),
         command: tokio,
     },
@@ -257,6 +289,7 @@ pub(super) const RUNTIMES: [Runtime; 22] = [
         with_ids: false,
         kinds: &Kind::ALL,
         linked: TASKS,
+        store: None,
         version: |_| version("go", "version"),
         command: go,
     },
@@ -267,6 +300,7 @@ pub(super) const RUNTIMES: [Runtime; 22] = [
         with_ids: false,
         kinds: &Kind::ALL,
         linked: THREADS,
+        store: None,
         version: |_| version("puma", "--version"),
         command: |place| Ok(puma(place)),
     },
@@ -277,6 +311,7 @@ pub(super) const RUNTIMES: [Runtime; 22] = [
         with_ids: false,
         kinds: &Kind::ALL,
         linked: LOOP,
+        store: None,
         version: |_| version("cc", "--version"),
         command: |place| event_loop(place, "epoll", &[]),
     },
@@ -287,8 +322,75 @@ pub(super) const RUNTIMES: [Runtime; 22] = [
         with_ids: false,
         kinds: &Kind::ALL,
         linked: &[],
+        store: None,
         version: |_| version("cc", "--version"),
         command: |place| event_loop(place, "poll", &["-DPOLL"]),
+    },
+    Runtime {
+        name: "psycopg",
+        what: "CPython http.server, a thread for each connection; PostgreSQL by psycopg, a pool of 64 connections",
+        plain: false,
+        with_ids: false,
+        kinds: &Kind::ALL,
+        linked: THREADS,
+        store: Some(Store::Postgres),
+        version: |place| python_version(place, &["psycopg", "psycopg-pool"]),
+        command: |place| Ok(python(place, "http_server.py")),
+    },
+    Runtime {
+        name: "asyncpg",
+        what: "aiohttp server; PostgreSQL by asyncpg, a pool of 64 connections",
+        plain: false,
+        with_ids: false,
+        kinds: &Kind::ALL,
+        linked: TASKS,
+        store: Some(Store::Postgres),
+        version: |place| python_version(place, &["aiohttp", "asyncpg"]),
+        command: |place| Ok(python(place, "aiohttp_service.py")),
+    },
+    Runtime {
+        name: "node-postgres",
+        what: "Node http server; PostgreSQL by pg, a pool of 64 connections",
+        plain: false,
+        with_ids: false,
+        kinds: &Kind::ALL,
+        linked: &[],
+        store: Some(Store::Postgres),
+        version: |place| node_version(place, "pg"),
+        command: |place| Ok(node(place, "store")),
+    },
+    Runtime {
+        name: "redis-py",
+        what: "CPython http.server, a thread for each connection; Redis by redis-py, a pool of 64 connections",
+        plain: false,
+        with_ids: false,
+        kinds: &Kind::ALL,
+        linked: THREADS,
+        store: Some(Store::Redis),
+        version: |place| python_version(place, &["redis"]),
+        command: |place| Ok(python(place, "http_server.py")),
+    },
+    Runtime {
+        name: "redis-asyncio",
+        what: "aiohttp server; Redis by redis-py's asyncio client, a pool of 64 connections",
+        plain: false,
+        with_ids: false,
+        kinds: &Kind::ALL,
+        linked: TASKS,
+        store: Some(Store::Redis),
+        version: |place| python_version(place, &["aiohttp", "redis"]),
+        command: |place| Ok(python(place, "aiohttp_service.py")),
+    },
+    Runtime {
+        name: "node-redis",
+        what: "Node http server; Redis by node-redis, one connection for all",
+        plain: false,
+        with_ids: false,
+        kinds: &Kind::ALL,
+        linked: &[],
+        store: Some(Store::Redis),
+        version: |place| node_version(place, "redis"),
+        command: |place| Ok(node(place, "store")),
     },
 ];
 
@@ -319,6 +421,20 @@ fn version(program: impl AsRef<OsStr>, option: &str) -> Command {
     let mut command = Command::new(program);
     command.arg(option);
     command
+}
+
+fn node_version(place: &Place<'_>, package: &str) -> Command {
+    let mut command = Command::new("node");
+    command.env("NODE_PATH", node_modules(place)).args([
+        "-e",
+        "const name = process.argv[1]; console.log('Node', process.version, name, require(name + '/package.json').version)",
+        package,
+    ]);
+    command
+}
+
+fn node_modules(place: &Place<'_>) -> PathBuf {
+    place.venv.join("node_modules")
 }
 
 fn python_version(place: &Place<'_>, packages: &[&str]) -> Command {
@@ -361,6 +477,7 @@ fn uvicorn(place: &Place<'_>, event_loop: &str) -> Command {
 
 fn node(place: &Place<'_>, client: &str) -> Command {
     let mut command = service("node");
+    command.env("NODE_PATH", node_modules(place));
     command.arg(place.apps.join("node.js")).args(place.arguments()).arg(client);
     command
 }
