@@ -120,31 +120,30 @@ mod abi {
 const MSG_IOV: u64 = 16;
 const MMSGHDR: u64 = 64;
 
-/// Number, second and third argument of the current syscall; `None` in a 32-bit process, and where no call is running: io_uring receives for a
+/// The number of no system call.
+const NONE: u64 = u64::MAX;
+
+/// Number, second and third argument of the current syscall. [`NONE`] in a 32-bit process, and where no call is running: io_uring receives for a
 /// thread on its way back to user space, whatever call it comes from, and by threads that have the registers of the one that needed them.
 #[inline(always)]
-fn registers() -> Option<(u64, u64, u64)> {
+fn registers() -> (u64, u64, u64) {
     // SAFETY: both helpers return BTF-typed pointers; the offsets are those of pt_regs' fields.
     unsafe {
         let task = bpf_get_current_task_btf();
         let regs = bpf_task_pt_regs(task) as *const u8;
         #[cfg(bpf_target_arch = "x86_64")]
-        if field::<u16>(regs, abi::CODE_SEGMENT) != abi::USER_64 {
-            return None;
-        }
-        #[cfg(bpf_target_arch = "x86_64")]
-        if field::<i64>(regs, abi::RESULT) != abi::NO_RESULT {
-            return None;
-        }
+        let (running, number) = (
+            field::<u16>(regs, abi::CODE_SEGMENT) == abi::USER_64
+                && field::<i64>(regs, abi::RESULT) == abi::NO_RESULT,
+            field::<u64>(regs, abi::NUMBER),
+        );
         #[cfg(bpf_target_arch = "aarch64")]
-        if field::<u64>(regs, abi::RESULT) != field::<u64>(regs, abi::FIRST) {
-            return None;
-        }
-        #[cfg(bpf_target_arch = "x86_64")]
-        let number = field::<u64>(regs, abi::NUMBER);
-        #[cfg(bpf_target_arch = "aarch64")]
-        let number = u64::from(field::<u32>(regs, abi::NUMBER));
-        Some((number, field::<u64>(regs, abi::SECOND), field::<u64>(regs, abi::THIRD)))
+        let (running, number) = (
+            field::<u64>(regs, abi::RESULT) == field::<u64>(regs, abi::FIRST),
+            u64::from(field::<u32>(regs, abi::NUMBER)),
+        );
+        let number = if running { number } else { NONE };
+        (number, field::<u64>(regs, abi::SECOND), field::<u64>(regs, abi::THIRD))
     }
 }
 
@@ -183,7 +182,7 @@ pub(crate) fn goroutine_and_stack() -> (u64, u64) {
 /// The buffers of the call that the current thread is in. `tid` is its thread id.
 #[inline(always)]
 pub(crate) fn buffers(tid: u32) -> Buffers {
-    let Some((number, second, third)) = registers() else { return Buffers::UNSEEN };
+    let (number, second, third) = registers();
     match number {
         abi::READ | abi::WRITE | abi::SENDTO | abi::RECVFROM => {
             Buffers { kind: Kind::One, place: second, count: 0 }
@@ -226,7 +225,7 @@ fn batch(tid: u32, array: u64, messages: u64) -> Buffers {
 /// The current call failed: a batch call ends with that, so the thread's next one starts at its first message.
 #[inline(always)]
 pub(crate) fn failed(tid: u32) {
-    if let Some((abi::SENDMMSG | abi::RECVMMSG, ..)) = registers() {
+    if let (abi::SENDMMSG | abi::RECVMMSG, ..) = registers() {
         let _ = BATCHES.remove(tid);
     }
 }

@@ -152,10 +152,6 @@ pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32
         return;
     }
     let buffers = syscall::buffers(tid);
-    if buffers.kind == syscall::Kind::Unseen && !sealed {
-        // Also of sockets of which nothing is known yet: what is never seen is never known.
-        emit::count(KernelDrop::UnseenBuffer);
-    }
     let known = !sealed && conn.mode == mode::HTTP && conn.budget[WAY] >= smaller(len, conn.cap[WAY]);
     let decided = known || !sealed && conn.mode == mode::HTTP2;
     let segment = capture::segment(if decided { Buffers::UNSEEN } else { buffers }, u64::from(len));
@@ -166,6 +162,9 @@ pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32
         if want == NO_EVENT {
             if tls::is_record(start.0, start.1) {
                 tls::record_passed(sk, conn, &segment, (WAY, len), start.0, tgid);
+            } else if buffers.kind == syscall::Kind::Unseen && !sealed {
+                // What is never seen is never known.
+                emit::count(KernelDrop::UnseenBuffer);
             }
             return;
         }
@@ -183,6 +182,9 @@ pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32
         conn.opened = 1;
         conn.id();
         super::describe::open(sk, tgid, conn);
+    }
+    if buffers.kind == syscall::Kind::Unseen {
+        emit::count(KernelDrop::UnseenBuffer);
     }
     // SAFETY: as above; the helper returns null or the same socket with its full type.
     let (position, tcp) = unsafe {
