@@ -60,12 +60,9 @@ impl<'f> Stripped<'f> {
         let finder = memmem::Finder::new(&end);
         let mut found = Vec::new();
         self.pieces(self.rodata, LONGEST, |address, bytes| {
-            for (at, window) in bytes.windows(end.len()).enumerate() {
-                if window == end {
-                    let start =
-                        bytes[..at].iter().rposition(|&byte| byte == 0).map_or(0, |before| before + 1);
-                    found.push((address + at as u64, address + start as u64));
-                }
+            for at in finder.find_iter(bytes) {
+                let start = memchr::memrchr(0, &bytes[..at]).map_or(0, |before| before + 1);
+                found.push((address + at as u64, address + start as u64));
             }
             true
         })?;
