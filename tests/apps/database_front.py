@@ -1,13 +1,15 @@
-"""A threaded HTTP/1.1 service in front of a database: database_front.py PORT KIND DATABASE_PORT.
+"""A threaded HTTP/1.1 service in front of a database: database_front.py PORT KIND DATABASE_PORT [tls].
 
 The database is asked by the thread that serves the request, over connections that all threads share (a pool). Each path below is one
-thing to ask; any other path asks the first.
+thing to ask; any other path asks the first. With `tls`, connections are encrypted, and begin with the first request.
 """
 
+import functools
+import ssl
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-KIND, DATABASE_PORT = sys.argv[2], int(sys.argv[3])
+KIND, DATABASE_PORT, TLS = sys.argv[2], int(sys.argv[3]), "tls" in sys.argv[4:]
 
 
 def redis_asks():
@@ -50,7 +52,7 @@ def redis_asks():
 def postgres_asks():
     import psycopg
 
-    connection = psycopg.connect(f"host=127.0.0.1 port={DATABASE_PORT} user=postgres dbname=shop", autocommit=True)
+    connection = psycopg.connect(f"host=127.0.0.1 port={DATABASE_PORT} user=postgres dbname=shop sslmode={'require' if TLS else 'disable'}", autocommit=True)
     connection.execute("CREATE TABLE IF NOT EXISTS goods (id int PRIMARY KEY, name text)")
     connection.execute("INSERT INTO goods SELECT n, repeat('x', 100) FROM generate_series(1, 100) n ON CONFLICT DO NOTHING")
 
@@ -81,14 +83,185 @@ def postgres_asks():
     }
 
 
-ASKS = {"redis": redis_asks, "postgres": postgres_asks}[KIND]()
+def cassandra_asks():
+    from cassandra import InvalidRequest
+    from cassandra.cluster import Cluster
+    from cassandra.policies import RoundRobinPolicy
+    from cassandra.query import BatchStatement
+
+    where = {"port": DATABASE_PORT, "protocol_version": 4, "compression": False}
+    quiet = {"schema_metadata_enabled": False, "token_metadata_enabled": False, "idle_heartbeat_interval": 0}
+    session = Cluster(["127.0.0.1"], load_balancing_policy=RoundRobinPolicy(), **where, **quiet).connect()
+    before = session.prepare("SELECT name FROM goods WHERE id = 8")
+
+    def wrong():
+        try:
+            session.execute("SELECT * FROM nowhere WHERE a = 'secret'")
+        except InvalidRequest as error:
+            return error
+
+    def prepared():
+        statement = session.prepare("SELECT name FROM goods WHERE name = 'secret'")
+        return session.execute(statement).one()
+
+    def batch():
+        both = BatchStatement()
+        both.add("INSERT INTO goods (name) VALUES ('secret')")
+        both.add("INSERT INTO goods (name) VALUES ('other')")
+        return session.execute(both)
+
+    def crossed():
+        slow = session.execute_async("SELECT slow FROM goods")
+        quick = session.execute_async("SELECT quick FROM goods")
+        return slow.result().one(), quick.result().one()
+
+    return {
+        "simple": lambda: session.execute("SELECT name FROM goods WHERE name = 'secret'").one(),
+        "large": lambda: session.execute("SELECT large FROM goods").one(),
+        "before": lambda: session.execute(before).one(),
+        "prepared": prepared,
+        "batch": batch,
+        "crossed": crossed,
+        "wrong": wrong,
+    }
+
+
+def mysql_asks():
+    import mysql.connector
+    import pymysql
+
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    where = {"host": "127.0.0.1", "port": DATABASE_PORT, "user": "root"}
+    several = pymysql.constants.CLIENT.MULTI_STATEMENTS
+    connection = pymysql.connect(**where, autocommit=True, client_flag=several, ssl=context if TLS else None, ssl_disabled=not TLS)
+    cursor = connection.cursor()
+    cursor.execute("CREATE DATABASE IF NOT EXISTS shop")
+    cursor.execute("USE shop")
+    cursor.execute("CREATE TABLE IF NOT EXISTS goods (id int PRIMARY KEY, name text)")
+    cursor.executemany("INSERT IGNORE INTO goods VALUES (%s, %s)", [(n, "x" * 100) for n in range(100)])
+    # Its statements are prepared by the server; PyMySQL has none that are.
+    other = mysql.connector.connect(**where, database="shop", use_pure=True, autocommit=True, ssl_disabled=not TLS)
+    prepared = other.cursor(prepared=True)
+    by_id = "SELECT name FROM goods WHERE id = %s"
+    prepared.execute(by_id, (7,))
+    prepared.fetchall()
+
+    def ask(statement):
+        cursor.execute(statement)
+        return cursor.fetchall()
+
+    def wrong():
+        try:
+            ask("SELECT * FROM nowhere WHERE a = 'secret'")
+        except pymysql.Error as error:
+            return error
+
+    def results():
+        cursor.execute("SELECT id FROM goods WHERE name = 'secret'; DELETE FROM goods WHERE id = 1000; SELECT 1")
+        found = [cursor.fetchall()]
+        while cursor.nextset():
+            found.append(cursor.fetchall())
+        return found
+
+    # A cursor alone does not keep its connection.
+    def statement(text, *values, connection=other):
+        prepared.execute(text, values)
+        return prepared.fetchall()
+
+    return {
+        "simple": lambda: ask("SELECT name FROM goods WHERE name = 'secret'"),
+        "many": lambda: ask("SELECT * FROM goods"),
+        "large": lambda: ask("SELECT repeat('x', 100000)"),
+        "wrong": wrong,
+        "results": results,
+        "use": lambda: [ask("USE shop"), ask("SELECT count(*) FROM goods")],
+        "ping": lambda: connection.ping(reconnect=False),
+        "before": lambda: statement(by_id, 8),
+        "prepared": lambda: statement("SELECT id FROM goods WHERE name <> %s", "secret"),
+    }
+
+
+def memcached_asks():
+    import pylibmc
+    from pymemcache.client.base import Client
+
+    text = Client(("127.0.0.1", DATABASE_PORT))
+    binary = pylibmc.Client([f"127.0.0.1:{DATABASE_PORT}"], binary=True)
+    binary.get("warm")
+    keys = [f"some_longer_key_{number}" for number in range(100)]
+
+    def wrong():
+        try:
+            text.set("number", "secret", noreply=False)
+            text.incr("number", 1, noreply=False)
+        except Exception as error:
+            return error
+
+    def binary_wrong():
+        try:
+            binary.set("number", "secret")
+            binary.incr("number")
+        except pylibmc.Error as error:
+            return error
+
+    return {
+        "get": lambda: text.get("key"),
+        "set": lambda: text.set("key", "secret", noreply=False),
+        "noreply": lambda: [text.set("key", "secret", noreply=True), text.get("key")],
+        "many": lambda: [text.set_many({key: "secret" * 20 for key in keys}, noreply=False), len(text.get_many(keys))],
+        "large": lambda: [text.set("large", "x" * 100_000, noreply=False), len(text.get("large"))],
+        "wrong": wrong,
+        "meta": lambda: text.raw_command(b"mg key v\r\nmg other q\r\nmn", end_tokens=b"MN\r\n"),
+        "binary": lambda: [binary.set("key", "secret"), binary.get("key"), binary.get("missing")],
+        "binary_many": lambda: len(binary.get_multi(keys)),
+        "binary_wrong": binary_wrong,
+    }
+
+
+def mongodb_asks():
+    import pymongo
+
+    options = {"directConnection": True, "serverSelectionTimeoutMS": 5000}
+    client = pymongo.MongoClient("127.0.0.1", DATABASE_PORT, **options)
+    goods = client.shop.goods
+    goods.insert_one({"name": "first"})
+    unheard = client.shop.get_collection("goods", write_concern=pymongo.WriteConcern(w=0))
+
+    def wrong():
+        try:
+            client.shop.command({"noSuchCommand": "secret"})
+        except pymongo.errors.PyMongoError as error:
+            return error
+
+    return {
+        "insert": lambda: goods.insert_one({"name": "secret"}),
+        "many": lambda: goods.insert_many([{"name": "secret" * 20} for _ in range(100)]),
+        "find": lambda: list(goods.find({"name": "secret"})),
+        "ping": lambda: client.admin.command("ping"),
+        "unheard": lambda: unheard.insert_one({"name": "secret"}),
+        "wrong": wrong,
+    }
+
+
+KINDS = {
+    "cassandra": cassandra_asks,
+    "memcached": memcached_asks,
+    "mongodb": mongodb_asks,
+    "mysql": mysql_asks,
+    "postgres": postgres_asks,
+    "redis": redis_asks,
+}
+asks = functools.cache(KINDS[KIND])
+if not TLS:
+    asks()
 
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
-        ask = ASKS.get(self.path.rsplit("/", 1)[1]) or next(iter(ASKS.values()))
+        ask = asks().get(self.path.rsplit("/", 1)[1]) or next(iter(asks().values()))
         body = str(ask())[:100].encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))

@@ -57,14 +57,16 @@ pub fn script(name: &str) -> PathBuf {
     workspace().join("tests/apps").join(name)
 }
 
-/// The environment that `cargo xtask test` prepares.
-fn test_environment() -> PathBuf {
-    std::env::var_os("TRACER_TEST_ENV").map_or_else(|| workspace().join("target/test-env"), PathBuf::from)
-}
-
 /// A program of the Python environment that `cargo xtask test` prepares.
 pub fn python_tool(name: &str) -> PathBuf {
-    let path = test_environment().join("bin").join(name);
+    prepared(&Path::new("bin").join(name))
+}
+
+/// A file of the environment that `cargo xtask test` prepares.
+fn prepared(name: &Path) -> PathBuf {
+    let environment = std::env::var_os("TRACER_TEST_ENV")
+        .map_or_else(|| workspace().join("target/test-env"), PathBuf::from);
+    let path = environment.join(name);
     assert!(
         path.exists(),
         "{} does not exist; run `cargo xtask test`, which makes the environment, or set TRACER_TEST_ENV.",
@@ -114,8 +116,25 @@ pub fn python_server(scenario: &Scenario, name: &str) -> Service {
 /// A Node script with its port and more arguments.
 #[track_caller]
 pub fn node(scenario: &Scenario, name: &str, args: &[String]) -> Service {
-    let port = free_port();
+    node_by(Command::new("node"), scenario, name, args)
+}
+
+/// A Node script that uses packages, with its port and more arguments.
+#[track_caller]
+pub fn node_with_packages(scenario: &Scenario, name: &str, args: &[String]) -> Service {
+    node_by(packages_of_node(), scenario, name, args)
+}
+
+/// Node with the packages that `cargo xtask test` prepares.
+fn packages_of_node() -> Command {
     let mut command = Command::new("node");
+    command.env("NODE_PATH", prepared(Path::new("node_modules")));
+    command
+}
+
+#[track_caller]
+fn node_by(mut command: Command, scenario: &Scenario, name: &str, args: &[String]) -> Service {
+    let port = free_port();
     command.arg(script(name)).arg(port.to_string()).args(args);
     Service::start(scenario, name, command, Listens::port(port))
 }
@@ -325,8 +344,8 @@ fn nginx_with(
     let config = scenario.write(
         &format!("nginx-{port}.conf"),
         &format!(
-            "daemon off; worker_processes 1; user root; pid {folder}/pid; error_log {folder}/error.log;
-events {{ worker_connections 8192; }}
+            "daemon off; worker_processes 1; worker_rlimit_nofile 16000; user root; pid {folder}/pid; error_log {folder}/error.log;
+events {{ worker_connections 12000; }}
 http {{
   access_log off; keepalive_requests 100000;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
@@ -393,19 +412,12 @@ pub fn grpc_server_tls(scenario: &Scenario) -> Service {
     Service::start(scenario, &format!("grpc_server-{port}"), command, Listens::port(port))
 }
 
-/// A script that finds the Node.js packages that `cargo xtask test` prepares.
-fn node_with_packages(name: &str) -> Command {
-    let mut command = Command::new("node");
-    command.arg(script(name)).env("NODE_PATH", test_environment().join("node/node_modules"));
-    command
-}
-
 /// `grpc_js.js` as a server.
 #[track_caller]
 pub fn grpc_js(scenario: &Scenario, tls: bool) -> Service {
     let port = free_port();
-    let mut command = node_with_packages("grpc_js.js");
-    command.args(["server", &port.to_string()]);
+    let mut command = packages_of_node();
+    command.arg(script("grpc_js.js")).args(["server", &port.to_string()]);
     if tls {
         command.env("TLS_CERTIFICATE", certificate(scenario));
     }
@@ -414,8 +426,8 @@ pub fn grpc_js(scenario: &Scenario, tls: bool) -> Service {
 
 /// `grpc_js.js` as a client; with a certificate, it speaks TLS and trusts that one.
 pub fn grpc_js_client(server: &Service, certificate: Option<&Path>) -> Command {
-    let mut command = node_with_packages("grpc_js.js");
-    command.args(["client", &server.address().to_string()]);
+    let mut command = packages_of_node();
+    command.arg(script("grpc_js.js")).args(["client", &server.address().to_string()]);
     command.envs(certificate.map(|file| ("TLS_CERTIFICATE", file)));
     command
 }
@@ -498,9 +510,17 @@ pub fn postgres(scenario: &Scenario) -> Service {
         command
     };
     run(as_owner("initdb").args(["--no-sync", "--auth=trust", "--username=postgres", "--pgdata"]).arg(&data));
+    // It reads no key that others may read.
+    let certificate = data.join("certificate.pem");
+    fs::copy(self::certificate(scenario), &certificate).unwrap();
+    run(Command::new("chmod").arg("600").arg(&certificate));
+    run(Command::new("chown").arg("postgres").arg(&certificate));
     let mut command = as_owner("postgres");
     command.arg("-D").arg(&data).args(["-p", &port.to_string()]);
     command.args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"]);
+    for setting in ["ssl=on", "ssl_cert_file=certificate.pem", "ssl_key_file=certificate.pem"] {
+        command.args(["-c", setting]);
+    }
     let service = Service::start(scenario, "postgres-server", command, Listens::port(port));
     let mut create = Command::new(programs.join("createdb"));
     create.args(["--host=127.0.0.1", "--username=postgres", "--port", &port.to_string(), "shop"]);
@@ -517,11 +537,79 @@ fn postgres_programs() -> PathBuf {
     complete.pop().expect("/usr/lib/postgresql has a server")
 }
 
+/// A MariaDB server without databases, where `root` needs no password.
+#[track_caller]
+pub fn mariadb(scenario: &Scenario) -> Service {
+    let port = free_port();
+    let data = scenario.file("mariadb");
+    let mut install = Command::new("mariadb-install-db");
+    install.args([
+        "--no-defaults",
+        "--user=root",
+        "--auth-root-authentication-method=normal",
+        "--skip-test-db",
+    ]);
+    run(install.arg(format!("--datadir={}", data.display())));
+    let certificate = certificate(scenario);
+    let mut command = Command::new("mariadbd");
+    command
+        .args([
+            "--no-defaults",
+            "--user=root",
+            "--bind-address=127.0.0.1",
+            "--innodb-flush-log-at-trx-commit=0",
+        ])
+        .arg(format!("--port={port}"))
+        .arg(format!("--datadir={}", data.display()))
+        .arg(format!("--socket={}", data.join("socket").display()))
+        .arg(format!("--ssl-cert={}", certificate.display()))
+        .arg(format!("--ssl-key={}", certificate.display()));
+    Service::start(scenario, "mariadb-server", command, Listens::port(port))
+}
+
+/// A Memcached server.
+#[track_caller]
+pub fn memcached(scenario: &Scenario) -> Service {
+    let port = free_port();
+    let mut command = Command::new("memcached");
+    command.args(["-u", "nobody", "-l", "127.0.0.1", "-U", "0", "-p", &port.to_string()]);
+    Service::start(scenario, "memcached", command, Listens::port(port))
+}
+
+/// `cql_server.py`, which speaks Cassandra's protocol.
+#[track_caller]
+pub fn cql_server(scenario: &Scenario) -> Service {
+    let port = free_port();
+    Service::start(scenario, "cql_server", python("cql_server.py", [port.to_string()]), Listens::port(port))
+}
+
+/// A server that speaks MongoDB's wire protocol; it is not MongoDB.
+#[track_caller]
+pub fn mongodb(scenario: &Scenario) -> Service {
+    let port = free_port();
+    let mut command = Command::new(python_tool("noida-db"));
+    let (wanted, folder) = (["start", "--only", "mongodb"], scenario.file("mongodb"));
+    command.args(wanted).args(["--mongodb-port", &port.to_string(), "--data-dir"]).arg(folder);
+    Service::start(scenario, "mongodb", command, Listens::port(port))
+}
+
 /// `database_front.py` in front of a database.
 #[track_caller]
 pub fn database_front(scenario: &Scenario, kind: &str, database: &Service) -> Service {
+    database_front_with(scenario, kind, database, false)
+}
+
+/// As [`database_front`], asking by TLS.
+#[track_caller]
+pub fn database_front_tls(scenario: &Scenario, kind: &str, database: &Service) -> Service {
+    database_front_with(scenario, kind, database, true)
+}
+
+#[track_caller]
+fn database_front_with(scenario: &Scenario, kind: &str, database: &Service, tls: bool) -> Service {
     let port = free_port();
-    let command =
+    let mut command =
         python("database_front.py", [port.to_string(), kind.to_owned(), database.port().to_string()]);
-    Service::start(scenario, "database_front", command, Listens::port(port))
+    command.args(tls.then_some("tls"));
+    Service::start(scenario, &format!("database_front-{port}"), command, Listens::port(port))
 }

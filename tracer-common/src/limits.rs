@@ -35,6 +35,9 @@ pub const FRAMED_REQUEST: u32 = 1024;
 /// As [`FRAMED_REQUEST`], of answers: what is read of them is at their front and at their end.
 pub const FRAMED_RESPONSE: u32 = 512;
 
+/// As [`FRAMED_REQUEST`], of messages to and from brokers, in both directions: several small ones, or the headers behind the content of one.
+pub const FRAMED_MESSAGE: u32 = MAX_CAPTURE as u32;
+
 /// Connections of which the daemon has said what it thinks of the guess at their protocol; the least recently used one makes room, and
 /// is guessed at anew.
 pub const MAX_VERDICTS: u32 = 65_536;

@@ -41,6 +41,14 @@ pub(crate) mod stage {
     pub(crate) const GREETED: u8 = 5;
 }
 
+/// What is known of the loops of a process.
+pub(crate) mod loops {
+    /// They send what a read leads to before they read anything else.
+    pub(crate) const PROMPT: u8 = 1;
+    /// They wait for many connections without an epoll set.
+    pub(crate) const POLLS: u8 = 2;
+}
+
 /// What the last segment began.
 pub(crate) mod begun {
     /// Nothing.
@@ -82,8 +90,8 @@ pub(crate) struct Conn {
     pub(crate) described: u8,
     /// 1 where requests come in.
     pub(crate) serves: u8,
-    /// 1 if `tgid` sends what a read leads to before it reads anything else.
-    pub(crate) prompt: u8,
+    /// What is known of the loops of `tgid`: see [`loops`].
+    pub(crate) loops: u8,
     /// Bytes that were written into what the current call sends.
     pub(crate) written: u8,
     /// Running byte count where there are no sequence numbers, by direction.
@@ -132,7 +140,8 @@ pub(crate) struct Conn {
     pub(crate) tls_base: [u32; 2],
     /// The connection id of what the TLS library that uses the socket sends and receives, 0 until given.
     pub(crate) tls_id: u64,
-    /// First bytes of a direction while it is [`mode::MAYBE`], or of a frame header that is split, little endian.
+    /// First bytes of a direction while it is [`mode::MAYBE`], or of a frame header that is split, or a segment that is held back while it is
+    /// [`mode::UNKNOWN`] (see `sockets::framed`), little endian.
     pub(crate) partial: [u64; 2],
 }
 
@@ -159,7 +168,7 @@ impl Conn {
         work: 0,
         described: 0,
         serves: 0,
-        prompt: 0,
+        loops: 0,
         handed_over: 0,
         tls_seen: 0,
         tls_based: 0,
@@ -176,6 +185,12 @@ impl Conn {
         turn: 0,
         question: Question::NONE,
     };
+
+    /// Whether it carries messages that go either way alike, so that what is received may be more than an answer to what was sent.
+    #[inline(always)]
+    pub(crate) fn is_symmetric(&self) -> bool {
+        self.mode == mode::FRAMED && self.cap[0] == self.cap[1]
+    }
 
     /// The connection's id, given now if need be.
     #[inline(always)]

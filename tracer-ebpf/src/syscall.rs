@@ -64,6 +64,10 @@ mod abi {
     pub(super) const SENDMMSG: u64 = 307;
     /// `orig_ax`
     pub(super) const NUMBER: u32 = 120;
+    /// `ax`
+    pub(super) const RESULT: u32 = 80;
+    /// -ENOSYS, which the entry leaves in `ax` for as long as the call runs (arch/x86/entry/entry_64.S).
+    pub(super) const NO_RESULT: i64 = -38;
     /// `di`
     pub(super) const FIRST: u32 = 112;
     /// `si`
@@ -94,8 +98,10 @@ mod abi {
     pub(super) const SENDMMSG: u64 = 269;
     /// `syscallno` (i32, zero-extended by the u32 read below)
     pub(super) const NUMBER: u32 = 280;
-    /// `regs[0]`, the call's result by now: not to be had.
-    pub(super) const FIRST: u32 = 0;
+    /// `regs[0]`: the first argument for as long as the call runs, then its result.
+    pub(super) const RESULT: u32 = 0;
+    /// `orig_x0`
+    pub(super) const FIRST: u32 = 272;
     /// `regs[1]`
     pub(super) const SECOND: u32 = 8;
     /// `regs[2]`
@@ -110,7 +116,8 @@ mod abi {
 const MSG_IOV: u64 = 16;
 const MMSGHDR: u64 = 64;
 
-/// Number, second and third argument of the current syscall; `None` in a 32-bit process.
+/// Number, second and third argument of the current syscall; `None` in a 32-bit process, and where no call is running: io_uring receives for a
+/// thread on its way back to user space, whatever call it comes from, and by threads that have the registers of the one that needed them.
 #[inline(always)]
 fn registers() -> Option<(u64, u64, u64)> {
     // SAFETY: both helpers return BTF-typed pointers; the offsets are those of pt_regs' fields.
@@ -119,6 +126,14 @@ fn registers() -> Option<(u64, u64, u64)> {
         let regs = bpf_task_pt_regs(task) as *const u8;
         #[cfg(bpf_target_arch = "x86_64")]
         if field::<u16>(regs, abi::CODE_SEGMENT) != abi::USER_64 {
+            return None;
+        }
+        #[cfg(bpf_target_arch = "x86_64")]
+        if field::<i64>(regs, abi::RESULT) != abi::NO_RESULT {
+            return None;
+        }
+        #[cfg(bpf_target_arch = "aarch64")]
+        if field::<u64>(regs, abi::RESULT) != field::<u64>(regs, abi::FIRST) {
             return None;
         }
         #[cfg(bpf_target_arch = "x86_64")]

@@ -192,3 +192,254 @@ write("postgres", {
     "split_answers": (0, SPLIT.join(bytes([b]) for b in ERROR + READY)),
     "long_error": (0, message(b"E", b"M" + b"x" * 400 + b"\0C42P01\0\0") + READY),
 })
+
+
+# MySQL: as those of databases; bits 2 to 4 say what answers are expected (see ../tests/common/mysql.rs).
+def literal(data):
+    """Bytes that mean themselves."""
+    return data.replace(b"\xff", b"\xff\xff").replace(b"\xfe", b"\xff\xfe")
+
+
+def packet(number, body):
+    return literal(len(body).to_bytes(3, "little") + bytes([number]) + body)
+
+
+def packets(first, *bodies):
+    return b"".join(packet(first + at, body) for at, body in enumerate(bodies))
+
+
+RESULTS, PREPARED, ROWS, TEXT, LOGIN, UNASKED = (kind << 2 for kind in range(6))
+MYSQL_GREETING = b"\x0a5.5.5-10.11.19-MariaDB\0" + b"\x07\0\0\0abcdefgh\0\x3e\xf7\x2d\x02\0\x7f\x81\x15" + b"\0" * 10 + b"abcdefghijkl\0mysql_native_password\0"
+CAPABILITIES = (1 << 3 | 1 << 9 | 1 << 15 | 1 << 19).to_bytes(4, "little") + b"\0\0\0\x01\x2d" + b"\0" * 23
+MYSQL_LOGIN = CAPABILITIES + b"me\0" + b"\x14" + b"h" * 20 + b"shop\0mysql_native_password\0"
+COLUMN = b"\x03def\x04shop\x05goods\x05goods\x04name\x04name\x0c\x2d\0\x90\x01\0\0\x7d\0\0\0\0\0"
+MYSQL_OK = b"\0\x01\0\x02\0\0\0"
+MARK, MARK_MORE = b"\xfe\0\0\x02\0", b"\xfe\0\0\x0a\0"
+END = b"\xfe\0\0\x02\0\0\0"
+MYSQL_ERROR = b"\xff\x7a\x04#42S02Table 'shop.nowhere' doesn't exist"
+MORE = b"\0\x01\0\x0a\0\0\0"
+QUERY = packet(0, b"\x03SELECT name FROM goods")
+write("mysql", {
+    "query": (2, QUERY + packet(0, b"\x01")),
+    "login": (2, packet(1, MYSQL_LOGIN) + QUERY),
+    "login_for_tls": (2, packet(1, CAPABILITIES[:32]) + packet(2, MYSQL_LOGIN) + QUERY),
+    "login_compressed": (2, packet(1, b"\x20" + MYSQL_LOGIN[1:])),
+    "attributes": (2, packet(0, b"\x03\0\x01SELECT 1") + packet(0, b"\x03\x01\x01SELECT 1")),
+    "prepared": (2, packet(0, b"\x16SELECT ?") + packet(0, b"\x17\x01\0\0\0\0\x01\0\0\0\0\x01\x08\0a") + packet(0, b"\x19\x01\0\0\0")),
+    "other_commands": (2, b"".join(packet(0, bytes([command])) for command in (4, 9, 14, 17, 24, 26, 28, 31))),
+    "init_db": (2, packet(0, b"\x02shop") + packet(0, b"\x05a") + packet(0, b"\x06a")),
+    "replication": (2, packet(0, b"\x12\x04\0\0\0")),
+    "file_content": (2, packet(0, b"\x03LOAD DATA LOCAL INFILE 'a' INTO TABLE goods") + packet(2, b"1\t2\n" * 9) + packet(3, b"") + QUERY),
+    "long_statement": (2, packet(0, b"\x03SELECT " + b"1," * 2000 + b"1") + QUERY),
+    "split_everywhere": (2, SPLIT.join(bytes([b]) for b in QUERY + packet(0, b"\x0e"))),
+    "gap_in_statement": (3, b"\xa3\x01\0\0\x03SELECT" + gap(20) + b"end of it" + QUERY),
+    "gap_over_packets": (2, QUERY + gap(20) + b"lost" + SPLIT + QUERY),
+    "cut_header": (2, b"\x10\0" + gap(2) + QUERY),
+    "no_command": (2, packet(0, b"\x7f") + SPLIT + QUERY),
+    "greeting": (UNASKED, packet(0, MYSQL_GREETING) + packet(2, MYSQL_OK)),
+    "ok": (RESULTS, packet(1, MYSQL_OK) * 3),
+    "more_results": (RESULTS, packet(1, MORE) + packet(2, MYSQL_OK)),
+    "rows": (RESULTS, packets(1, b"\x01", COLUMN, MARK, b"\x04nail", b"\x05screw", MARK)),
+    "rows_of_newer_servers": (RESULTS, packets(1, b"\x01", COLUMN, b"\x04nail", END)),
+    "several_results": (RESULTS, packets(1, b"\x01", COLUMN, MARK, b"\x04nail", MARK_MORE, MYSQL_OK)),
+    "error": (RESULTS, packet(1, MYSQL_ERROR) * 2),
+    "error_in_rows": (RESULTS, packets(1, b"\x01", COLUMN, MARK, b"\x04nail", MYSQL_ERROR)),
+    "cursor": (RESULTS, packets(1, b"\x01", COLUMN, b"\xfe\0\0\x42\0") + packet(1, MYSQL_OK)),
+    "fetched": (ROWS, packets(1, b"\0\0\x04nail", MARK)),
+    "marked_statement": (PREPARED, packets(1, b"\0\x07\0\0\0\x01\0\x01\0\0\0\0", COLUMN, MARK, COLUMN, MARK) * 2),
+    "gap_up_to_the_mark": (RESULTS, packets(1, b"\x01", COLUMN, MARK, b"\x04nail") + gap(30) + packet(9, MARK)[1:] + packet(1, MYSQL_OK)),
+    "gap_up_to_the_end": (RESULTS, packets(1, b"\x01", COLUMN, b"\x04nail") + gap(30) + packet(9, END)[3:] + packet(1, MYSQL_OK)),
+    "rows_without_descriptions": (RESULTS, packets(1, b"\x01\0", b"\x04nail", b"\x05screw")),
+    "numbers_that_jump": (RESULTS, packets(1, b"\x01", COLUMN) + packet(7, b"\x04nail") + SPLIT + packet(1, MYSQL_OK)),
+    "file_wanted": (RESULTS, packet(1, b"\xfba.txt") + packet(5, MYSQL_OK)),
+    "statement": (PREPARED, packets(1, b"\0\x07\0\0\0\x01\0\x01\0\0\0\0", COLUMN, COLUMN) + packet(1, b"\0\x08\0\0\0\0\0\0\0\0\0\0")),
+    "text": (TEXT, packet(1, b"Uptime: 17")),
+    "other_user": (LOGIN, packet(1, b"\x01abc") + packet(3, MYSQL_OK)),
+    "nothing_where_rows_are": (RESULTS, packets(1, b"", b"\x01", COLUMN, b"")),
+    "gap_in_row": (RESULTS | 1, packets(1, b"\x01", COLUMN) + b"\x84\x03\0\x03" + gap(30) + packet(4, b"\x05screw")),
+    "gap_over_rows": (RESULTS, packets(1, b"\x01", COLUMN) + gap(30) + b"\x05screw"),
+    "split_answers": (RESULTS, SPLIT.join(literal(bytes([b])) for b in b"\x01\0\0\x01\x01" + b"\x29\0\0\x02" + COLUMN + b"\x05\0\0\x03" + MARK + b"\x05\0\0\x04" + MARK)),
+})
+
+
+# Memcached and MongoDB: as those of databases.
+def binary(magic, opcode, extras=b"", key=b"", value=b"", status=0):
+    body = extras + key + value
+    head = bytes([magic, opcode]) + len(key).to_bytes(2, "big") + bytes([len(extras), 0]) + status.to_bytes(2, "big")
+    return literal(head + len(body).to_bytes(4, "big") + b"\0\0\0\x07" + b"\0" * 8 + body)
+
+
+KEPT = b"set a 0 0 3\r\nabc\r\n"
+write("memcached", {
+    "get": (2, b"get key\r\n"),
+    "gets": (2, b"gets a b c\r\nget a\r\n"),
+    "set": (2, KEPT + b"cas a 0 0 1 17\r\nx\r\n"),
+    "noreply": (2, b"set a 0 0 3 noreply\r\nabc\r\ndelete a noreply\r\nget a\r\n"),
+    "counters": (2, b"incr a 1\r\ndecr a 1 noreply\r\ntouch a 10\r\ngat 10 a\r\n"),
+    "meta": (2, b"mg a v q\r\nms a 3 T0\r\nabc\r\nmd a\r\nma a N0 J1\r\nmn\r\n"),
+    "others": (2, b"stats\r\nversion\r\nflush_all noreply\r\nverbosity 1\r\nquit\r\n"),
+    "many_keys": (2, b"get" + b" some_longer_key" * 100 + b"\r\n" + KEPT),
+    "many_keys_cut": (2, b"get" + b" some_longer_key" * 20 + gap(20) + b"key\r\n" + SPLIT + KEPT),
+    "value_that_looks_like_a_command": (2, b"set a 0 0 7\r\nget b\r\n\r\n" + KEPT),
+    "split_everywhere": (2, SPLIT.join(bytes([b]) for b in KEPT + b"get a\r\n")),
+    "gap_in_value": (2, b"set a 0 0 398\r\n" + gap(20) + KEPT),
+    "gap_in_value_held": (3, b"set a 0 0 398\r\n" + gap(20) + KEPT),
+    "gap_over_commands": (2, KEPT + gap(20) + b"lost" + SPLIT + KEPT),
+    "cut_head": (2, b"set a 0 0 3" + gap(3) + KEPT),
+    "bad_length": (2, b"set a 0 0 -1\r\n" + SPLIT + KEPT),
+    "no_command": (2, b"got a\r\n" + SPLIT + b"get \x01\r\n" + SPLIT + KEPT),
+    "binary": (2, binary(0x80, 0, key=b"key") + binary(0x80, 1, b"\0" * 8, b"key", b"value")),
+    "binary_quiet": (2, binary(0x80, 0x0d, key=b"a") + binary(0x80, 0x0d, key=b"b") + binary(0x80, 0x0a)),
+    "binary_unknown": (2, binary(0x80, 0x7f) + SPLIT + binary(0x80, 0, key=b"key")),
+    "values": (0, b"VALUE a 0 3\r\nabc\r\nVALUE b 0 5 17\r\nEND\r\n\r\nEND\r\n"),
+    "outcomes": (0, b"STORED\r\nNOT_STORED\r\nEXISTS\r\nNOT_FOUND\r\nDELETED\r\nTOUCHED\r\nOK\r\n17\r\nVERSION 1.6.18\r\n"),
+    "errors": (0, b"ERROR\r\nCLIENT_ERROR bad data chunk\r\nSERVER_ERROR object too large for cache\r\n"),
+    "meta_answers": (0, b"VA 3 t1 f0\r\nabc\r\nEN\r\nHD\r\nNS\r\nEX\r\nNF\r\nME a exp=-1\r\nMN\r\n"),
+    "statistics": (0, b"STAT pid 1\r\nSTAT uptime 2\r\nEND\r\n"),
+    "long_line": (0, b"SERVER_ERROR " + b"x" * 2000 + b"\r\nSTORED\r\n"),
+    "split_answers": (0, SPLIT.join(bytes([b]) for b in b"VALUE a 0 3\r\nabc\r\nEND\r\nERROR\r\n")),
+    "gap_in_answer": (1, b"VALUE a 0 400\r\nab" + gap(20) + b"END\r\nSTORED\r\n"),
+    "gap_over_values": (0, b"VALUE a 0 40\r\nab" + gap(20) + b"\r\nEND\r\nSTORED\r\n"),
+    "no_answer": (0, b"hello\r\n" + SPLIT + b"x\r\nEND\r\n"),
+    "binary_answers": (0, binary(0x81, 0, b"\0" * 4, b"", b"value") + binary(0x81, 1, status=1) + binary(0x81, 5, value=b"Non-numeric", status=6)),
+    "binary_statistics": (0, binary(0x81, 0x10, key=b"pid", value=b"1") + binary(0x81, 0x10)),
+    "binary_quiet_answers": (0, binary(0x81, 0x0d, b"\0" * 4, b"a", b"v") + binary(0x81, 0x0a)),
+})
+
+
+def element(kind, name, value):
+    return bytes([kind]) + name + b"\0" + value
+
+
+def bson_text(name, text):
+    return element(2, name, (len(text) + 1).to_bytes(4, "little") + text + b"\0")
+
+
+def document(*elements):
+    body = b"".join(elements) + b"\0"
+    return (len(body) + 4).to_bytes(4, "little") + body
+
+
+def mongo(opcode, body, number=7, answers=0):
+    head = b"".join(word.to_bytes(4, "little") for word in (len(body) + 16, number, answers, opcode))
+    return literal(head + body)
+
+
+def op_msg(*sections, flags=0, answers=0):
+    return mongo(2013, flags.to_bytes(4, "little") + b"".join(sections), answers=answers)
+
+
+DATABASE = bson_text(b"$db", b"shop")
+FIND = document(bson_text(b"find", b"goods"), element(3, b"filter", document(bson_text(b"name", b"secret"))), DATABASE)
+OK = element(1, b"ok", b"\0\0\0\0\0\0\xf0\x3f")
+FAILED = element(1, b"ok", b"\0" * 8)
+CODE = element(16, b"code", b"\x3b\0\0\0")
+MANY = b"\x01" + (4 + 10 + 200).to_bytes(4, "little") + b"documents\0" + b"d" * 200
+ALL_KINDS = b"".join((
+    element(1, b"a", b"d" * 8), bson_text(b"b", b"text"), element(3, b"c", document(OK)), element(4, b"d", document(CODE)),
+    element(5, b"e", b"\x02\0\0\0\0xy"), element(6, b"f", b""), element(7, b"g", b"o" * 12), element(8, b"h", b"\1"), element(9, b"i", b"t" * 8),
+    element(10, b"j", b""), element(11, b"k", b"a.*\0i\0"), element(12, b"l", b"\2\0\0\0a\0" + b"o" * 12), element(13, b"m", b"\2\0\0\0a\0"),
+    element(14, b"n", b"\2\0\0\0a\0"), element(15, b"o", b"\x0f\0\0\0\2\0\0\0a\0" + document()), element(16, b"p", b"1234"),
+    element(17, b"q", b"t" * 8), element(18, b"r", b"n" * 8), element(19, b"s", b"d" * 16), element(127, b"t", b""), element(255, b"u", b""),
+))
+write("mongodb", {
+    "find": (2, op_msg(b"\0" + FIND) * 2),
+    "insert": (2, op_msg(b"\0" + document(bson_text(b"insert", b"goods"), DATABASE), MANY)),
+    "insert_other_order": (2, op_msg(MANY, b"\0" + document(bson_text(b"insert", b"goods"), DATABASE))),
+    "get_more": (2, op_msg(b"\0" + document(element(18, b"getMore", b"1" * 8), bson_text(b"collection", b"goods"), DATABASE))),
+    "ping": (2, op_msg(b"\0" + document(element(16, b"ping", b"\1\0\0\0"), DATABASE))),
+    "user": (2, op_msg(b"\0" + document(bson_text(b"createUser", b"me"), DATABASE))),
+    "all_kinds": (2, op_msg(b"\0" + document(bson_text(b"find", b"goods"), ALL_KINDS, DATABASE))),
+    "unknown_kind": (2, op_msg(b"\0" + document(bson_text(b"find", b"goods"), element(99, b"a", b"b"), DATABASE))),
+    "unacknowledged": (2, op_msg(b"\0" + FIND, flags=2) + op_msg(b"\0" + FIND)),
+    "hello": (2, mongo(2004, b"\0" * 4 + b"admin.$cmd\0" + b"\0" * 4 + b"\1\0\0\0" + document(element(16, b"hello", b"\1\0\0\0")))),
+    "old_query": (2, mongo(2004, b"\0" * 4 + b"shop.goods\0" + b"\0" * 8 + document())),
+    "compressed": (2, mongo(2012, (2013).to_bytes(4, "little") + b"\x80\0\0\0\2" + b"zlib's bytes")),
+    "compressed_by_none": (2, mongo(2012, (2013).to_bytes(4, "little") + b"\x80\0\0\0\0" + b"\0" * 4 + b"\0" + FIND)),
+    "compressed_unknown": (2, mongo(2012, (2013).to_bytes(4, "little") + b"\x80\0\0\0\x09abc")),
+    "long": (2, op_msg(b"\0" + document(bson_text(b"find", b"goods"), bson_text(b"comment", b"x" * 3000), DATABASE)) + op_msg(b"\0" + FIND)),
+    "no_section": (2, op_msg() + op_msg(b"\7") + op_msg(b"\0") + op_msg(b"\0" + FIND)),
+    "split_everywhere": (2, SPLIT.join(literal(bytes([b])) for b in b"\x1c\0\0\0\7\0\0\0\0\0\0\0\xdd\x07\0\0" + b"\0" * 5 + document(element(10, b"a", b"")))),
+    "gap_in_message": (3, op_msg(b"\0" + FIND)[:60] + gap(6) + op_msg(b"\0" + FIND)),
+    "gap_over_messages": (2, op_msg(b"\0" + FIND) + gap(20) + b"lost" + SPLIT + op_msg(b"\0" + FIND)),
+    "no_message": (2, b"\x1a\0\0\0\7\0\0\0\0\0\0\0\x77\0\0\0" + SPLIT + op_msg(b"\0" + FIND)),
+    "answer": (0, op_msg(b"\0" + document(element(3, b"cursor", document(element(4, b"firstBatch", document()))), OK), answers=7)),
+    "error": (0, op_msg(b"\0" + document(FAILED, bson_text(b"errmsg", b"no such command"), CODE), answers=7)),
+    "error_without_code": (0, op_msg(b"\0" + document(FAILED), answers=7)),
+    "write_errors": (0, op_msg(b"\0" + document(element(16, b"n", b"\0" * 4), element(4, b"writeErrors", document(element(3, b"0", document(CODE)))), OK), answers=7)),
+    "write_concern": (0, op_msg(b"\0" + document(element(3, b"writeConcernError", document(CODE)), OK), answers=7)),
+    "old_reply": (0, mongo(1, b"\0" * 16 + b"\1\0\0\0" + document(OK), answers=7)),
+    "compressed_answer": (0, mongo(2012, (2013).to_bytes(4, "little") + b"\x80\0\0\0\1snappy", answers=7)),
+    "split_answers": (0, SPLIT.join(literal(bytes([b])) for b in b"\x26\0\0\0\7\0\0\0\7\0\0\0\xdd\x07\0\0" + b"\0" * 5 + document(OK))),
+    "gap_in_answer": (1, b"\xb0\1\0\0\7\0\0\0\7\0\0\0\xdd\x07\0\0" + b"\0" * 16 + gap(20) + op_msg(b"\0" + document(OK), answers=8)),
+    "gap_over_answers": (0, op_msg(b"\0" + document(OK), answers=7) + gap(20) + op_msg(b"\0" + document(OK), answers=8)),
+})
+
+
+# Cassandra: as those of databases.
+def cql(version, stream, opcode, body=b"", flags=0):
+    return bytes([version, flags]) + stream.to_bytes(2, "big") + bytes([opcode]) + len(body).to_bytes(4, "big") + body
+
+
+def short_string(text):
+    return len(text).to_bytes(2, "big") + text
+
+
+def long_text(text):
+    return len(text).to_bytes(4, "big") + text
+
+
+def crc24(data):
+    """That of a frame's header (native_protocol_v5.spec, section 2.2)."""
+    crc = 0x875060
+    for byte in data:
+        crc ^= byte << 16
+        for _ in range(8):
+            crc <<= 1
+            if crc & 0x1000000:
+                crc ^= 0x1974F0B
+    return crc
+
+
+def frame5(content, whole=True):
+    header = (len(content) | whole << 17).to_bytes(3, "little")
+    return header + crc24(header).to_bytes(3, "little") + content + b"abcd"
+
+
+SELECT = long_text(b"SELECT name FROM goods") + b"\0\x01\0"
+CQL_QUERY, QUERY5 = cql(4, 1, 7, SELECT), cql(5, 1, 7, SELECT)
+STARTUP5 = cql(5, 0, 1, b"\0\x01" + short_string(b"CQL_VERSION") + short_string(b"3.0.0"))
+DONE = cql(0x84, 1, 8, b"\0\0\0\x01")
+write("cassandra", {name: (flags, literal(data) if isinstance(data, bytes) else b"".join(part if escaped else literal(part) for part, escaped in data)) for name, (flags, data) in {
+    "query": (2, CQL_QUERY * 2),
+    "startup": (2, cql(4, 0, 1, STARTUP5[9:]) + cql(4, 0, 5) + cql(4, 0, 15, b"\0\0\0\x01a") + cql(4, 0, 11, b"\0\0")),
+    "startup_compressed": (2, cql(5, 0, 1, b"\0\x01" + short_string(b"COMPRESSION") + short_string(b"lz4"))),
+    "startup_cut": (2, cql(5, 0, 1, b"\0\x09" + short_string(b"CQL_VERSION"))),
+    "prepared": (2, cql(4, 1, 9, long_text(b"SELECT ?")) + cql(4, 2, 10, short_string(b"i" * 16))),
+    "batch": (2, cql(4, 1, 13, b"\0\0\x02\0" + long_text(b"INSERT") + b"\0\0\x01" + short_string(b"id"))),
+    "batch_of_prepared": (2, cql(4, 1, 13, b"\1\0\x01\1" + short_string(b"id") + b"\0\0") + cql(4, 1, 13)),
+    "compressed": (2, cql(4, 1, 7, b"\x08anything", 1)),
+    "payload": (2, cql(4, 1, 7, b"\0\1" + short_string(b"key") + long_text(b"value") + SELECT, 4) + cql(4, 1, 7, b"\0\xff", 4)),
+    "long": (2, cql(4, 1, 7, long_text(b"x" * 3000)) + CQL_QUERY),
+    "frames": (2, STARTUP5 + frame5(QUERY5 * 2) + frame5(QUERY5)),
+    "frames_with_parts": (2, STARTUP5 + frame5(cql(5, 1, 7, long_text(b"x" * 300))[:200], False) + frame5(b"x" * 113, False) + frame5(QUERY5)),
+    "frame_with_nothing": (2, STARTUP5 + frame5(b"") + frame5(QUERY5)),
+    "frame_too_short": (2, STARTUP5 + frame5(b"abc") + frame5(QUERY5)),
+    "frame_without_checksum": (2, STARTUP5 + b"\x20\0\2abc" + QUERY5),
+    "split_everywhere": (2, [part for byte in CQL_QUERY + cql(4, 0, 5) for part in ((bytes([byte]), False), (SPLIT, True))]),
+    "split_frames": (2, [part for byte in STARTUP5 + frame5(QUERY5) for part in ((bytes([byte]), False), (SPLIT, True))]),
+    "gap_in_statement": (3, [(b"\4\0\0\1\7\0\0\1\x94" + b"\0\0\1\x90", False), (gap(20), True), (CQL_QUERY, False)]),
+    "gap_over_messages": (2, [(CQL_QUERY, False), (gap(20) , True), (b"lost", False), (SPLIT, True), (CQL_QUERY, False)]),
+    "gap_over_frames": (2, [(STARTUP5 + frame5(QUERY5), False), (gap(20), True), (frame5(QUERY5), False)]),
+    "no_request": (2, [(cql(4, 1, 0x77), False), (SPLIT, True), (CQL_QUERY, False)]),
+    "result": (0, DONE + cql(0x84, 2, 8, b"\0\0\0\2" + b"\0" * 60)),
+    "errors": (0, cql(0x84, 1, 0, b"\0\0\x22\0" + short_string(b"no")) + cql(0x84, 1, 0, b"\x08compressed", 1) + cql(0x84, 1, 0)),
+    "prepared_answer": (0, cql(0x84, 1, 8, b"\0\0\0\4" + short_string(b"i" * 16)) + cql(0x84, 1, 8, b"\0\0\0\4\0")),
+    "keyspace": (0, cql(0x84, 1, 8, b"\0\0\0\3" + short_string(b"shop"))),
+    "warned_and_traced": (0, cql(0x84, 1, 8, b"t" * 16 + b"\0\1" + short_string(b"careful") + b"\0\0\0\1", 2 | 8)),
+    "event": (0, cql(0x84, 0xFFFF, 12, short_string(b"STATUS_CHANGE"))),
+    "answers_in_frames": (0, cql(0x85, 0, 2) + frame5(cql(0x85, 1, 8, b"\0\0\0\1") * 2)),
+    "split_answers": (0, [part for byte in DONE * 2 for part in ((bytes([byte]), False), (SPLIT, True))]),
+    "gap_in_answer": (1, [(b"\x84\0\0\1\x08\0\0\1\x94\0\0\0\2", False), (gap(20), True), (DONE, False)]),
+    "gap_over_answers": (0, [(DONE, False), (gap(20), True), (DONE, False)]),
+}.items()})

@@ -1,6 +1,9 @@
 //! What a connection speaks, told from the first bytes of one direction.
 
-use crate::{Protocol, contract::Side, http1, http2, postgres, redis};
+use crate::{
+    Protocol, amqp, cassandra, contract::Side, framing, http1, http2, kafka, memcached, mongodb, mqtt, mysql,
+    nats, postgres, redis,
+};
 
 /// What the front of a direction says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +15,19 @@ pub enum Detection {
     /// None of those that are read.
     No,
 }
+
+/// Says whether bytes begin with a message of a protocol.
+type Detect = fn(&[u8]) -> framing::Detection;
+
+/// Protocols that are told from the first message of either side, in the order in which they are tried.
+const FRAMED: [(Protocol, Detect); 5] = [
+    (Protocol::Postgres, postgres::detect),
+    // Before MySQL: its length and number may look like those of a packet.
+    (Protocol::Mongodb, mongodb::detect),
+    (Protocol::Mysql, mysql::detect),
+    (Protocol::Memcached, memcached::detect),
+    (Protocol::Cassandra, cassandra::detect),
+];
 
 /// Looks at the front of a direction.
 pub fn detect(bytes: &[u8]) -> Detection {
@@ -33,10 +49,33 @@ pub fn detect(bytes: &[u8]) -> Detection {
         redis::Detection::NeedMore => more = true,
         redis::Detection::No => {}
     }
-    match postgres::detect(bytes) {
-        postgres::Detection::Found(side) => return Detection::Found(Protocol::Postgres, side),
-        postgres::Detection::NeedMore => more = true,
-        postgres::Detection::No => {}
+    // Before PostgreSQL, whose startup message it is more exact about.
+    match kafka::detect(bytes) {
+        kafka::Detection::Request => return Detection::Found(Protocol::Kafka, Side::Request),
+        kafka::Detection::NeedMore => more = true,
+        kafka::Detection::No => {}
+    }
+    match amqp::detect(bytes) {
+        amqp::Detection::Found(side) => return Detection::Found(Protocol::Amqp, side),
+        amqp::Detection::NeedMore => more = true,
+        amqp::Detection::No => {}
+    }
+    match nats::detect(bytes) {
+        nats::Detection::Found(side) => return Detection::Found(Protocol::Nats, side),
+        nats::Detection::NeedMore => more = true,
+        nats::Detection::No => {}
+    }
+    match mqtt::detect(bytes) {
+        mqtt::Detection::Connect => return Detection::Found(Protocol::Mqtt, Side::Request),
+        mqtt::Detection::NeedMore => more = true,
+        mqtt::Detection::No => {}
+    }
+    for (protocol, detect) in FRAMED {
+        match detect(bytes) {
+            framing::Detection::Found(side) => return Detection::Found(protocol, side),
+            framing::Detection::NeedMore => more = true,
+            framing::Detection::No => {}
+        }
     }
     if more { Detection::NeedMore } else { Detection::No }
 }

@@ -1,6 +1,28 @@
 //! Where a parser of messages with a length is: what all of them have in common.
 
-use crate::contract::{Gap, Reason, Step};
+use crate::contract::{Gap, Reason, Side, Step};
+
+/// What the front of a direction looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detection {
+    /// Messages of this side.
+    Found(Side),
+    /// Too short to tell.
+    NeedMore,
+    /// Nothing of the kind.
+    No,
+}
+
+/// What the front of some bytes is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Read<T> {
+    /// This.
+    Value(T),
+    /// So far nothing speaks against it.
+    NeedMore,
+    /// Something else.
+    No,
+}
 
 /// Bytes that nobody reads, and whether it is known where the next message begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +64,15 @@ impl Place {
 
     pub(crate) fn is_adrift(self) -> bool {
         self.adrift
+    }
+
+    /// Passes over the rest of a line, of which `bytes` (some) hold the next part; `in_line` is true up to its end.
+    pub(crate) fn pass_line<M>(&mut self, in_line: &mut bool, bytes: &[u8]) -> Step<M> {
+        let end = bytes.iter().position(|&byte| byte == b'\n');
+        *in_line = end.is_none();
+        let size = end.map_or(bytes.len(), |end| end + 1) as u64;
+        self.skip(size);
+        Step::Skip(size)
     }
 
     /// `n` bytes were not captured.

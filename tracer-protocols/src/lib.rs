@@ -9,13 +9,22 @@
 //! module ([`http1`], [`http2`], with [`grpc`] on top); [`context`], [`redact`] and [`route`] are what the messages' text is turned into afterwards.
 #![forbid(unsafe_code)]
 
+pub mod amqp;
+pub mod cassandra;
 pub mod context;
 pub mod contract;
+mod cursor;
 pub mod detect;
 mod framing;
 pub mod grpc;
 pub mod http1;
 pub mod http2;
+pub mod kafka;
+pub mod memcached;
+pub mod mongodb;
+pub mod mqtt;
+pub mod mysql;
+pub mod nats;
 pub mod postgres;
 pub mod redact;
 pub mod redis;
@@ -36,6 +45,22 @@ pub enum Protocol {
     Redis,
     /// PostgreSQL (protocol 3).
     Postgres,
+    /// MySQL and MariaDB.
+    Mysql,
+    /// Memcached.
+    Memcached,
+    /// MongoDB.
+    Mongodb,
+    /// Cassandra.
+    Cassandra,
+    /// Kafka.
+    Kafka,
+    /// AMQP 0-9-1 (RabbitMQ).
+    Amqp,
+    /// NATS.
+    Nats,
+    /// MQTT 3.1.1 and 5.
+    Mqtt,
 }
 
 impl Protocol {
@@ -46,6 +71,14 @@ impl Protocol {
             Self::Http2 => "http2",
             Self::Redis => "redis",
             Self::Postgres => "postgresql",
+            Self::Mysql => "mysql",
+            Self::Memcached => "memcached",
+            Self::Mongodb => "mongodb",
+            Self::Cassandra => "cassandra",
+            Self::Kafka => "kafka",
+            Self::Amqp => "amqp",
+            Self::Nats => "nats",
+            Self::Mqtt => "mqtt",
         }
     }
 }

@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::{Entry, Habits, Piece, framed, lose, postgres, redis, split};
+use common::{
+    Entry, Habits, Piece, cassandra, framed, lose, memcached, mongodb, mysql, postgres, redis, split,
+};
 use proptest::prelude::*;
 
 /// How a parser of one side is driven.
@@ -46,6 +48,124 @@ fn message(tags: &'static [u8]) -> impl Strategy<Value = Vec<u8>> {
         let length = (body.len() as u32 + 4).to_be_bytes();
         [&[tag], &length[..], &body].concat()
     })
+}
+
+/// A packet of MySQL.
+fn packet(number: u8, body: &[u8]) -> Vec<u8> {
+    [&(body.len() as u32).to_le_bytes()[..3], &[number], body].concat()
+}
+
+fn mysql_command() -> impl Strategy<Value = Vec<u8>> {
+    let text = prop_oneof![
+        4 => prop::collection::vec(any::<u8>(), 0..60),
+        1 => prop::collection::vec(b'a'..=b'z', 2000..2100),
+    ];
+    let command = prop::sample::select(&[1u8, 2, 3, 4, 9, 14, 17, 22, 23, 24, 25, 26, 28, 31, 250][..]);
+    (command, text).prop_map(|(command, text)| packet(0, &[&[command], &text[..]].concat()))
+}
+
+/// An answer of MySQL: an error, a result without rows, or one with them in the newer or the older form; another may follow.
+fn mysql_answer() -> impl Strategy<Value = Vec<u8>> {
+    let row = (b'a'..=b'z', prop::collection::vec(any::<u8>(), 0..40)).prop_map(|(first, mut row)| {
+        row.insert(0, first);
+        row
+    });
+    let result = (0..4u8, prop::collection::vec(row, 0..4), any::<bool>());
+    prop::collection::vec(result, 1..4).prop_map(|results| {
+        let (mut bytes, mut number) = (Vec::new(), 0);
+        let mut add = |body: &[u8]| {
+            number += 1;
+            bytes.extend(packet(number, body));
+        };
+        let last = results.len() - 1;
+        for (at, (columns, rows, marks)) in results.iter().enumerate() {
+            let more = if at < last { 8 } else { 0 };
+            if *columns == 0 {
+                add(&[0, 1, 0, 2 | more, 0, 0, 0]);
+                continue;
+            }
+            add(&[*columns]);
+            (0..*columns).for_each(|_| add(b"\x03def\0\0\0\x01a\x01a"));
+            if *marks {
+                add(&[0xfe, 0, 0, 2, 0]);
+            }
+            for row in rows {
+                add(row);
+            }
+            if *marks { add(&[0xfe, 0, 0, 2 | more, 0]) } else { add(&[0xfe, 0, 0, 2 | more, 0, 0, 0]) }
+        }
+        bytes
+    })
+}
+
+fn memcached_command() -> impl Strategy<Value = Vec<u8>> {
+    let value = prop::collection::vec(any::<u8>(), 0..60);
+    let line = prop_oneof![
+        Just("get a b".to_owned()),
+        Just("incr counter 5".to_owned()),
+        Just("delete a noreply".to_owned()),
+        Just("mg a v q".to_owned()),
+        Just("mn".to_owned()),
+        "gets( [a-z]{40}){30}".prop_map(|line| line),
+    ];
+    prop_oneof![
+        line.prop_map(|line| format!("{line}\r\n").into_bytes()),
+        value.clone().prop_map(|value| {
+            [format!("set key 0 60 {} noreply\r\n", value.len()).as_bytes(), &value, b"\r\n"].concat()
+        }),
+        (0..0x1d_u8, value).prop_map(|(opcode, value)| {
+            let head = [0x80, opcode, 0, 0, 0, 0, 0, 0];
+            [&head[..], &(value.len() as u32).to_be_bytes(), &[0; 12], &value].concat()
+        }),
+    ]
+}
+
+fn memcached_reply() -> impl Strategy<Value = Vec<u8>> {
+    let value = prop::collection::vec(any::<u8>(), 0..60);
+    prop_oneof![
+        Just(b"STORED\r\n".to_vec()),
+        Just(b"CLIENT_ERROR bad data chunk\r\n".to_vec()),
+        Just([b"SERVER_ERROR ", &[b'x'; 1500][..], b"\r\n"].concat()),
+        Just(b"HD t5\r\n".to_vec()),
+        value.clone().prop_map(|value| {
+            [format!("VALUE a 0 {}\r\n", value.len()).as_bytes(), &value, b"\r\nEND\r\n"].concat()
+        }),
+        value.clone().prop_map(|value| {
+            [format!("VA {} f0\r\n", value.len()).as_bytes(), &value, b"\r\n"].concat()
+        }),
+        (prop::sample::select(&[0_u8, 1, 5, 6, 0x1c][..]), 0..7_u8, value).prop_map(
+            |(opcode, status, value)| {
+                let head = [0x81, opcode, 0, 0, 0, 0, 0, status];
+                [&head[..], &(value.len() as u32).to_be_bytes(), &[0; 12], &value].concat()
+            }
+        ),
+    ]
+}
+
+/// A message of MongoDB.
+fn mongodb_message(answers: u32) -> impl Strategy<Value = Vec<u8>> {
+    let body = prop_oneof![
+        4 => prop::collection::vec(any::<u8>(), 12..80),
+        1 => prop::collection::vec(any::<u8>(), 1000..1100),
+    ];
+    (prop::sample::select(&[2013_u32, 2012][..]), body).prop_map(move |(opcode, body)| {
+        let words = [body.len() as u32 + 16, 7, answers, opcode];
+        [&words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>()[..], &body].concat()
+    })
+}
+
+/// A message of Cassandra.
+fn cassandra_message(version: u8, opcodes: &'static [u8]) -> impl Strategy<Value = Vec<u8>> {
+    let body = prop_oneof![
+        4 => prop::collection::vec(any::<u8>(), 0..80),
+        1 => prop::collection::vec(any::<u8>(), 1000..1100),
+    ];
+    (0..16_u8, any::<u8>(), prop::sample::select(opcodes), body).prop_map(
+        move |(flags, stream, opcode, body)| {
+            let length = (body.len() as u32).to_be_bytes();
+            [&[version, flags, 0, stream, opcode], &length[..], &body].concat()
+        },
+    )
 }
 
 /// Whole messages, all of which are understood, give the same however they are split.
@@ -100,6 +220,83 @@ proptest! {
     }
 
     #[test]
+    fn any_split_of_commands_of_mysql(
+        messages in prop::collection::vec(mysql_command(), 1..5),
+        cuts in prop::collection::vec(any::<usize>(), 0..12),
+        holds_skips: bool,
+    ) {
+        check(mysql::drive, true, &messages, &cuts, holds_skips);
+    }
+
+    #[test]
+    fn any_split_of_answers_of_mysql(
+        messages in prop::collection::vec(mysql_answer(), 1..5),
+        cuts in prop::collection::vec(any::<usize>(), 0..12),
+        holds_skips: bool,
+    ) {
+        check(mysql::drive, false, &messages, &cuts, holds_skips);
+        // And every answer has its end, where it is.
+        let log = mysql::drive(false, Habits::default(), &[Piece::Bytes(messages.concat())]);
+        prop_assert_eq!(log.iter().filter(|entry| entry.short == "End").count(), messages.len());
+    }
+
+    #[test]
+    fn any_split_of_commands_of_memcached(
+        messages in prop::collection::vec(memcached_command(), 1..5),
+        cuts in prop::collection::vec(any::<usize>(), 0..12),
+        holds_skips: bool,
+    ) {
+        check(memcached::drive, true, &messages, &cuts, holds_skips);
+    }
+
+    #[test]
+    fn any_split_of_replies_of_memcached(
+        messages in prop::collection::vec(memcached_reply(), 1..5),
+        cuts in prop::collection::vec(any::<usize>(), 0..12),
+        holds_skips: bool,
+    ) {
+        check(memcached::drive, false, &messages, &cuts, holds_skips);
+        let log = memcached::drive(false, Habits::default(), &[Piece::Bytes(messages.concat())]);
+        prop_assert_eq!(log.iter().filter(|entry| entry.short == "End").count(), messages.len());
+    }
+
+    #[test]
+    fn any_split_of_commands_of_mongodb(
+        messages in prop::collection::vec(mongodb_message(0), 1..5),
+        cuts in prop::collection::vec(any::<usize>(), 0..12),
+        holds_skips: bool,
+    ) {
+        check(mongodb::drive, true, &messages, &cuts, holds_skips);
+    }
+
+    #[test]
+    fn any_split_of_answers_of_mongodb(
+        messages in prop::collection::vec(mongodb_message(7), 1..5),
+        cuts in prop::collection::vec(any::<usize>(), 0..12),
+        holds_skips: bool,
+    ) {
+        check(mongodb::drive, false, &messages, &cuts, holds_skips);
+    }
+
+    #[test]
+    fn any_split_of_requests_of_cassandra(
+        messages in prop::collection::vec(cassandra_message(4, &[1, 5, 7, 9, 10, 11, 13, 15]), 1..5),
+        cuts in prop::collection::vec(any::<usize>(), 0..12),
+        holds_skips: bool,
+    ) {
+        check(cassandra::drive, true, &messages, &cuts, holds_skips);
+    }
+
+    #[test]
+    fn any_split_of_answers_of_cassandra(
+        messages in prop::collection::vec(cassandra_message(0x84, &[0, 2, 3, 6, 8, 12, 14, 16]), 1..5),
+        cuts in prop::collection::vec(any::<usize>(), 0..12),
+        holds_skips: bool,
+    ) {
+        check(cassandra::drive, false, &messages, &cuts, holds_skips);
+    }
+
+    #[test]
     fn a_request_behind_any_gap_is_found(
         messages in prop::collection::vec(command(), 1..5),
         cuts in prop::collection::vec(any::<usize>(), 1..12),
@@ -118,5 +315,9 @@ proptest! {
     fn nothing_panics(input in prop::collection::vec(any::<u8>(), 0..200)) {
         redis::replay(&input);
         postgres::replay(&input);
+        mysql::replay(&input);
+        memcached::replay(&input);
+        mongodb::replay(&input);
+        cassandra::replay(&input);
     }
 }

@@ -7,9 +7,10 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use tracer_protocols::{
+    amqp,
     context::{Extractor, Format, HeaderPair},
     http1::{Follows, Message, Method, Parser, Side, Step},
-    postgres, redis,
+    kafka, memcached, mongodb, mqtt, mysql, nats, postgres, redis,
 };
 
 struct Counting;
@@ -176,7 +177,36 @@ fn databases_are_read_without_allocating() {
     let mut messages = 0;
     let (mut commands, mut replies) = (redis::Requests::default(), redis::Replies::default());
     let (mut requests, mut answers) = (postgres::Requests::default(), postgres::Answers::default());
+    let (mut keys, mut values) = (memcached::Requests::default(), memcached::Replies::default());
+    let (mut finds, mut found) = (mongodb::Requests::default(), mongodb::Answers::default());
+    let (mut statements, mut results) = (mysql::Requests::default(), mysql::Answers::default());
     for _ in 0..1000 {
+        messages += count(b"get a\r\n", |bytes, skipped| {
+            keys.skipped(skipped);
+            keys.step(bytes, Follows::Maybe).map(drop)
+        });
+        messages += count(b"ERROR\r\n", |bytes, skipped| {
+            values.skipped(skipped);
+            values.step(bytes, Follows::Maybe).map(drop)
+        });
+        let ping = b"\x24\0\0\0\x01\0\0\0\0\0\0\0\xdd\x07\0\0\0\0\0\0\0\x0f\0\0\0\x10ping\0\x01\0\0\0\0";
+        messages += count(ping, |bytes, skipped| {
+            finds.skipped(skipped);
+            finds.step(bytes, Follows::Maybe).map(drop)
+        });
+        let ok = b"\x24\0\0\0\x01\0\0\0\x01\0\0\0\xdd\x07\0\0\0\0\0\0\0\x0f\0\0\0\x10okay\0\x01\0\0\0\0";
+        messages += count(ok, |bytes, skipped| {
+            found.skipped(skipped);
+            found.step(bytes, Follows::Maybe).map(drop)
+        });
+        messages += count(b"\x09\0\0\0\x03SELECT 1", |bytes, skipped| {
+            statements.skipped(skipped);
+            statements.step(bytes, Follows::Maybe).map(drop)
+        });
+        messages += count(b"\x07\0\0\x01\0\x01\0\x02\0\0\0", |bytes, skipped| {
+            results.skipped(skipped);
+            results.step(bytes, Follows::Maybe, Some(mysql::Expects::Results)).map(drop)
+        });
         messages += count(b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n", |bytes, skipped| {
             commands.skipped(skipped);
             commands.step(bytes, Follows::Maybe).map(drop)
@@ -194,7 +224,39 @@ fn databases_are_read_without_allocating() {
             answers.step(bytes, Follows::Maybe).map(drop)
         });
     }
-    assert_eq!((messages, ALLOCATIONS.with(Cell::get) - before), (6000, 0));
+    assert_eq!((messages, ALLOCATIONS.with(Cell::get) - before), (15_000, 0));
+}
+
+#[test]
+fn brokers_are_read_without_allocating() {
+    let before = ALLOCATIONS.with(Cell::get);
+    let mut messages = 0;
+    let (mut requests, mut responses) = (kafka::Requests::default(), kafka::Responses::default());
+    let (mut frames, mut parser, mut packets) =
+        (amqp::Frames::default(), nats::Parser::default(), mqtt::Packets::default());
+    for _ in 0..1000 {
+        messages += count(b"\0\0\0\x0e\0\x01\0\x04\0\0\0\x01\0\x04shop", |bytes, skipped| {
+            requests.skipped(skipped);
+            requests.step(bytes, Follows::Maybe).map(drop)
+        });
+        messages += count(b"\0\0\0\x06\0\0\0\x01\0\0", |bytes, skipped| {
+            responses.skipped(skipped);
+            responses.step(bytes, Follows::Maybe).map(drop)
+        });
+        messages += count(b"\x01\0\x01\0\0\0\x09\0\x3c\0\x28\0\0\0\0\0\xce", |bytes, skipped| {
+            frames.skipped(skipped);
+            frames.step(bytes, Follows::Maybe).map(drop)
+        });
+        messages += count(b"PUB a 5\r\nhello\r\n", |bytes, skipped| {
+            parser.skipped(skipped);
+            parser.step(bytes, Follows::Maybe).map(drop)
+        });
+        messages += count(b"\x30\x04\0\x01ab", |bytes, skipped| {
+            packets.skipped(skipped);
+            packets.step(bytes, Follows::Maybe).map(drop)
+        });
+    }
+    assert_eq!((messages, ALLOCATIONS.with(Cell::get) - before), (5000, 0));
 }
 
 /// The messages in `bytes`; `step` is told how many bytes were just skipped.

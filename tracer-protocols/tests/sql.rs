@@ -63,3 +63,12 @@ fn length_is_bounded() {
     assert!(shown.text.len() < 1100 && shown.text.ends_with("..."));
     assert!(show(&"UPDATE a; ".repeat(500), Dialect::Postgres).summary.len() <= 255);
 }
+
+#[test]
+fn uuids_and_comments_of_cassandra() {
+    let shown = show(
+        "SELECT a FROM b WHERE id = e8b1cd58-7e30-4b8a-8c56-b38e5a0a2c0f AND c = 12345678-7e30-4b8a-8c56-b38e5a0a2c0f // why",
+        Dialect::Cassandra,
+    );
+    assert_eq!((&*shown.text, &*shown.summary), ("SELECT a FROM b WHERE id = ? AND c = ?", "SELECT b"));
+}

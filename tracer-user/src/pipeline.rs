@@ -17,6 +17,8 @@ use crate::{
     spans::{
         database::Judgement,
         exchange::{Exchange, ExchangeId, ExchangeSink},
+        headers::Wanted,
+        messaging::{Reading, Topics},
         render::Renderer,
         span::{Span, SpanKind},
     },
@@ -51,14 +53,22 @@ struct Stage {
     processes: Processes,
     extractor: Extractor,
     force_header: Option<String>,
+    wanted: Wanted,
+    topics: Topics,
     correlator: Correlator,
     renderer: Renderer,
     ids: Ids,
     drops: Drops,
     clock: WallClock,
     finished: u64,
+    /// Somebody may ask what is to be kept.
+    remote_sampling: bool,
+    /// Requests that begin traces of processes which report them themselves; gathered where these may ask.
+    witnessed: Vec<Span>,
     /// What the kernel side is to be told of connections.
     judgements: Vec<(u64, Judgement)>,
+    /// Processes that turned out to wait for many connections at a time.
+    polls: Vec<u32>,
 }
 
 /// What finished traces go through: metrics count all of them, sampling leaves some out.
@@ -92,21 +102,28 @@ impl Pipeline {
     pub fn new(config: &Config, processes: Processes, ids: Ids, clock: WallClock) -> Self {
         let mut renderer = Renderer::new(&config.http, &config.context.baggage_keys);
         renderer.set_redact(&config.redact);
+        let remote_sampling = config.remote_sampling.listen.is_some();
+        let sampler = Sampler::new(&config.sampling).with_remote(remote_sampling);
         Self {
             tracker: Tracker::new(connections::Limits::default()),
             stage: Stage {
                 processes,
                 extractor: config.context.extractor(),
                 force_header: force_header(&config.sampling),
+                wanted: Wanted::new(&config.http),
+                topics: Topics::default(),
                 correlator: Correlator::new(traces::Limits::default()),
                 renderer,
                 ids,
                 drops: Drops::default(),
                 clock,
                 finished: 0,
+                remote_sampling,
+                witnessed: Vec::new(),
                 judgements: Vec::new(),
+                polls: Vec::new(),
             },
-            last: Last { metrics: Metrics::new(&config.metrics), sampler: Sampler::new(&config.sampling) },
+            last: Last { metrics: Metrics::new(&config.metrics), sampler },
             max_request_age_ns: config.http.max_request_age.as_nanos() as u64,
             swept_ns: 0,
             marks: Vec::new(),
@@ -149,6 +166,11 @@ impl Pipeline {
     /// Hands out finished traces. Every record up to `now_ns` (CLOCK_MONOTONIC) was taken; `clock` is today's mapping.
     pub fn advance(&mut self, now_ns: u64, clock: WallClock, mut out: impl FnMut(Vec<Span>)) {
         self.tracker.bury(now_ns, &mut self.stage);
+        for span in self.stage.witnessed.drain(..) {
+            self.last.sampler.witness(&span, now_ns);
+        }
+        self.marks.extend(self.stage.processes.starting(now_ns));
+        self.marks.extend(self.stage.polls.drain(..).map(|pid| (pid, Mark::Polls)));
         let Self { stage: Stage { correlator, ids, .. }, last, .. } = self;
         correlator.flush(now_ns, ids, |trace| last.take(trace, now_ns, &mut out));
         if now_ns >= self.swept_ns + SWEEP_NS {
@@ -176,13 +198,14 @@ impl Pipeline {
     /// Samples by another configuration from now on. What waits for the policies of the old one is decided on by them.
     pub fn set_sampling(&mut self, config: &config::Sampling, mut out: impl FnMut(Vec<Span>)) {
         self.last.finish(self.swept_ns, &mut out);
-        self.last.sampler = Sampler::new(config);
+        self.last.sampler = Sampler::new(config).with_remote(self.stage.remote_sampling);
         self.stage.force_header = force_header(config);
     }
 
     /// Makes spans by another configuration from now on. What is known of routes so far is forgotten.
     pub fn set_http(&mut self, config: &config::Http) {
         self.stage.renderer.set_http(config);
+        self.stage.wanted = Wanted::new(config);
         self.max_request_age_ns = config.max_request_age.as_nanos() as u64;
     }
 
@@ -194,6 +217,11 @@ impl Pipeline {
     /// Reads trace context by other formats from now on; the keys of baggage have to be the same as before.
     pub fn set_context(&mut self, config: &config::Context) {
         self.stage.extractor = config.extractor();
+    }
+
+    /// What SDKs of a service are to keep, as the JSON of Jaeger's remote sampling.
+    pub fn strategy(&self, service: &str) -> String {
+        self.last.sampler.strategy(service, self.swept_ns)
     }
 
     /// Metrics of the spans that were made, if there are any.
@@ -209,6 +237,12 @@ impl Pipeline {
     /// What the kernel side is to be told of the processes that run already.
     pub fn running(&mut self) -> Vec<(u32, Mark)> {
         self.stage.processes.running()
+    }
+
+    /// A process (by its id) was seen to start a program. `now_ns` is CLOCK_MONOTONIC.
+    pub fn started(&mut self, pid: u32, now_ns: u64) {
+        let mark = self.stage.processes.started(pid, now_ns);
+        self.marks.extend(mark.map(|mark| (pid, mark)));
     }
 
     /// What the kernel side is to be told of processes (by thread group id) that were described since the last call.
@@ -285,6 +319,14 @@ impl ExchangeSink for Stage {
         self.force_header.as_deref()
     }
 
+    fn wanted(&self) -> &Wanted {
+        &self.wanted
+    }
+
+    fn reading(&mut self) -> Reading<'_> {
+        Reading { extractor: &self.extractor, topics: &mut self.topics, tgid: 0 }
+    }
+
     fn drops(&mut self) -> &mut Drops {
         &mut self.drops
     }
@@ -302,11 +344,15 @@ impl ExchangeSink for Stage {
 
     fn opened(&mut self, exchange: &Exchange, ends: &Ends) {
         // An exchange that is left out is followed all the same: it may be the link between two that are not.
-        let port = ends.server_port(exchange.kind == SpanKind::Server);
+        let port = ends.server_port(exchange.is_at_server());
         self.processes.notice(exchange);
         let shown =
             self.processes.selected(exchange.by.tgid, port) && !self.processes.reports_itself(exchange);
         self.correlator.opened(exchange, ends, shown, &mut self.drops);
+        if exchange.kind == SpanKind::Server && self.processes.serves(exchange.by, exchange.last_ns) {
+            self.correlator.polls(exchange.by.tgid);
+            self.polls.push(exchange.by.tgid);
+        }
     }
 
     fn closed(&mut self, mut exchange: Exchange, ends: &Ends) {
@@ -318,6 +364,12 @@ impl ExchangeSink for Stage {
             self.finished += 1;
             Some(self.renderer.span(&exchange, ends, resource, self.clock))
         } else {
+            // Of those that continue a trace its beginning has decided.
+            let begins = exchange.kind == SpanKind::Server && exchange.request.context.is_none();
+            if self.remote_sampling && instrumented && begins && exchange.call.is_none() {
+                let resource = self.processes.resource(exchange.by.tgid);
+                self.witnessed.push(self.renderer.span(&exchange, ends, resource, self.clock));
+            }
             self.drops.count(if instrumented { Drop::Instrumented } else { Drop::Excluded });
             None
         };

@@ -4,6 +4,7 @@
 
 mod alerts;
 mod backends;
+mod brokers;
 mod context;
 mod databases;
 mod event_loops;
@@ -16,6 +17,7 @@ mod harness;
 mod hosts;
 mod http2;
 mod instrumented;
+mod io_uring;
 mod kubernetes;
 mod many;
 mod metrics;
@@ -31,6 +33,7 @@ mod recordings;
 mod sampling;
 mod selection;
 mod short_lived;
+mod started_later;
 mod started_programs;
 mod system_calls;
 mod tls;

@@ -2,6 +2,7 @@
 
 mod close;
 mod data;
+mod exec;
 mod exit;
 mod lineage;
 mod open;
@@ -11,6 +12,7 @@ mod written;
 
 pub use close::{Close, CloseKind, close_flags};
 pub use data::{Data, DataHeader, flags};
+pub use exec::Exec;
 pub use exit::Exit;
 pub use lineage::Lineage;
 pub use open::{Family, Open, open_flags};
@@ -38,6 +40,8 @@ pub enum Kind {
     TlsSeen = 7,
     /// [`Written`].
     Written = 8,
+    /// [`Exec`].
+    Exec = 9,
 }
 
 /// First bytes of every record.

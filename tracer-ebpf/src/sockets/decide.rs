@@ -47,7 +47,7 @@ fn decide(conn: &mut Conn, way: usize, mut prefix: u64, mut seen: u32, len: u32)
                 // An upgrade: the server's frames may have begun, and this segment is not walked.
                 conn.frame = [ADRIFT; 2];
             } else {
-                let known = u32::from(conn.partial_len[way]) & 7;
+                let known = if conn.mode == mode::MAYBE { u32::from(conn.partial_len[way]) & 7 } else { 0 };
                 conn.frame[way] = PREFACE - known;
                 conn.frame[1 - way] = 0;
             }
@@ -80,6 +80,9 @@ fn decide(conn: &mut Conn, way: usize, mut prefix: u64, mut seen: u32, len: u32)
         }
         Start::Partial | Start::Other if conn.mode == mode::HTTP => {}
         Start::Partial => {
+            if conn.mode == mode::UNKNOWN {
+                conn.partial_len[1 - way] = 0;
+            }
             conn.mode = mode::MAYBE;
             conn.partial[way] = prefix;
             conn.partial_len[way] = seen as u8;

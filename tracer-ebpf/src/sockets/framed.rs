@@ -1,21 +1,27 @@
-//! Protocols whose messages carry their length: Redis and PostgreSQL. They are recognised by the first bytes of a segment,
-//! by rules that other traffic hardly meets, and the front of every segment is copied from then on.
+//! Protocols whose messages carry their length (docs/protocols.md). They are recognised by the first bytes of a segment,
+//! by rules that other traffic hardly meets (`guess`), and the front of every segment is copied from then on.
 //!
 //! A guess stands for [`TRIAL`] segments. By then the daemon, which reads what was copied, has confirmed it or has not; a socket
 //! whose guess is not confirmed is unknown again, and after [`MAX_GUESSES`] of them it is not guessed at any more.
+//!
+//! Many programs read a message's header by itself, and then the rest: a segment too short to tell is held back until the next one of its
+//! direction, and if both together begin a message, it is reported as a segment of its own before that one.
 
 use tracer_common::{
-    limits::{FRAMED_REQUEST, FRAMED_RESPONSE},
+    event::{DataHeader, flags},
+    limits::{FRAMED_MESSAGE, FRAMED_REQUEST, FRAMED_RESPONSE},
     verdict,
 };
 
-use super::decide::{NO_EVENT, smaller};
+use super::{
+    decide::{NO_EVENT, smaller},
+    guess,
+};
 use crate::{
-    capture::Segment,
+    capture::{self, Segment},
     conn::{Conn, RECEIVED, mode},
     globals::config,
     maps::VERDICTS,
-    syscall::read_user_pair,
     tls,
 };
 
@@ -27,29 +33,85 @@ const CONFIRMED: u32 = u32::MAX;
 const MAX_GUESSES: u8 = 4;
 
 /// Looks whether a segment of a socket that is unknown begins with a message of such a protocol; if so, the socket is taken to speak it.
-/// Returns as [`share`].
+/// `prefix` holds the segment's first `seen` (at most eight) bytes. Returns as [`share`].
 #[inline(always)]
-pub(super) fn begin(conn: &mut Conn, way: usize, prefix: u64, segment: &Segment, len: u32) -> u32 {
+pub(super) fn begin(
+    conn: &mut Conn,
+    way: usize,
+    (prefix, seen): (u64, u32),
+    segment: &Segment,
+    len: u32,
+) -> u32 {
     if config!(framed) == 0 || conn.guesses >= MAX_GUESSES {
         return NO_EVENT;
     }
-    if begins_framed(prefix, segment.first, segment.first_len, u64::from(len)) == 0 {
+    let held = u64::from(conn.partial_len[way] & 7);
+    let mut sender = guess::NOBODY;
+    if held != 0 {
+        sender = guess::sender_of_framed(
+            conn.partial[way] | (prefix << (8 * held)),
+            segment.first.wrapping_sub(held),
+            segment.first_len + held,
+            u64::from(len) + held,
+        );
+        if sender == guess::NOBODY {
+            conn.partial_len[way] = 0;
+        }
+    }
+    if sender == guess::NOBODY {
+        sender = guess::sender_of_framed(prefix, segment.first, segment.first_len, u64::from(len));
+    }
+    if sender == guess::NOBODY {
+        if len < 8 && seen == len {
+            conn.partial[way] = prefix;
+            conn.partial_len[way] = seen as u8;
+        }
         return NO_EVENT;
     }
+    let requests = if sender == guess::CLIENT || sender == guess::EITHER { way } else { 1 - way };
+    conn.partial_len[1 - way] = 0;
     conn.guesses += 1;
     conn.mode = mode::FRAMED;
     conn.budget[RECEIVED] = TRIAL;
-    conn.cap[way] = FRAMED_REQUEST;
-    conn.cap[1 - way] = FRAMED_RESPONSE;
-    conn.serves = u8::from(way == RECEIVED);
-    share(conn, way, (prefix, 8), len)
+    conn.cap[requests] = FRAMED_REQUEST;
+    conn.cap[1 - requests] = FRAMED_RESPONSE;
+    if sender == guess::EITHER {
+        conn.cap = [FRAMED_MESSAGE; 2];
+    }
+    conn.serves = u8::from(requests == RECEIVED);
+    share(conn, way, (prefix, seen), len)
+}
+
+/// Emits what was held back of a direction before `head`, the record that is to be emitted now.
+#[inline(always)]
+pub(crate) fn emit_held(conn: &mut Conn, way: usize, head: &mut DataHeader) {
+    let held = u32::from(conn.partial_len[way] & 7);
+    if conn.mode != mode::FRAMED || held == 0 {
+        return;
+    }
+    conn.partial_len[way] = 0;
+    let len = head.len;
+    head.position = head.position.wrapping_sub(held);
+    head.len = held;
+    // The last bytes of a segment of so few are all of them.
+    head.tail = conn.partial[way] << (64 - 8 * held);
+    head.header.flags |= flags::HAS_TAIL;
+    capture::emit_nothing(head);
+    head.position = head.position.wrapping_add(held);
+    head.len = len;
+    head.tail = 0;
+    head.header.flags &= !flags::HAS_TAIL;
+    head.number = head.number.wrapping_add(1);
+    conn.number[way] = conn.number[way].wrapping_add(1);
 }
 
 /// How many bytes of a segment of a socket in mode [`mode::FRAMED`] are worth copying, or [`NO_EVENT`] if it is that no more.
 #[inline(always)]
 pub(super) fn share(conn: &mut Conn, way: usize, (prefix, seen): (u64, u32), len: u32) -> u32 {
-    // After a request for TLS within the protocol.
-    if config!(tls) != 0 && tls::is_client_hello(prefix, seen) {
+    // After a request for TLS within the protocol; of the hello, servers read the record's header by itself.
+    let begins_tls =
+        tls::is_client_hello(prefix, seen) || len == tls::RECORD_HEADER && tls::is_handshake(prefix, seen);
+    if config!(tls) != 0 && begins_tls {
         conn.mode = mode::UNKNOWN;
         return NO_EVENT;
     }
@@ -68,72 +130,4 @@ pub(super) fn share(conn: &mut Conn, way: usize, (prefix, seen): (u64, u32), len
     }
     conn.budget[RECEIVED] -= 1;
     smaller(len, conn.cap[way])
-}
-
-/// Whether a segment of `len` bytes begins with a request in a protocol with framed messages. Its first buffer is at `base` and has `first_len` bytes, of which `prefix` holds the first eight.
-///
-/// A global function: see `capture`.
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn begins_framed(prefix: u64, base: u64, first_len: u64, len: u64) -> u32 {
-    let is_request = match prefix as u8 {
-        b'*' => resp(prefix),
-        b'Q' | b'P' | b'B' => postgres(prefix, base, first_len, len),
-        _ => startup(prefix, len),
-    };
-    u32::from(is_request)
-}
-
-#[inline(always)]
-const fn byte(prefix: u64, at: u32) -> u8 {
-    (prefix >> (8 * at)) as u8
-}
-
-#[inline(always)]
-const fn is_digit(byte: u8) -> bool {
-    byte.wrapping_sub(b'0') < 10
-}
-
-/// A command of Redis: an array of bulk strings, `*N\r\n$L` with N of at most three digits (RESP specification).
-#[inline(always)]
-fn resp(prefix: u64) -> bool {
-    const BULK: u64 = u64::from_le_bytes([b'\r', b'\n', b'$', 0, 0, 0, 0, 0]);
-    if !is_digit(byte(prefix, 1)) || byte(prefix, 1) == b'0' {
-        return false;
-    }
-    let rest = prefix >> 16;
-    rest & 0xff_ffff == BULK && is_digit(byte(prefix, 5))
-        || is_digit(byte(prefix, 2))
-            && (rest >> 8 & 0xff_ffff == BULK && is_digit(byte(prefix, 6))
-                || is_digit(byte(prefix, 3)) && rest >> 16 & 0xff_ffff == BULK && is_digit(byte(prefix, 7)))
-}
-
-/// Query, Parse or Bind of PostgreSQL, in a segment that ends with it, or goes on with another message of the extended protocol
-/// (PostgreSQL documentation, "Message Formats").
-#[inline(always)]
-fn postgres(prefix: u64, base: u64, first_len: u64, len: u64) -> bool {
-    let size = u64::from((prefix >> 8) as u32).swap_bytes() >> 32;
-    let behind = size + 1;
-    if size < 5 {
-        return false;
-    }
-    if prefix as u8 == b'Q' {
-        return behind == len;
-    }
-    // The others are followed by what executes or describes them.
-    if first_len < behind + 5 {
-        return false;
-    }
-    let [next, _] = read_user_pair(base.wrapping_add(behind));
-    let tag = next as u8;
-    let follows = tag == b'B' || tag == b'D' || tag == b'E' || tag == b'S' || tag == b'H' || tag == b'P';
-    follows && next >> 8 & 0xffff == 0
-}
-
-/// PostgreSQL's startup message for protocol 3, which fills the segment.
-#[inline(always)]
-fn startup(prefix: u64, len: u64) -> bool {
-    /// Protocol 3.0 and 3.2, big endian, without the byte that tells them apart.
-    const VERSION_3: u64 = u64::from_le_bytes([0, 3, 0, 0, 0, 0, 0, 0]);
-    u64::from((prefix as u32).swap_bytes()) == len && prefix >> 32 & 0xff_ffff == VERSION_3
 }

@@ -8,7 +8,7 @@ use aya_ebpf::{
 use tracer_common::{
     drops::KernelDrop,
     event::{DataHeader, Kind, flags},
-    process::{ANNOUNCED, EXCLUDED, GOROUTINES, PROMPT, SELECTED, TASKS, TURNS},
+    process::{ANNOUNCED, EXCLUDED, GOROUTINES, POLLS, PROMPT, SELECTED, TASKS, TURNS},
 };
 
 use super::{
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     capture::{self, Segment},
-    conn::{self, Conn, RECEIVED, SENT, mode},
+    conn::{self, Conn, RECEIVED, SENT, loops, mode},
     emit,
     globals::{config, offset},
     go,
@@ -138,12 +138,16 @@ pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32
     let sealed = conn.tls_tgid == tgid;
     if sealed && conn.tls_generation == tls_generation() {
         // SAFETY: as above.
-        if WAY == RECEIVED && conn.work & TURNS as u8 == 0 && unsafe { polled(sk) } {
+        if WAY == RECEIVED && conn.work & TURNS as u8 == 0 && unsafe { polled(conn, sk) } {
             turn::count_from_now(tgid);
         }
         return;
     }
     let buffers = syscall::buffers(tid);
+    if buffers.kind == syscall::Kind::Unseen && !sealed {
+        // Also of sockets of which nothing is known yet: what is never seen is never known.
+        emit::count(KernelDrop::UnseenBuffer);
+    }
     let known = !sealed && conn.mode == mode::HTTP && conn.budget[WAY] >= smaller(len, conn.cap[WAY]);
     let decided = known || !sealed && conn.mode == mode::HTTP2;
     let segment = capture::segment(if decided { Buffers::UNSEEN } else { buffers }, u64::from(len));
@@ -159,7 +163,7 @@ pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32
         }
     }
     // SAFETY: as above.
-    if WAY == RECEIVED && conn.serves != 0 && unsafe { polled(sk) } {
+    if WAY == RECEIVED && (conn.serves != 0 || conn.is_symmetric()) && unsafe { polled(conn, sk) } {
         extra = flags::POLLED;
         if conn.work == 0 {
             turn::count_from_now(tgid);
@@ -171,9 +175,6 @@ pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32
         conn.opened = 1;
         conn.id();
         super::describe::open(sk, tgid, conn);
-    }
-    if buffers.kind == syscall::Kind::Unseen {
-        emit::count(KernelDrop::UnseenBuffer);
     }
     // SAFETY: as above; the helper returns null or the same socket with its full type.
     let (position, tcp) = unsafe {
@@ -200,6 +201,7 @@ pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32
     } else if known {
         capture::copy_and_decide::<true>(conn, &head, buffers, smaller(len, conn.cap[WAY]));
     } else {
+        framed::emit_held(conn, WAY, &mut head);
         capture::emit(&head, &segment, u64::from(want));
     }
     if config!(propagation) != 0 {
@@ -212,12 +214,15 @@ pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32
     }
 }
 
-/// Whether the socket is in an epoll set.
+/// Whether the socket is in an epoll set, or its process is known to do without one.
 ///
 /// # Safety
 /// `sk` must be a BTF-typed `struct sock` pointer.
 #[inline(always)]
-unsafe fn polled(sk: *const u8) -> bool {
+unsafe fn polled(conn: &Conn, sk: *const u8) -> bool {
+    if conn.loops & loops::POLLS != 0 {
+        return true;
+    }
     // SAFETY: the caller's promise; the offsets are those of these very fields, and a null pointer on the way yields null.
     unsafe {
         let socket = field::<*const u8>(sk, offset!(socket));
@@ -236,7 +241,8 @@ pub(crate) fn allowed(conn: &mut Conn, tgid: u32) -> bool {
         let known = unsafe { PROCESSES.get(tgid) }.copied().unwrap_or(0);
         conn.tgid = tgid;
         conn.work = (if known & GOROUTINES != 0 { GOROUTINES } else { known & (TASKS | TURNS) }) as u8;
-        conn.prompt = u8::from(known & PROMPT != 0);
+        conn.loops = if known & PROMPT != 0 { loops::PROMPT } else { 0 };
+        conn.loops |= if known & POLLS != 0 { loops::POLLS } else { 0 };
         conn.described = u8::from(known & ANNOUNCED != 0);
         conn.excluded = u8::from(is_excluded(known));
     }
@@ -263,13 +269,14 @@ pub(crate) fn wanted(
     }
     if seen != 0 {
         let want = decide_segment(conn, prefix, seen, pack(len, way));
-        if want == NO_EVENT && conn.mode == mode::UNKNOWN && seen == 8 {
-            if begins_with_frame(prefix, segment.first, segment.first_len, u64::from(len)) != 0 {
+        if want == NO_EVENT && conn.mode == mode::UNKNOWN {
+            if seen == 8 && begins_with_frame(prefix, segment.first, segment.first_len, u64::from(len)) != 0 {
                 conn.mode = mode::HTTP2;
                 conn.frame[1 - way] = ADRIFT;
+                conn.partial_len = [0; 2];
                 return 0;
             }
-            return framed::begin(conn, way, prefix, segment, len);
+            return framed::begin(conn, way, (prefix, seen), segment, len);
         }
         want
     } else if conn.mode == mode::HTTP {

@@ -15,4 +15,4 @@ mod tie;
 pub(crate) use call::Call;
 pub(crate) use go::{GoCall, Goroutine};
 pub(crate) use layer::{Key, Layer};
-pub(crate) use tie::{is_client_hello, is_record, record_passed};
+pub(crate) use tie::{RECORD_HEADER, is_client_hello, is_handshake, is_record, record_passed};

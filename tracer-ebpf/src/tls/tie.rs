@@ -8,7 +8,7 @@ use tracer_common::{
 
 use super::{
     go,
-    layer::{self, Key, Layer},
+    layer::{self, Key},
     sealed,
 };
 use crate::{
@@ -36,10 +36,19 @@ pub(crate) fn is_record(prefix: u64, seen: u32) -> bool {
     seen >= 3 && TYPES.contains(&(prefix as u8)) && (prefix >> 8) as u8 == 3 && (prefix >> 16) as u8 <= 4
 }
 
+/// Bytes of a record's header: type, version, length (RFC 8446, section 5.1).
+pub(crate) const RECORD_HEADER: u32 = 5;
+
+/// Whether a segment starts with a record of a handshake.
+#[inline(always)]
+pub(crate) fn is_handshake(prefix: u64, seen: u32) -> bool {
+    is_record(prefix, seen) && prefix as u8 == HANDSHAKE
+}
+
 /// Whether a segment starts with the record that opens a TLS connection.
 #[inline(always)]
 pub(crate) fn is_client_hello(prefix: u64, seen: u32) -> bool {
-    is_record(prefix, seen) && prefix as u8 == HANDSHAKE && (prefix >> 40) as u8 == CLIENT_HELLO
+    is_handshake(prefix, seen) && (prefix >> 40) as u8 == CLIENT_HELLO
 }
 
 /// A TLS record passed a socket that no object is known to use.
@@ -124,10 +133,6 @@ extern "C" fn tie_socket(conn: *mut Conn, passed: *const Passed) -> i32 {
     }
     conn.tls_tgid = tgid;
     conn.tls_id = conn::next_id();
-    let mut plaintext = Conn::NEW;
-    plaintext.id = conn.tls_id;
-    plaintext.opened = 1;
-    plaintext.layer = 1;
     let base = if conn.tls_based != 0 && is_hello(passed) {
         conn.tls_base
     } else {
@@ -135,16 +140,17 @@ extern "C" fn tie_socket(conn: *mut Conn, passed: *const Passed) -> i32 {
         let anywhere = unsafe { bpf_get_prandom_u32() };
         [anywhere, anywhere]
     };
-    layer::remember(&key, &Layer { conn: plaintext, base, ended: 0, loose: 0 });
+    layer::remember(&key, conn.tls_id, base);
     1
 }
 
 /// Whether the segment is the first of a TLS connection. A server that reads the five bytes in front of the hello alone has sent
-/// nothing before.
+/// nothing before, or no TLS was seen before: it was asked for within another protocol.
 #[inline(always)]
 fn opens(conn: &Conn, passed: &Passed) -> bool {
     let hello = (passed.prefix >> 40) as u8;
-    let first_of_server = hello == 0 && passed.way == RECEIVED as u64 && conn.bytes[SENT] == 0;
+    let is_new = conn.bytes[SENT] == 0 || conn.tls_based == 0 && conn.tls_tgid == 0;
+    let first_of_server = hello == 0 && passed.way == RECEIVED as u64 && is_new;
     passed.prefix as u8 == HANDSHAKE && (hello == CLIENT_HELLO || first_of_server)
 }
 

@@ -69,6 +69,8 @@ pub enum ContextHeader {
     Xray = 1 << 3,
     /// `baggage`
     Baggage = 1 << 4,
+    /// One of [`crate::context::REQUEST_IDS`], which names no trace.
+    RequestId = 1 << 5,
 }
 
 impl ContextHeaders<'_> {
@@ -79,7 +81,8 @@ impl ContextHeaders<'_> {
 
     /// Whether no header was seen that can carry a trace context.
     pub fn is_empty(&self) -> bool {
-        self.traceparent.is_none() && self.others & !(ContextHeader::Baggage as u8) == 0
+        const NO_CONTEXT: u8 = ContextHeader::Baggage as u8 | ContextHeader::RequestId as u8;
+        self.traceparent.is_none() && self.others & !NO_CONTEXT == 0
     }
 
     pub(super) fn note(&mut self, header: ContextHeader) {

@@ -19,18 +19,7 @@ pub use answer::{Answer, Answers};
 pub use limits::MAX_KEPT;
 pub use request::{Request, Requests};
 
-use crate::contract::Side;
-
-/// What the front of a direction looks like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Detection {
-    /// Messages of this side.
-    Found(Side),
-    /// Too short to tell.
-    NeedMore,
-    /// Nothing of the kind.
-    No,
-}
+pub use crate::framing::Detection;
 
 /// Whether `bytes` begin with the client's first message, or with a statement.
 pub fn detect(bytes: &[u8]) -> Detection {

@@ -1,17 +1,7 @@
 //! Lines of RESP.
 
 use super::limits::MAX_DIGITS;
-
-/// What the front of some bytes is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Read<T> {
-    /// This.
-    Value(T),
-    /// So far nothing speaks against it.
-    NeedMore,
-    /// Something else.
-    No,
-}
+use crate::framing::Read;
 
 /// A type byte, a decimal number and CR LF. Gives the number and how many bytes that are; -1 stands for nothing.
 pub(super) fn number(kind: u8, bytes: &[u8]) -> Read<(i64, usize)> {

@@ -1,12 +1,9 @@
 //! The server's direction.
 
-use super::{
-    limits::MAX_LINE,
-    line::{Read, number},
-};
+use super::{limits::MAX_LINE, line::number};
 use crate::{
     contract::{Follows, Gap, Reason, Step},
-    framing::Place,
+    framing::{Place, Read},
 };
 
 /// What comes from the server.
@@ -62,8 +59,11 @@ impl Replies {
         if let Some(n) = self.place.to_skip() {
             return Step::Skip(n);
         }
+        if self.in_line && !bytes.is_empty() {
+            return self.place.pass_line(&mut self.in_line, bytes);
+        }
         if self.in_line {
-            return self.pass_line(bytes);
+            return Step::NeedMore;
         }
         if self.left == 0 && self.state != State::Between {
             let over = std::mem::take(&mut self.state);
@@ -98,7 +98,7 @@ impl Replies {
         }
         self.left = (self.left - 1).saturating_add(value.holds);
         if self.in_line {
-            return self.pass_line(bytes);
+            return self.place.pass_line(&mut self.in_line, bytes);
         }
         let size = (value.line as u64).saturating_add(value.content);
         self.place.skip(size);
@@ -118,19 +118,6 @@ impl Replies {
             _ => Reply::Begin,
         };
         Step::Message { message, consumed: value.line }
-    }
-
-    fn pass_line<M>(&mut self, bytes: &[u8]) -> Step<M> {
-        let Some(end) = bytes.iter().position(|&byte| byte == b'\n') else {
-            return if bytes.is_empty() { Step::NeedMore } else { self.pass(bytes.len()) };
-        };
-        self.in_line = false;
-        self.pass(end + 1)
-    }
-
-    fn pass<M>(&mut self, n: usize) -> Step<M> {
-        self.place.skip(n as u64);
-        Step::Skip(n as u64)
     }
 
     fn refuse<M>(&mut self, reason: Reason) -> Step<M> {

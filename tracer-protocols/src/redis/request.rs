@@ -1,12 +1,9 @@
 //! The client's direction.
 
-use super::{
-    limits::MAX_NAME,
-    line::{Read, number},
-};
+use super::{limits::MAX_NAME, line::number};
 use crate::{
     contract::{Follows, Gap, Reason, Step},
-    framing::Place,
+    framing::{Place, Read},
 };
 
 /// A command begins.

@@ -7,6 +7,8 @@ pub enum Dialect {
     Postgres,
     /// Double quotes are text, backslashes escape, `#` begins a comment.
     Mysql,
+    /// As PostgreSQL's; `//` begins a comment, and UUIDs are literals.
+    Cassandra,
 }
 
 /// A part of a statement.
@@ -79,6 +81,15 @@ impl<'a> Tokens<'a> {
         is_tag.then(|| self.behind(tag_end + 1, &self.rest[..=tag_end]))
     }
 
+    /// Whether a UUID is next: 32 hexadecimal digits, and dashes behind the 8th, 12th, 16th and 20th.
+    fn begins_uuid(&self) -> bool {
+        self.rest.as_bytes().get(..UUID).is_some_and(|text| {
+            text.iter().enumerate().all(|(at, byte)| {
+                if matches!(at, 8 | 13 | 18 | 23) { *byte == b'-' } else { byte.is_ascii_hexdigit() }
+            })
+        })
+    }
+
     fn literal(&mut self, len: usize) -> Token<'a> {
         self.take(len);
         Token::Literal
@@ -89,6 +100,9 @@ impl<'a> Tokens<'a> {
         Token::Space
     }
 }
+
+/// Characters of a UUID.
+const UUID: usize = 36;
 
 fn in_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_' || c == '$'
@@ -107,6 +121,8 @@ impl<'a> Iterator for Tokens<'a> {
                 self.space(len)
             }
             '-' if second == b'-' => self.space(self.behind(2, "\n")),
+            '/' if second == b'/' && self.dialect == Dialect::Cassandra => self.space(self.behind(2, "\n")),
+            _ if self.dialect == Dialect::Cassandra && self.begins_uuid() => self.literal(UUID),
             '#' if mysql => self.space(self.behind(1, "\n")),
             '/' if second == b'*' => self.space(self.behind(2, "*/")),
             '\'' => self.literal(self.quoted(0, mysql)),

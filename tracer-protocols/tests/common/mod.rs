@@ -3,9 +3,17 @@
 #![allow(dead_code, reason = "each user of this module takes its part")]
 #![allow(unreachable_pub, reason = "compiled into several crates, public in none")]
 
+pub mod amqp;
+pub mod cassandra;
 pub mod frames;
 pub mod http1;
 pub mod http2;
+pub mod kafka;
+pub mod memcached;
+pub mod mongodb;
+pub mod mqtt;
+pub mod mysql;
+pub mod nats;
 pub mod postgres;
 pub mod redis;
 
@@ -34,6 +42,12 @@ pub struct Entry {
 impl Entry {
     fn new(short: &str, full: &str, lost: bool) -> Self {
         Self { short: short.to_owned(), full: full.to_owned(), lost }
+    }
+
+    /// The message as it is.
+    fn of(message: &impl std::fmt::Debug) -> Self {
+        let text = format!("{message:?}");
+        Self::new(&text, &text, false)
     }
 }
 
@@ -199,7 +213,7 @@ fn whole(pieces: &[Piece]) -> Option<Vec<u8>> {
     runs.map(|runs| runs.concat())
 }
 
-/// Input of the fuzz targets: bytes as they are, but `0xfe` splits and `0xff n` is a gap of n * n bytes.
+/// Input of the fuzz targets: bytes as they are, but `0xfe` splits, `0xff n` is a gap of n * n bytes, and `0xff 0xfe` and `0xff 0xff` are the second byte.
 fn pieces(mut rest: &[u8]) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut bytes = Vec::new();
@@ -207,6 +221,10 @@ fn pieces(mut rest: &[u8]) -> Vec<Piece> {
         rest = tail;
         match (first, tail) {
             (0xfe, _) => pieces.push(Piece::Bytes(std::mem::take(&mut bytes))),
+            (0xff, [literal @ (0xfe | 0xff), tail @ ..]) => {
+                bytes.push(*literal);
+                rest = tail;
+            }
             (0xff, [n, tail @ ..]) => {
                 pieces.push(Piece::Bytes(std::mem::take(&mut bytes)));
                 pieces.push(Piece::Gap(u64::from(*n) * u64::from(*n)));

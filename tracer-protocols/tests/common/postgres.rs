@@ -14,14 +14,8 @@ pub fn drive(client: bool, habits: Habits, pieces: &[Piece]) -> Vec<Entry> {
     }
 }
 
-direction!(Client(Requests), MAX_KEPT, entry);
-direction!(Server(Answers), MAX_KEPT, entry);
-
-/// The message as it is.
-fn entry(message: &impl std::fmt::Debug) -> Entry {
-    let text = format!("{message:?}");
-    Entry::new(&text, &text, false)
-}
+direction!(Client(Requests), MAX_KEPT, Entry::of);
+direction!(Server(Answers), MAX_KEPT, Entry::of);
 
 /// See [`replay_a_side`].
 pub fn replay(input: &[u8]) -> Vec<Entry> {

@@ -46,6 +46,7 @@ const RULES: &str = "a list of rules such as { exe = \"/usr/bin/py*\", port = 80
 const BOOL: &str = "true or false";
 const SAMPLER: &str = "\"always_on\", \"always_off\", \"traceidratio\" or \"adaptive\", each also with \"parentbased_\" in front";
 const RATE: &str = "a number from 0 (no limit) to 1000000";
+const HEADERS: &str = "a list of up to 64 different names of headers in quotes, without the colon";
 const FILE: &str = "the path of a PEM file in quotes";
 
 /// All keys, in the order of the example file.
@@ -94,6 +95,8 @@ pub const KEYS: &[Key] = &[
     ),
     key("http.redact_query", Kind::Bool, "TRACER_HTTP_REDACT_QUERY", BOOL),
     key("http.keep_query_keys", Kind::List, "TRACER_HTTP_KEEP_QUERY_KEYS", "a list of names in quotes"),
+    key("http.request_headers", Kind::List, "TRACER_HTTP_REQUEST_HEADERS", HEADERS),
+    key("http.response_headers", Kind::List, "TRACER_HTTP_RESPONSE_HEADERS", HEADERS),
     key(
         "http.max_request_age",
         Kind::Text,
@@ -125,6 +128,12 @@ pub const KEYS: &[Key] = &[
         Kind::List,
         "TRACER_CONTEXT_BAGGAGE_KEYS",
         "a list of up to 64 different names in quotes",
+    ),
+    key(
+        "context.request_ids",
+        Kind::List,
+        "TRACER_CONTEXT_REQUEST_IDS",
+        "a list of up to 8 different names of headers in quotes, in lower case, such as [\"x-request-id\"]",
     ),
     key("propagation.enabled", Kind::Bool, "TRACER_PROPAGATION_ENABLED", BOOL),
     key(
@@ -187,6 +196,12 @@ pub const KEYS: &[Key] = &[
         "",
         "a list of up to 128 policies such as { name = \"errors\", type = \"status_code\", status_code = { status_codes = \
          [\"ERROR\"] } }: docs/sampling.md has all types",
+    ),
+    key(
+        "remote_sampling.listen",
+        Kind::Text,
+        "TRACER_REMOTE_SAMPLING_LISTEN",
+        "an address on the loopback and a port in quotes such as \"127.0.0.1:5778\"",
     ),
     key(
         "export.otlp.endpoint",

@@ -21,7 +21,7 @@ pub struct Capture {
     pub ring_bytes: u32,
     /// Whether AF_UNIX stream sockets are traced.
     pub unix_sockets: bool,
-    /// Whether calls of databases and caches are traced.
+    /// Whether calls of databases and caches are traced, and messages to and from brokers.
     pub databases: bool,
 }
 
@@ -47,6 +47,10 @@ pub struct Http {
     pub redact_query: bool,
     /// Query keys whose values are kept although `redact_query` is set.
     pub keep_query_keys: Vec<String>,
+    /// Headers of requests that spans show.
+    pub request_headers: Vec<String>,
+    /// Headers of responses that spans show.
+    pub response_headers: Vec<String>,
     /// Age at which a request without an answer ends as an error.
     #[serde(deserialize_with = "duration")]
     pub max_request_age: Duration,
@@ -178,6 +182,8 @@ impl Default for Http {
             max_routes_per_service: 200,
             redact_query: true,
             keep_query_keys: Vec::new(),
+            request_headers: Vec::new(),
+            response_headers: Vec::new(),
             max_request_age: Duration::from_mins(5),
         }
     }

@@ -15,4 +15,4 @@ mod search;
 mod stripped;
 
 pub use plan::{Probe, Site};
-pub use search::{Found, Library, Search};
+pub use search::{Found, Library, Look, Search};

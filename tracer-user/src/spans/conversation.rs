@@ -11,6 +11,7 @@ use super::{
     exchange::{ExchangeId, ExchangeSink, Failure},
     http1::{Drive as Drive1, Http1},
     http2::{Drive as Drive2, Http2},
+    messaging::{self, Session, Talk},
 };
 use crate::{
     connections::{At, Consumer, Ends, Way},
@@ -26,6 +27,7 @@ pub(crate) enum Conversation {
     Http1(Box<Http1>),
     Http2(Box<Http2>),
     Database(Box<Dialogue>),
+    Messaging(Box<Session>),
 }
 
 /// A [`Conversation`] together with what it needs to work.
@@ -39,12 +41,25 @@ pub(crate) struct Drive<'a, S> {
 impl Conversation {
     /// `requests`: the way in which the client's bytes go, where the first bytes tell.
     fn new(protocol: Protocol, requests: Way) -> Self {
+        let is_broker = requests == Way::Received;
         match protocol {
             Protocol::Http1 => Self::Http1(Box::default()),
             Protocol::Http2 => Self::Http2(Box::default()),
             Protocol::Redis => Self::database(Box::<database::Redis>::default(), requests),
             Protocol::Postgres => Self::database(Box::<database::Postgres>::default(), requests),
+            Protocol::Mysql => Self::database(Box::<database::Mysql>::default(), requests),
+            Protocol::Cassandra => Self::database(Box::<database::Cassandra>::default(), requests),
+            Protocol::Mongodb => Self::database(Box::<database::Mongodb>::default(), requests),
+            Protocol::Memcached => Self::database(Box::<database::Memcached>::default(), requests),
+            Protocol::Kafka => Self::messaging(Box::<messaging::Kafka>::default(), requests),
+            Protocol::Amqp => Self::messaging(Box::new(messaging::Amqp::new(is_broker)), requests),
+            Protocol::Nats => Self::messaging(Box::new(messaging::Nats::new(is_broker)), requests),
+            Protocol::Mqtt => Self::messaging(Box::new(messaging::Mqtt::new(is_broker)), requests),
         }
+    }
+
+    fn messaging(protocol: Box<dyn Talk>, requests: Way) -> Self {
+        Self::Messaging(Box::new(Session::new(protocol, requests)))
     }
 
     fn database(protocol: Box<dyn database::Speech>, requests: Way) -> Self {
@@ -55,6 +70,7 @@ impl Conversation {
     pub(crate) fn take_judgement(&mut self) -> Option<Judgement> {
         match self {
             Self::Database(dialogue) => dialogue.take_judgement(),
+            Self::Messaging(session) => session.take_judgement(),
             Self::Unknown | Self::Http1(_) | Self::Http2(_) => None,
         }
     }
@@ -66,6 +82,7 @@ impl Conversation {
             Self::Http1(http) => http.is_idle(),
             Self::Http2(http) => http.is_idle(),
             Self::Database(dialogue) => dialogue.is_idle(),
+            Self::Messaging(session) => session.is_idle(),
         }
     }
 
@@ -76,6 +93,7 @@ impl Conversation {
             Self::Http1(http) => http.is_server(),
             Self::Http2(http) => http.is_server(),
             Self::Database(dialogue) => Some(dialogue.is_server()),
+            Self::Messaging(session) => Some(session.is_server()),
         }
     }
 
@@ -84,6 +102,7 @@ impl Conversation {
         match self {
             Self::Http1(http) => http.receiving(),
             Self::Database(dialogue) => dialogue.receiving(),
+            Self::Messaging(session) => session.receiving(),
             Self::Unknown | Self::Http2(_) => None,
         }
     }
@@ -95,6 +114,7 @@ impl Conversation {
             Self::Http1(http) => http.ended(way, now_ns, ends, sink),
             Self::Http2(http) => http.ended(way, now_ns, ends, sink),
             Self::Database(dialogue) => dialogue.ended(way, now_ns, ends, sink),
+            Self::Messaging(session) => session.ended(way, now_ns, ends, sink),
         }
     }
 
@@ -111,6 +131,7 @@ impl Conversation {
             Self::Http1(http) => http.abort(failure, now_ns, ends, sink),
             Self::Http2(http) => http.abort(failure, now_ns, ends, sink),
             Self::Database(dialogue) => dialogue.abort(failure, now_ns, ends, sink),
+            Self::Messaging(session) => session.abort(failure, now_ns, ends, sink),
         }
     }
 
@@ -121,6 +142,7 @@ impl Conversation {
             Self::Http1(http) => http.expire(before_ns, now_ns, ends, sink),
             Self::Http2(http) => http.expire(before_ns, now_ns, ends, sink),
             Self::Database(dialogue) => dialogue.expire(before_ns, now_ns, ends, sink),
+            Self::Messaging(session) => session.expire(before_ns, now_ns, ends, sink),
         }
     }
 
@@ -131,6 +153,7 @@ impl Conversation {
             Self::Http1(http) => http.retract(ends, sink),
             Self::Http2(http) => http.retract(ends, sink),
             Self::Database(dialogue) => dialogue.retract(ends, sink),
+            Self::Messaging(session) => session.retract(ends, sink),
         }
     }
 }
@@ -178,6 +201,10 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
                 let mut drive = database::Drive { dialogue, way: self.way, ends: self.ends, sink: self.sink };
                 drive.run(bytes, follows, at)
             }
+            Conversation::Messaging(session) => {
+                messaging::Drive { session, way: self.way, ends: self.ends, sink: self.sink }
+                    .run(bytes, follows, at)
+            }
         }
     }
 
@@ -202,6 +229,11 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
                 drive.gap(bytes, at);
                 *self.conversation = Conversation::Database(dialogue);
             }
+            Conversation::Messaging(mut session) => {
+                messaging::Drive { session: &mut session, way: self.way, ends: self.ends, sink: self.sink }
+                    .gap(bytes, at);
+                *self.conversation = Conversation::Messaging(session);
+            }
         }
     }
 
@@ -215,6 +247,9 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
             Conversation::Http2(http) => http.lost(),
             Conversation::Database(dialogue) => {
                 database::Drive { dialogue, way: self.way, ends: self.ends, sink: self.sink }.lost(records);
+            }
+            Conversation::Messaging(session) => {
+                messaging::Drive { session, way: self.way, ends: self.ends, sink: self.sink }.lost();
             }
         }
     }

@@ -10,6 +10,8 @@ use tracer_protocols::{
 
 use super::{
     database::{Call, Judgement},
+    headers::{Captured, Wanted},
+    messaging::{Message, Reading},
     span::{SpanId, SpanKind},
 };
 use crate::{
@@ -30,7 +32,7 @@ pub struct Exchange {
     pub span_id: SpanId,
     /// Trace context that the kernel side wrote into the request, on behalf of this span. The receiver is bound by it.
     pub written: Option<TraceContext>,
-    /// Whether this end received or sent the request.
+    /// Whether this end received or sent the request: `Server` or `Client`, whatever the kind of its span.
     pub kind: SpanKind,
     /// Who read or wrote the request.
     pub by: By,
@@ -47,12 +49,16 @@ pub struct Exchange {
     pub head_ns: u64,
     /// Last byte of the response so far, or the first of the request.
     pub last_ns: u64,
-    /// The request; that of a database has nothing in it but what `call` says.
+    /// The request; where `call` or `message` says what it is, it has nothing in it but trace context.
     pub request: Request,
     /// What a database was asked.
     pub call: Option<Box<Call>>,
+    /// Messages that were published, received or delivered. One that is delivered is a request that the consumer received.
+    pub message: Option<Box<Message>>,
     /// The response, once its head was seen.
     pub response: Option<Response>,
+    /// Its headers that the configuration asks for.
+    pub response_headers: Captured,
     /// Why there is no whole response.
     pub failure: Option<Failure>,
     /// Records were lost while it was open.
@@ -60,6 +66,40 @@ pub struct Exchange {
 }
 
 impl Exchange {
+    /// One that is none of HTTP, and begins with the bytes at `position`.
+    pub(super) fn of_call<S: ExchangeSink>(kind: SpanKind, at: &At, position: u32, sink: &mut S) -> Self {
+        Self {
+            id: sink.ids().exchange(),
+            span_id: sink.ids().span(),
+            written: None,
+            kind,
+            by: at.by,
+            position,
+            start_ns: at.first_ns,
+            head_ns: at.last_ns,
+            last_ns: at.last_ns,
+            request: Request::of_call(),
+            call: None,
+            message: None,
+            response: None,
+            response_headers: Captured::default(),
+            failure: None,
+            from_start: true,
+            secure: at.secure,
+            incomplete: false,
+        }
+    }
+
+    /// Whether this end of the connection is the server's: a consumer serves what is delivered to it, on a connection of the broker's.
+    pub(crate) fn is_at_server(&self) -> bool {
+        self.kind == SpanKind::Server && self.has_other_end()
+    }
+
+    /// Whether the other end of its connection has an exchange of its own.
+    pub(crate) fn has_other_end(&self) -> bool {
+        self.message.as_ref().is_none_or(|message| message.has_server)
+    }
+
     /// It ended without a whole response. One of which records were lost may have had its answer: that is no failure of the
     /// service.
     pub(super) fn fail(&mut self, failure: Failure) {
@@ -101,12 +141,16 @@ pub struct Request {
     pub host: Option<Arc<str>>,
     /// `User-Agent`
     pub user_agent: Option<Arc<str>>,
+    /// The id that it came with and that may be passed on: see `context.request_ids`.
+    pub id: Option<Arc<str>>,
     /// Valid trace context that the request carries.
     pub context: Option<TraceContext>,
     /// Its `tracestate`, valid and not empty.
     pub trace_state: Option<Box<str>>,
     /// Values of the baggage keys that the configuration asks for, each with its place among those.
     pub baggage: Box<[(usize, Box<str>)]>,
+    /// Headers that the configuration asks for.
+    pub headers: Captured,
     /// It has the header that asks for its trace to be kept.
     pub forced: bool,
     /// It is a gRPC call (or one of gRPC-Web), by its content type.
@@ -125,9 +169,11 @@ impl Request {
             version: Version::Http11,
             host: None,
             user_agent: None,
+            id: None,
             context: None,
             trace_state: None,
             baggage: Box::default(),
+            headers: Captured::default(),
             forced: false,
             grpc: false,
             body_bytes: None,
@@ -219,6 +265,10 @@ pub trait ExchangeSink {
     fn extractor(&self) -> &Extractor;
     /// The header of requests that ask for their traces to be kept, if there is one.
     fn force_header(&self) -> Option<&str>;
+    /// The headers that the configuration asks for.
+    fn wanted(&self) -> &Wanted;
+    /// What messages are made sense of with.
+    fn reading(&mut self) -> Reading<'_>;
     /// Where losses are counted.
     fn drops(&mut self) -> &mut Drops;
     /// Bytes of an exchange, a request or an answer, were read at `now_ns`; `None` for one that is not known.

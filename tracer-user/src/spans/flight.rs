@@ -9,7 +9,11 @@ use std::collections::VecDeque;
 
 use tracer_protocols::http1::End;
 
-use super::exchange::{Exchange, Failure, Request, Response};
+use super::{
+    database::Call,
+    exchange::{Exchange, Failure, Request, Response},
+    headers::Captured,
+};
 
 /// Most requests in flight on one connection; no client pipelines more.
 const MAX_IN_FLIGHT: usize = 1024;
@@ -31,6 +35,8 @@ pub(super) struct InFlight {
     overdue: u32,
     /// A request was sent before the one in front of it was answered.
     pipelines: bool,
+    /// Answers name their requests: losses shift nothing.
+    named: bool,
 }
 
 impl InFlight {
@@ -57,6 +63,21 @@ impl InFlight {
         self.queue.back_mut()
     }
 
+    /// Makes the request of this call the oldest: its answer names it. False where it is not in flight.
+    pub(super) fn bring_forward(&mut self, is_it: impl Fn(&Call) -> bool) -> bool {
+        self.named = true;
+        let mut queue = self.queue.iter();
+        let Some(at) = queue.position(|exchange| exchange.call.as_deref().is_some_and(&is_it)) else {
+            return false;
+        };
+        if at > 0
+            && let Some(exchange) = self.queue.remove(at)
+        {
+            self.queue.push_front(exchange);
+        }
+        true
+    }
+
     /// Takes a request; gives it back where there are too many.
     pub(super) fn push(&mut self, exchange: Exchange) -> Option<Exchange> {
         if self.queue.len() >= MAX_IN_FLIGHT {
@@ -81,6 +102,11 @@ impl InFlight {
 
     /// An answer has begun. False where its request is not in flight.
     pub(super) fn answered(&mut self, response: Response, now_ns: u64) -> bool {
+        self.answered_with(response, Captured::default(), now_ns)
+    }
+
+    /// An answer has begun with headers. False where its request is not in flight.
+    pub(super) fn answered_with(&mut self, response: Response, headers: Captured, now_ns: u64) -> bool {
         if self.overdue > 0 {
             self.overdue -= 1;
             return false;
@@ -88,6 +114,7 @@ impl InFlight {
         let mut unanswered = self.queue.iter_mut().filter(|exchange| exchange.response.is_none());
         let Some(exchange) = unanswered.next() else { return false };
         exchange.response = Some(response);
+        exchange.response_headers = headers;
         exchange.last_ns = now_ns;
         self.pipelines |= unanswered.next().is_some();
         true
@@ -113,6 +140,13 @@ impl InFlight {
         }
     }
 
+    /// Bytes of the answers went through unseen: the head of the next one may have been among them.
+    pub(super) fn unseen(&mut self) {
+        if let Some(exchange) = self.queue.front_mut().filter(|exchange| exchange.response.is_none()) {
+            exchange.incomplete = true;
+        }
+    }
+
     /// The request with this id was read to its end.
     pub(super) fn request_over(&mut self, id: u64, body_bytes: Option<u64>) {
         if let Some(exchange) = self.queue.iter_mut().rev().find(|exchange| exchange.id == id) {
@@ -129,7 +163,7 @@ impl InFlight {
         let mut exchange = self.queue.pop_front()?;
         exchange.fail(Failure::NoResponse);
         exchange.last_ns = now_ns;
-        self.overdue += 1;
+        self.overdue += u32::from(!self.named);
         Some(exchange)
     }
 
@@ -153,12 +187,18 @@ impl InFlight {
         for exchange in &mut self.queue {
             exchange.incomplete = true;
         }
-        if self.pipelines && !self.queue.is_empty() { Order::Lost } else { Order::Kept }
+        if self.pipelines && !self.named && !self.queue.is_empty() { Order::Lost } else { Order::Kept }
     }
 
     /// `records` of the answers were lost. Requests whose answers were among them go to `close`.
     pub(super) fn answers_lost(&mut self, records: u32, mut close: impl FnMut(Exchange)) -> Order {
         self.overdue = self.overdue.saturating_sub(records);
+        if self.named {
+            for exchange in &mut self.queue {
+                exchange.incomplete = true;
+            }
+            return Order::Kept;
+        }
         if self.queue.is_empty() {
             return Order::Kept;
         }

@@ -9,6 +9,7 @@ use tracer_protocols::{
 use super::{
     exchange::{Exchange, ExchangeId, ExchangeSink, Failure, Response, span_id},
     flight::{InFlight, Order},
+    headers::Captured,
     request::Requests,
     span::SpanKind,
 };
@@ -139,7 +140,9 @@ impl<S: ExchangeSink> Drive<'_, S> {
             last_ns: at.last_ns,
             request,
             call: None,
+            message: None,
             response: None,
+            response_headers: Captured::default(),
             failure: None,
             from_start: self.http.from_start,
             secure: at.secure,
@@ -175,7 +178,8 @@ impl<S: ExchangeSink> Drive<'_, S> {
         }
         let response =
             Response { status: head.status, grpc: self.grpc_status(head), body_bytes: None, by: at.by };
-        if !self.http.in_flight.answered(response, at.last_ns) {
+        let headers = self.sink.wanted().of_response(head.headers);
+        if !self.http.in_flight.answered_with(response, headers, at.last_ns) {
             self.sink.drops().count(Drop::ResponseWithoutRequest);
         }
     }
@@ -280,6 +284,9 @@ impl<S: ExchangeSink> Drive<'_, S> {
         let Some(parser) = &mut self.http.parsers[self.way as usize] else { return };
         parser.gap(bytes);
         self.touch(at.last_ns);
+        if self.http.side(self.way) == Some(Side::Response) {
+            self.http.in_flight.unseen();
+        }
         // A message whose last byte lies in the gap is over now, not when the next one comes.
         self.run(&[], Follows::Maybe, at);
     }

@@ -9,6 +9,7 @@ use tracer_protocols::{
 
 use super::{
     exchange::{Exchange, ExchangeId, ExchangeSink, Failure, Response, span_id},
+    headers::Captured,
     request::Requests,
     span::SpanKind,
     streams::{Stream, Streams},
@@ -221,7 +222,9 @@ impl<S: ExchangeSink> Drive<'_, S> {
             last_ns: at.last_ns,
             request: self.http.heads.keep(head, self.sink),
             call: None,
+            message: None,
             response: None,
+            response_headers: Captured::default(),
             failure: None,
             incomplete: head.truncated,
         };
@@ -247,7 +250,11 @@ impl<S: ExchangeSink> Drive<'_, S> {
         if self.http.streams.began_before(stream) {
             self.sink.drops().count(Drop::ResponseWithoutRequest);
         }
-        self.touch(stream, at, |stream| stream.response = Some(response));
+        let headers = self.sink.wanted().of_response(head.block.headers);
+        self.touch(stream, at, |stream| {
+            stream.response = Some(response);
+            stream.response_headers = headers;
+        });
     }
 
     fn trailers(&mut self, stream: StreamId, block: &Block<'_>, at: &At) {

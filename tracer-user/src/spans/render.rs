@@ -10,7 +10,7 @@ use tracer_protocols::{
 use super::{
     database,
     exchange::Exchange,
-    grpc,
+    grpc, messaging,
     routes::{Routes, bare},
     span::{Resource, Span, SpanKind, Status, Value},
 };
@@ -71,6 +71,14 @@ impl Renderer {
             return;
         }
         for (_, value) in &mut span.attributes {
+            if let Value::List(texts) = value {
+                for text in texts {
+                    if let Some(redacted) = self.redact.apply(text) {
+                        *text = redacted.into();
+                    }
+                }
+                continue;
+            }
             // What was known when the daemon was built is nobody's secret.
             if let Value::Str(_) | Value::Shared(_) = value
                 && let Some(text) = value.as_str().and_then(|text| self.redact.apply(text))
@@ -99,6 +107,16 @@ impl Renderer {
             self.redact(&mut span);
             return span;
         }
+        if let Some(message) = &exchange.message {
+            let mut attributes = Attributes(Vec::with_capacity(USUAL_ATTRIBUTES[0]));
+            let (name, failed) = messaging::render::describe(&mut attributes, exchange, message);
+            peers(&mut attributes, ends, exchange.is_at_server(), None, None);
+            let mut span = finished(exchange, attributes, name, failed, resource, clock);
+            span.kind = messaging::render::kind(exchange, message);
+            span.links.clone_from(&message.contexts);
+            self.redact(&mut span);
+            return span;
+        }
         let request = &exchange.request;
         let target = Target::parse(&request.target);
         let server = exchange.kind == SpanKind::Server;
@@ -123,6 +141,9 @@ impl Renderer {
         }
         if request.forced {
             attributes.put(FORCED_KEY, Value::Bool(true));
+        }
+        for captured in [&request.headers, &exchange.response_headers] {
+            attributes.0.extend(captured.attributes(request.grpc, self.values()));
         }
         let failed = if request.grpc {
             grpc::outcome(&mut attributes, exchange)
@@ -263,7 +284,7 @@ fn finished(
         attributes: attributes.0,
         resource,
         incomplete: exchange.incomplete,
-        far: None,
+        links: Vec::new(),
     }
 }
 

@@ -16,6 +16,8 @@ pub enum Drop {
     TooManyInFlight,
     /// A connection that pipelines lost records: which answer belongs to which request cannot be told any more, so it is left alone.
     OrderLost,
+    /// A connection in a form of its protocol that is not read (compressed, for one): it is left alone.
+    FormNotRead,
     /// Requests beyond what may be in flight in all.
     TooManyOpen,
     /// A response whose request was sent before the tracer looked at the connection.
@@ -32,7 +34,7 @@ pub enum Drop {
 
 impl Drop {
     /// Number of reasons.
-    pub const COUNT: usize = 12;
+    pub const COUNT: usize = 13;
     /// All of them, in index order.
     pub const ALL: [Self; Self::COUNT] = [
         Self::MalformedRecord,
@@ -41,6 +43,7 @@ impl Drop {
         Self::HeadOverflow,
         Self::TooManyInFlight,
         Self::OrderLost,
+        Self::FormNotRead,
         Self::TooManyOpen,
         Self::ResponseWithoutRequest,
         Self::NotHttp,
@@ -58,6 +61,7 @@ impl Drop {
             Self::HeadOverflow => "head_overflow",
             Self::TooManyInFlight => "too_many_in_flight",
             Self::OrderLost => "order_lost",
+            Self::FormNotRead => "form_not_read",
             Self::TooManyOpen => "too_many_open",
             Self::ResponseWithoutRequest => "response_without_request",
             Self::NotHttp => "not_http",
@@ -75,6 +79,7 @@ impl Drop {
             Self::NotHttp => "protocol",
             Self::TooManyInFlight
             | Self::OrderLost
+            | Self::FormNotRead
             | Self::ResponseWithoutRequest
             | Self::Excluded
             | Self::Instrumented

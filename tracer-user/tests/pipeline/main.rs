@@ -1,5 +1,7 @@
 //! Stages 2 to 7 on records built by hand: what a host does, and the traces that come of it. No root, no kernel.
 
+mod brokers;
+mod clock;
 mod context;
 mod databases;
 mod far;
@@ -21,4 +23,5 @@ mod tasks;
 mod threads;
 mod tls;
 mod turns;
+mod values;
 mod written;

@@ -98,6 +98,8 @@ struct Socket {
 pub(crate) struct Scene {
     pub(crate) pipeline: Pipeline,
     pub(crate) now_ns: u64,
+    /// The wall clock, which may be set.
+    pub(crate) wall: WallClock,
     processes: HashMap<u32, Record>,
     sockets: Vec<Socket>,
     spans: Vec<Span>,
@@ -115,6 +117,7 @@ impl Scene {
         Self {
             pipeline: Pipeline::new(config, processes, Ids::seeded(1), WALL),
             now_ns: START_NS,
+            wall: WALL,
             processes: HashMap::new(),
             sockets: Vec::new(),
             spans: Vec::new(),
@@ -394,7 +397,7 @@ impl Scene {
     pub(crate) fn wait(&mut self, ns: u64) {
         self.now_ns += ns;
         let (spans, handed_out) = (&mut self.spans, &mut self.handed_out);
-        self.pipeline.advance(self.now_ns, WALL, |trace| {
+        self.pipeline.advance(self.now_ns, self.wall, |trace| {
             assert!(!trace.is_empty(), "an empty trace was handed out");
             *handed_out += 1;
             spans.extend(trace);

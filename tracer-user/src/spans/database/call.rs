@@ -5,10 +5,14 @@ use std::sync::Arc;
 /// A call of a database, by the semantic conventions for database client spans 1.44.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Call {
+    /// The number by which its answer names it, in protocols whose answers do ([`super::speech::Speech::answers`]).
+    pub(in crate::spans) number: u32,
     /// `db.system.name`
     pub system: &'static str,
     /// `db.namespace`
     pub namespace: Option<Arc<str>>,
+    /// `db.collection.name`
+    pub collection: Option<Arc<str>>,
     /// `db.operation.name`
     pub operation: Option<Arc<str>>,
     /// `db.query.text`, without literals.
@@ -40,4 +44,8 @@ pub(in crate::spans) enum Act {
     Done,
     /// What follows on the connection are no calls.
     Leave,
+    /// What follows on the connection are calls in a form that is not read.
+    Decline,
+    /// A call was sent that nobody answers.
+    Sent(Box<Call>),
 }

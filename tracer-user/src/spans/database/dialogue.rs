@@ -15,7 +15,7 @@ use super::{
 use crate::{
     connections::{At, Ends, Way},
     spans::{
-        exchange::{Exchange, ExchangeId, ExchangeSink, Failure, Request, Response},
+        exchange::{Exchange, ExchangeId, ExchangeSink, Failure, Response},
         flight::{InFlight, Order},
         span::SpanKind,
     },
@@ -238,10 +238,12 @@ impl<S: ExchangeSink> Drive<'_, S> {
 
     /// Bytes of an answer that is adrift: where it ends among them, if that can be told.
     fn found_again(&mut self, bytes: &[u8], at: &At) -> Option<usize> {
-        self.answer(at);
-        // Of several answers others may have ended unseen.
-        if self.dialogue.in_flight.len() > 1 {
-            return None;
+        if self.dialogue.protocol.answers().is_none() {
+            self.answer(at);
+            // Of several answers others may have ended unseen.
+            if self.dialogue.in_flight.len() > 1 {
+                return None;
+            }
         }
         let passed = self.dialogue.protocol.resync(Side::Response, bytes)?;
         self.dialogue.adrift = false;
@@ -310,6 +312,13 @@ impl<S: ExchangeSink> Drive<'_, S> {
 
     fn act(&mut self, act: Act, at: &At, position: u32) {
         self.dialogue.fresh = false;
+        if self.side() == Side::Response
+            && let Some(number) = self.dialogue.protocol.answers()
+            && !self.dialogue.in_flight.bring_forward(|call| call.number == number)
+        {
+            // What it answers is no call, or was given up.
+            return;
+        }
         match act {
             Act::Nothing => {}
             Act::Begin(call) => self.begin(call, at, position),
@@ -333,6 +342,8 @@ impl<S: ExchangeSink> Drive<'_, S> {
             }
             Act::Done => self.done(at),
             Act::Leave => self.leave(),
+            Act::Decline => self.abandon(Drop::FormNotRead),
+            Act::Sent(call) => self.sent(call, at, position),
         }
     }
 
@@ -343,29 +354,25 @@ impl<S: ExchangeSink> Drive<'_, S> {
     }
 
     fn begin(&mut self, call: Box<Call>, at: &At, position: u32) {
-        let exchange = Exchange {
-            id: self.sink.ids().exchange(),
-            span_id: self.sink.ids().span(),
-            written: None,
-            kind: if self.way == Way::Received { SpanKind::Server } else { SpanKind::Client },
-            by: at.by,
-            position,
-            start_ns: at.first_ns,
-            head_ns: at.last_ns,
-            last_ns: at.last_ns,
-            request: Request::of_call(),
-            call: Some(call),
-            response: None,
-            failure: None,
-            from_start: true,
-            secure: at.secure,
-            incomplete: false,
-        };
-        self.sink.opened(&exchange, self.ends);
+        let exchange = self.open(call, at, position);
         if let Some(exchange) = self.dialogue.in_flight.push(exchange) {
             self.sink.retracted(exchange, self.ends);
             self.abandon(Drop::TooManyInFlight);
         }
+    }
+
+    /// A call that nobody answers is over once it is sent.
+    fn sent(&mut self, call: Box<Call>, at: &At, position: u32) {
+        let exchange = self.open(call, at, position);
+        self.sink.closed(exchange, self.ends);
+    }
+
+    fn open(&mut self, call: Box<Call>, at: &At, position: u32) -> Exchange {
+        let kind = if self.way == Way::Received { SpanKind::Server } else { SpanKind::Client };
+        let mut exchange = Exchange::of_call(kind, at, position, self.sink);
+        exchange.call = Some(call);
+        self.sink.opened(&exchange, self.ends);
+        exchange
     }
 
     /// The oldest request's answer begins, or goes on.
@@ -383,6 +390,10 @@ impl<S: ExchangeSink> Drive<'_, S> {
         if !self.dialogue.confirmed {
             self.dialogue.confirmed = true;
             self.dialogue.judgement = Some(Judgement::Confirmed);
+        }
+        // What ends an answer may be all of it.
+        if !self.dialogue.in_flight.is_empty() {
+            self.answer(at);
         }
         if let Some(exchange) = self.dialogue.in_flight.finished(SEEN, at.last_ns) {
             self.sink.closed(exchange, self.ends);

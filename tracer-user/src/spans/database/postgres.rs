@@ -14,11 +14,9 @@ use tracer_protocols::{
 use super::{
     call::{Act, Call},
     speech::Speech,
-    statement::Statement,
+    statement::{MAX_STATEMENTS, Statement},
 };
 
-/// Prepared statements of a connection that are remembered. Drivers keep a hundred or so.
-const MAX_STATEMENTS: usize = 256;
 /// Series of messages whose ReadyForQuery is awaited; as many as may be in flight.
 const MAX_SERIES: usize = 1024;
 

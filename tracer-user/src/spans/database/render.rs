@@ -18,6 +18,7 @@ pub(in crate::spans) fn describe(
     attributes.put(DATABASE_SYSTEM, Value::Static(call.system));
     let texts = [
         ("db.namespace", &call.namespace),
+        ("db.collection.name", &call.collection),
         ("db.operation.name", &call.operation),
         ("db.query.text", &call.text),
         ("db.query.summary", &call.summary),
@@ -54,12 +55,11 @@ fn name(call: &Call) -> Arc<str> {
     if let Some(summary) = &call.summary {
         return summary.clone();
     }
-    match (&call.operation, &call.namespace) {
-        (Some(operation), Some(namespace)) if call.system != "redis" => {
-            format!("{operation} {namespace}").into()
-        }
-        (Some(operation), _) => operation.clone(),
-        (None, Some(namespace)) if call.system != "redis" => namespace.clone(),
-        (None, _) => call.system.into(),
+    let namespace = call.namespace.as_ref().filter(|_| call.system != "redis");
+    match (&call.operation, call.collection.as_ref().or(namespace)) {
+        (Some(operation), Some(target)) => format!("{operation} {target}").into(),
+        (Some(operation), None) => operation.clone(),
+        (None, Some(target)) => target.clone(),
+        (None, None) => call.system.into(),
     }
 }

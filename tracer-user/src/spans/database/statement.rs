@@ -6,6 +6,9 @@ use tracer_protocols::sql::{self, Dialect};
 
 use super::call::Call;
 
+/// Prepared statements of a connection that are remembered. Drivers keep a hundred or so.
+pub(super) const MAX_STATEMENTS: usize = 256;
+
 /// A statement.
 #[derive(Clone, Debug)]
 pub(super) struct Statement {

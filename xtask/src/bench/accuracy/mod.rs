@@ -8,6 +8,7 @@ mod driver;
 mod ids;
 mod judge;
 mod otlp;
+mod proxies;
 mod run;
 mod runtimes;
 mod table;
