@@ -10,11 +10,12 @@ mod cause;
 mod enrol;
 mod head;
 mod id;
+mod line;
 mod peer;
 mod streams;
 mod write;
 
 pub(crate) use cause::{Hand, Server, gone, passed, serves_unread};
+pub(crate) use line::{Line, take_written};
 pub(crate) use peer::Peer;
 pub(crate) use streams::Followed;
-pub(crate) use write::{Line, take_written};

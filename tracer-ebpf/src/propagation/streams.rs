@@ -14,8 +14,9 @@ use tracer_common::{
 };
 
 use super::{
+    line::Line,
     peer,
-    write::{Line, count, in_one_piece, reach},
+    write::{count, in_one_piece, reach},
 };
 use crate::{
     conn::{Conn, stage},
@@ -27,7 +28,7 @@ use crate::{
 const MAX_FRAMES: u32 = 64;
 /// Fields of one block that are looked at.
 const MAX_FIELDS: u32 = 128;
-/// The field is added within these bytes of a message: see `write::ROOM`.
+/// The field is added within these bytes of a message: see `line::ROOM`.
 const MAX_OFFSET: u32 = 16 << 10;
 /// Longest payload that every receiver takes (RFC 9113, section 4.2).
 const MAX_PAYLOAD: u32 = 16 << 10;
