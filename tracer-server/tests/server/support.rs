@@ -19,6 +19,9 @@ use tokio::sync::oneshot;
 use tonic::transport::Channel;
 use tracer_server::{Addresses, Server, Settings};
 
+/// How long an answer, or a change, is waited for: the machine may have much else to do.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
 /// A running server. Stops when dropped.
 pub(crate) struct Running {
     pub(crate) addresses: Addresses,
@@ -152,7 +155,7 @@ pub(crate) fn exchange(
     body: &[u8],
 ) -> Response {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut head =
         format!("{method} {path} HTTP/1.1\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
     if !headers.iter().any(|(name, _)| *name == "host") {
@@ -285,7 +288,7 @@ pub(crate) fn trace_hex(trace: u8) -> String {
 }
 
 pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + PATIENCE;
     while !done() {
         assert!(Instant::now() < deadline, "{what}");
         std::thread::sleep(Duration::from_millis(20));
