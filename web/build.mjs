@@ -10,7 +10,7 @@ const BUNDLED = ["preact", "@dagrejs/dagre", "@dagrejs/graphlib"];
 
 if (process.argv[2] === "tests") {
     rmSync("build", { recursive: true, force: true });
-    const tests = readdirSync("test").filter((name) => name.endsWith(".test.ts"));
+    const tests = readdirSync("test").filter((name) => name.endsWith(".test.ts") || name === "load.ts");
     await build({
         ...common,
         entryPoints: tests.map((name) => `test/${name}`),

@@ -244,7 +244,48 @@ def mongodb_asks():
     }
 
 
+def elasticsearch_asks():
+    import elasticsearch
+
+    client = elasticsearch.Elasticsearch(f"http://127.0.0.1:{DATABASE_PORT}")
+    client.index(index="goods", id="1", document={"name": "secret"})
+
+    def wrong():
+        try:
+            client.get(index="goods", id="nowhere")
+        except elasticsearch.NotFoundError as error:
+            return error
+
+    return {
+        "search": lambda: client.search(index="goods", query={"match": {"name": "secret"}}),
+        "index": lambda: client.index(index="goods", id="2", document={"name": "secret"}),
+        "bulk": lambda: client.bulk(operations=[{"delete": {"_index": "goods", "_id": "2"}}]),
+        "wrong": wrong,
+    }
+
+
+def clickhouse_asks():
+    import urllib.error
+    import urllib.parse
+    import urllib.request
+
+    def query(text):
+        parameters = urllib.parse.urlencode({"database": "default", "query": text})
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{DATABASE_PORT}/?{parameters}") as answer:
+                return answer.read()
+        except urllib.error.HTTPError as error:
+            return error
+
+    return {
+        "select": lambda: query("SELECT 'secret', 7"),
+        "wrong": lambda: query("SELECT nothing"),
+    }
+
+
 KINDS = {
+    "clickhouse": clickhouse_asks,
+    "elasticsearch": elasticsearch_asks,
     "cassandra": cassandra_asks,
     "memcached": memcached_asks,
     "mongodb": mongodb_asks,

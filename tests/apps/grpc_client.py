@@ -5,12 +5,19 @@
     call NAME   one unary call of this method
 
     grpc_client.py HOST:PORT
+
+With TLS_CERTIFICATE (a file with a certificate) in its environment, it speaks TLS and trusts that one.
 """
+import os
 import sys
 
 import grpc
 
-channel = grpc.insecure_channel(sys.argv[1])
+if certificate := os.environ.get("TLS_CERTIFICATE"):
+    with open(certificate, "rb") as file:
+        channel = grpc.secure_channel(sys.argv[1], grpc.ssl_channel_credentials(file.read()))
+else:
+    channel = grpc.insecure_channel(sys.argv[1])
 BIG = b"x" * 100_000
 
 

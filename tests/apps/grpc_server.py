@@ -4,7 +4,10 @@
 
 Methods begin with what they do: Unary, Upload, Download, Chat; Fail (status FAILED_PRECONDITION), Broken (raises),
 Wait (until the caller gives up), Forward (asks the next server, then answers).
+
+With TLS_CERTIFICATE (a file with certificate and key) in its environment, it speaks TLS.
 """
+import os
 import sys
 import threading
 from concurrent import futures
@@ -68,6 +71,11 @@ class Echo(grpc.GenericRpcHandler):
 
 server = grpc.server(futures.ThreadPoolExecutor(max_workers=128))
 server.add_generic_rpc_handlers((Echo(),))
-server.add_insecure_port(f"127.0.0.1:{port}")
+if certificate := os.environ.get("TLS_CERTIFICATE"):
+    with open(certificate, "rb") as file:
+        pem = file.read()
+    server.add_secure_port(f"127.0.0.1:{port}", grpc.ssl_server_credentials([(pem, pem)]))
+else:
+    server.add_insecure_port(f"127.0.0.1:{port}")
 server.start()
 server.wait_for_termination()

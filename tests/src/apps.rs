@@ -59,9 +59,14 @@ pub fn script(name: &str) -> PathBuf {
 
 /// A program of the Python environment that `cargo xtask test` prepares.
 pub fn python_tool(name: &str) -> PathBuf {
+    prepared(&Path::new("bin").join(name))
+}
+
+/// A file of the environment that `cargo xtask test` prepares.
+fn prepared(name: &Path) -> PathBuf {
     let environment = std::env::var_os("TRACER_TEST_ENV")
         .map_or_else(|| workspace().join("target/test-env"), PathBuf::from);
-    let path = environment.join("bin").join(name);
+    let path = environment.join(name);
     assert!(
         path.exists(),
         "{} does not exist; run `cargo xtask test`, which makes the environment, or set TRACER_TEST_ENV.",
@@ -111,8 +116,25 @@ pub fn python_server(scenario: &Scenario, name: &str) -> Service {
 /// A Node script with its port and more arguments.
 #[track_caller]
 pub fn node(scenario: &Scenario, name: &str, args: &[String]) -> Service {
-    let port = free_port();
+    node_by(Command::new("node"), scenario, name, args)
+}
+
+/// A Node script that uses packages, with its port and more arguments.
+#[track_caller]
+pub fn node_with_packages(scenario: &Scenario, name: &str, args: &[String]) -> Service {
+    node_by(packages_of_node(), scenario, name, args)
+}
+
+/// Node with the packages that `cargo xtask test` prepares.
+fn packages_of_node() -> Command {
     let mut command = Command::new("node");
+    command.env("NODE_PATH", prepared(Path::new("node_modules")));
+    command
+}
+
+#[track_caller]
+fn node_by(mut command: Command, scenario: &Scenario, name: &str, args: &[String]) -> Service {
+    let port = free_port();
     command.arg(script(name)).arg(port.to_string()).args(args);
     Service::start(scenario, name, command, Listens::port(port))
 }
@@ -163,6 +185,10 @@ pub enum Upstream<'a> {
     Closing(&'a Service),
     /// Asks a service over kept connections (HTTP/1.1).
     Kept(&'a Service),
+    /// Passes it on to `fpm.php` by FastCGI, over a new connection each time.
+    FastCgi(&'a Service),
+    /// As `FastCgi`, over kept connections.
+    FastCgiKept(&'a Service),
 }
 
 /// nginx with one worker.
@@ -259,22 +285,24 @@ impl Go {
     }
 }
 
+/// Builds a program of this package in Go, with the distribution's packages, without symbols: once for each scenario.
+#[track_caller]
+pub fn go_program(scenario: &Scenario, source: &str) -> PathBuf {
+    let program = scenario.file(source.trim_end_matches(".go"));
+    if !program.exists() {
+        let mut build = Command::new("go");
+        build.env("GO111MODULE", "off").env("GOPATH", "/usr/share/gocode");
+        run(build.args(["build", "-ldflags=-s -w", "-o"]).arg(&program).arg(script(source)));
+    }
+    program
+}
+
 /// `go_grpc.go` as a server, or as an HTTP service in front of `server`, which is held up by a gate (see [`open_gate`]).
 #[track_caller]
 pub fn go_grpc(scenario: &Scenario, server: Option<&Service>, tls: bool) -> Service {
     let port = free_port();
     // One file for both, so that they are probed together.
-    let program = scenario.file("go_grpc");
-    if !program.exists() {
-        let mut build = Command::new("go");
-        build
-            .env("GO111MODULE", "off")
-            .env("GOPATH", "/usr/share/gocode")
-            .args(["build", "-o"])
-            .arg(&program);
-        run(build.arg("-ldflags=-s -w").arg(script("go_grpc.go")));
-    }
-    let mut command = Command::new(program);
+    let mut command = Command::new(go_program(scenario, "go_grpc.go"));
     command.args([if server.is_some() { "front" } else { "server" }, &port.to_string()]);
     if let Some(server) = server {
         command.arg(server.address().to_string()).arg(scenario.file("gate"));
@@ -302,6 +330,11 @@ fn nginx_with(
         Listens::Tcp(address) => address.to_string(),
         Listens::Unix(path) => format!("unix:{}", path.display()),
     };
+    let fastcgi = |to: &str| {
+        let script = script("fpm.php");
+        let file = format!("fastcgi_param SCRIPT_FILENAME {};", script.display());
+        format!("include /etc/nginx/fastcgi_params; {file} fastcgi_pass {to};")
+    };
     let (ssl, keys) = certificate.map_or_else(Default::default, |file| {
         ("ssl", format!("ssl_certificate {0}; ssl_certificate_key {0};", file.display()))
     });
@@ -309,6 +342,11 @@ fn nginx_with(
         Upstream::None => (String::new(), "return 200 \"hello\\n\";".to_owned()),
         Upstream::Files(folder) => (String::new(), format!("root {}; sendfile on;", folder.display())),
         Upstream::Closing(service) => (String::new(), format!("proxy_pass http://{};", address(service))),
+        Upstream::FastCgi(service) => (String::new(), fastcgi(&address(service))),
+        Upstream::FastCgiKept(service) => (
+            format!("upstream backend {{ server {}; keepalive 64; }}", address(service)),
+            format!("{} fastcgi_keep_conn on;", fastcgi("backend")),
+        ),
         Upstream::Kept(service) => (
             format!("upstream backend {{ server {}; keepalive 64; }}", address(service)),
             "proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection \"\";".to_owned(),
@@ -320,8 +358,8 @@ fn nginx_with(
     let config = scenario.write(
         &format!("nginx-{port}.conf"),
         &format!(
-            "daemon off; worker_processes 1; user root; pid {folder}/pid; error_log {folder}/error.log;
-events {{ worker_connections 8192; }}
+            "daemon off; worker_processes 1; worker_rlimit_nofile 16000; user root; pid {folder}/pid; error_log {folder}/error.log;
+events {{ worker_connections 12000; }}
 http {{
   access_log off; keepalive_requests 100000;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
@@ -335,6 +373,83 @@ http {{
     let mut command = Command::new("nginx");
     command.arg("-c").arg(config);
     Prepared { name: format!("nginx-{port}"), command, listens: Listens::port(port) }
+}
+
+/// PHP-FPM with two workers, whose scripts call `backend`; on a socket file, or a port.
+#[track_caller]
+pub fn php_fpm(scenario: &Scenario, backend: &Service, on_file: bool) -> Service {
+    let listens = if on_file { Listens::Unix(scenario.file("fpm.sock")) } else { Listens::port(free_port()) };
+    let address = match &listens {
+        Listens::Tcp(address) => address.to_string(),
+        Listens::Unix(path) => path.display().to_string(),
+    };
+    let config = scenario.write(
+        "fpm.conf",
+        &format!(
+            "[global]
+daemonize = no
+error_log = {}
+[www]
+user = root
+group = root
+listen = {address}
+pm = static
+pm.max_children = 2
+env[BACK] = {}
+php_admin_flag[display_errors] = off
+php_admin_flag[log_errors] = on
+",
+            scenario.file("fpm-error.log").display(),
+            backend.url("")
+        ),
+    );
+    let mut command = Command::new("php-fpm8.2");
+    command.args(["--allow-to-run-as-root", "--no-php-ini", "--fpm-config"]).arg(config);
+    Service::start(scenario, "php-fpm", command, listens)
+}
+
+/// Where [`resolver`] listens: nobody else does.
+const RESOLVER: &str = "127.0.0.153";
+
+/// dnsmasq, which knows `back.example` (127.0.0.1) and `dual.example` (127.0.0.1 and ::1), and that `missing.example` is not there. Over
+/// TCP too.
+#[track_caller]
+pub fn resolver(scenario: &Scenario) -> Service {
+    let mut command = Command::new("dnsmasq");
+    command.args([
+        "--keep-in-foreground",
+        "--conf-file=/dev/null",
+        "--no-resolv",
+        "--no-hosts",
+        "--user=root",
+    ]);
+    command.args(["--bind-interfaces", "--pid-file=", "--local=/example/", "--log-facility=-"]);
+    command.arg(format!("--listen-address={RESOLVER}"));
+    command.args(["--host-record=back.example,127.0.0.1", "--host-record=dual.example,127.0.0.1,::1"]);
+    let address = (RESOLVER.parse::<std::net::Ipv4Addr>().unwrap(), 53).into();
+    Service::start(scenario, "dnsmasq", command, Listens::Tcp(address))
+}
+
+/// A command that asks [`resolver`] for names: in a mount namespace with a resolv.conf of its own.
+pub fn asks_resolver(scenario: &Scenario, command: &Command) -> Command {
+    let file = scenario.write("resolv.conf", &format!("nameserver {RESOLVER}\n"));
+    let mut inside = Command::new("unshare");
+    let script = "mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"";
+    inside
+        .args(["--mount", "sh", "-c", script])
+        .arg(file)
+        .arg(command.get_program())
+        .args(command.get_args());
+    inside
+}
+
+/// `lookups_front.py`, which calls `backend` by name.
+#[track_caller]
+pub fn lookups_front(scenario: &Scenario, backend: &Service) -> Service {
+    let port = free_port();
+    let command =
+        python("lookups_front.py", [port, backend.port(), free_port()].map(|port| port.to_string()));
+    Service::start(scenario, "lookups_front", asks_resolver(scenario, &command), Listens::port(port))
 }
 
 /// `nghttpd`, which speaks HTTP/2 alone, with the files of a folder.
@@ -377,6 +492,82 @@ pub fn grpc_server(scenario: &Scenario, next: Option<&Service>) -> Service {
     let mut command = python("grpc_server.py", [port.to_string()]);
     command.args(next.map(|service| service.address().to_string()));
     Service::start(scenario, &format!("grpc_server-{port}"), command, Listens::port(port))
+}
+
+/// As [`grpc_server`], speaking TLS.
+#[track_caller]
+pub fn grpc_server_tls(scenario: &Scenario) -> Service {
+    let port = free_port();
+    let mut command = python("grpc_server.py", [port.to_string()]);
+    command.env("TLS_CERTIFICATE", certificate(scenario));
+    Service::start(scenario, &format!("grpc_server-{port}"), command, Listens::port(port))
+}
+
+/// `grpc_js.js` as a server.
+#[track_caller]
+pub fn grpc_js(scenario: &Scenario, tls: bool) -> Service {
+    let port = free_port();
+    let mut command = packages_of_node();
+    command.arg(script("grpc_js.js")).args(["server", &port.to_string()]);
+    if tls {
+        command.env("TLS_CERTIFICATE", certificate(scenario));
+    }
+    Service::start(scenario, &format!("grpc_js-{port}"), command, Listens::port(port))
+}
+
+/// `grpc_js.js` as a client; with a certificate, it speaks TLS and trusts that one.
+pub fn grpc_js_client(server: &Service, certificate: Option<&Path>) -> Command {
+    let mut command = packages_of_node();
+    command.arg(script("grpc_js.js")).args(["client", &server.address().to_string()]);
+    command.envs(certificate.map(|file| ("TLS_CERTIFICATE", file)));
+    command
+}
+
+/// envoy with one worker that speaks TLS and HTTP/2, in front of a service that speaks HTTP/1.
+#[track_caller]
+pub fn envoy_tls(scenario: &Scenario, backend: &Service) -> Service {
+    let port = free_port();
+    let certificate = certificate(scenario);
+    let config = format!(
+        r#"static_resources:
+  listeners:
+  - address: {{socket_address: {{address: 127.0.0.1, port_value: {port}}}}}
+    filter_chains:
+    - filters:
+      - name: envoy.filters.network.http_connection_manager
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: front
+          http_filters:
+          - name: envoy.filters.http.router
+            typed_config: {{"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}
+          route_config:
+            virtual_hosts:
+            - {{name: all, domains: ["*"], routes: [{{match: {{prefix: "/"}}, route: {{cluster: back}}}}]}}
+      transport_socket:
+        name: envoy.transport_sockets.tls
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
+          common_tls_context:
+            alpn_protocols: [h2, http/1.1]
+            tls_certificates:
+            - {{certificate_chain: {{filename: "{pem}"}}, private_key: {{filename: "{pem}"}}}}
+  clusters:
+  - name: back
+    type: STATIC
+    load_assignment:
+      cluster_name: back
+      endpoints:
+      - lb_endpoints:
+        - endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {back}}}}}}}
+"#,
+        pem = certificate.display(),
+        back = backend.port(),
+    );
+    let config = scenario.write(&format!("envoy-{port}.yaml"), &config);
+    let mut command = Command::new(python_tool("envoy"));
+    command.args(["--concurrency", "1", "--log-level", "error", "--use-dynamic-base-id", "-c"]).arg(config);
+    Service::start(scenario, &format!("envoy-{port}"), command, Listens::port(port))
 }
 
 /// Runs `curl -s` with `args` and hands back the body of the answer.
@@ -426,6 +617,16 @@ pub fn postgres(scenario: &Scenario) -> Service {
     create.args(["--host=127.0.0.1", "--username=postgres", "--port", &port.to_string(), "shop"]);
     run(&mut create);
     service
+}
+
+/// One of the services of `noida-db`, which speaks the protocols of many databases.
+#[track_caller]
+pub fn noida_db(scenario: &Scenario, service: &str) -> Service {
+    let port = free_port();
+    let mut command = Command::new(python_tool("noida-db"));
+    command.args(["start", "--only", service, &format!("--{service}-port"), &port.to_string()]);
+    command.arg("--data-dir").arg(scenario.file("noida-db"));
+    Service::start(scenario, "noida-db", command, Listens::port(port))
 }
 
 /// Where Debian has the programs of the newest PostgreSQL.
@@ -486,11 +687,7 @@ pub fn cql_server(scenario: &Scenario) -> Service {
 /// A server that speaks MongoDB's wire protocol; it is not MongoDB.
 #[track_caller]
 pub fn mongodb(scenario: &Scenario) -> Service {
-    let port = free_port();
-    let mut command = Command::new(python_tool("noida-db"));
-    let (wanted, folder) = (["start", "--only", "mongodb"], scenario.file("mongodb"));
-    command.args(wanted).args(["--mongodb-port", &port.to_string(), "--data-dir"]).arg(folder);
-    Service::start(scenario, "mongodb", command, Listens::port(port))
+    noida_db(scenario, "mongodb")
 }
 
 /// `database_front.py` in front of a database.

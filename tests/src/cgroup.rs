@@ -59,12 +59,66 @@ impl Cgroup {
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
-        // Busy until its last process is reaped.
-        for _ in 0..500 {
-            if fs::remove_dir(&self.0).is_ok() {
-                return;
+        remove(&self.0);
+    }
+}
+
+/// A cgroup whose memory can be limited, of whichever version has the memory of this host.
+pub struct MemoryLimit {
+    path: PathBuf,
+    /// Its files: bytes in use, and the most that may be.
+    usage: &'static str,
+    limit: &'static str,
+}
+
+impl MemoryLimit {
+    /// Creates it, without a limit.
+    #[track_caller]
+    pub fn create(name: &str) -> Self {
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+        let mounts: Vec<_> = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>()).collect();
+        let old = mounts
+            .iter()
+            .find(|line| line[2] == "cgroup" && line[3].split(',').any(|option| option == "memory"));
+        let new = mounts.iter().find(|line| line[2] == "cgroup2");
+        let (root, usage, limit) = match (old, new) {
+            (Some(old), _) => (old[1], "memory.usage_in_bytes", "memory.limit_in_bytes"),
+            (None, Some(new)) => {
+                fs::write(Path::new(new[1]).join("cgroup.subtree_control"), "+memory").unwrap();
+                (new[1], "memory.current", "memory.max")
             }
-            thread::sleep(Duration::from_millis(10));
+            (None, None) => panic!("no cgroups are mounted"),
+        };
+        let path = Path::new(root).join(format!("tracer-{name}-{}", std::process::id()));
+        fs::create_dir(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        Self { path, usage, limit }
+    }
+
+    /// Takes a process in.
+    pub fn take(&self, pid: u32) {
+        fs::write(self.path.join("cgroup.procs"), pid.to_string()).unwrap();
+    }
+
+    /// From now on it may have so many bytes more than it has.
+    #[track_caller]
+    pub fn tighten(&self, room: u64) {
+        let usage: u64 = fs::read_to_string(self.path.join(self.usage)).unwrap().trim().parse().unwrap();
+        fs::write(self.path.join(self.limit), (usage + room).to_string()).unwrap();
+    }
+}
+
+impl Drop for MemoryLimit {
+    fn drop(&mut self) {
+        remove(&self.path);
+    }
+}
+
+/// Removes a cgroup, which is busy until its last process is reaped.
+fn remove(path: &Path) {
+    for _ in 0..500 {
+        if fs::remove_dir(path).is_ok() {
+            return;
         }
+        thread::sleep(Duration::from_millis(10));
     }
 }

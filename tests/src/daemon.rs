@@ -170,6 +170,14 @@ impl Daemon {
     /// Starts `tracer agent` and waits until its programs are attached.
     #[track_caller]
     pub fn start(scenario: &Scenario, options: Options) -> Self {
+        let mut daemon = Self::begin(scenario, options);
+        daemon.wait_attached();
+        daemon
+    }
+
+    /// Starts `tracer agent`, and waits for nothing.
+    #[track_caller]
+    pub fn begin(scenario: &Scenario, options: Options) -> Self {
         let socket = scenario.file("tracer.sock");
         let mut command = tracer();
         command
@@ -182,17 +190,19 @@ impl Daemon {
             command.arg("--config").arg(scenario.write("tracer.toml", &config));
         }
         command.args(options.args);
-        Self::launch(scenario, "tracer", command, socket, ATTACHED)
+        Self::launch(scenario, "tracer", command, socket)
     }
 
     /// Starts another long-running `tracer` command, its logs under `name`, and waits until it says `ready`.
     #[track_caller]
     pub fn start_command(scenario: &Scenario, name: &str, command: Command, ready: &str) -> Self {
-        Self::launch(scenario, name, command, PathBuf::new(), ready)
+        let mut daemon = Self::launch(scenario, name, command, PathBuf::new());
+        daemon.ready(ready);
+        daemon
     }
 
     #[track_caller]
-    fn launch(scenario: &Scenario, name: &str, mut command: Command, socket: PathBuf, ready: &str) -> Self {
+    fn launch(scenario: &Scenario, name: &str, mut command: Command, socket: PathBuf) -> Self {
         let log = scenario.file(&format!("{name}.log"));
         let child = command
             .stdin(Stdio::null())
@@ -200,15 +210,35 @@ impl Daemon {
             .stderr(File::create(&log).unwrap())
             .spawn()
             .unwrap_or_else(|error| panic!("The daemon could not be started ({command:?}): {error}"));
-        let mut daemon = Self { child, socket, log };
+        Self { child, socket, log }
+    }
+
+    #[track_caller]
+    fn ready(&mut self, sign: &str) {
         let attached = wait_for(DEADLINE, || {
-            if daemon.log_text().contains(ready) {
+            if self.log_text().contains(sign) {
                 return Some(true);
             }
-            daemon.child.try_wait().unwrap().map(|_| false)
+            self.child.try_wait().unwrap().map(|_| false)
         });
-        assert!(attached == Some(true), "The daemon does not attach. Its log:\n{}", daemon.log_text());
-        daemon
+        assert!(attached == Some(true), "The daemon does not attach. Its log:\n{}", self.log_text());
+    }
+
+    /// Waits until its programs are attached.
+    #[track_caller]
+    pub fn wait_attached(&mut self) {
+        self.ready(ATTACHED);
+    }
+
+    /// Whether its programs are attached, as far as it has said so.
+    pub fn is_attached(&self) -> bool {
+        self.log_text().contains(ATTACHED)
+    }
+
+    /// Sends it a signal.
+    #[track_caller]
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id() as i32), signal).unwrap();
     }
 
     /// Its process id.
@@ -241,7 +271,7 @@ impl Daemon {
     /// SIGTERM, then the exit within [`STOP_BOUND`] and with success.
     #[track_caller]
     pub fn stop(mut self) {
-        kill(Pid::from_raw(self.child.id() as i32), Signal::SIGTERM).unwrap();
+        self.signal(Signal::SIGTERM);
         let status = self.wait(STOP_BOUND);
         let log = self.log_text();
         match status {
@@ -259,6 +289,13 @@ impl Daemon {
     /// Waits for its end.
     pub fn wait(&mut self, deadline: Duration) -> Option<ExitStatus> {
         wait_for(deadline, || self.child.try_wait().unwrap())
+    }
+
+    /// How often something was dropped for this reason, at whatever stage.
+    #[track_caller]
+    pub fn dropped(&self, reason: &str) -> u64 {
+        let drops = self.status().drops.into_iter().filter(|drop| drop.reason == reason);
+        drops.map(|drop| drop.count).sum()
     }
 
     /// What it wrote on stderr so far.

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod apps;
+pub mod brokers;
 pub mod cgroup;
 pub mod client;
 pub mod command;

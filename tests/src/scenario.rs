@@ -132,6 +132,7 @@ mod tests {
             name: "GET".into(),
             start_ns: 1,
             end_ns,
+            links: Vec::new(),
             error: false,
             attributes: Attributes::new(),
             resource: Attributes::new(),

@@ -6,6 +6,7 @@ use std::{
     os::unix::{net::UnixStream, process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use nix::{
@@ -54,7 +55,13 @@ impl Service {
     /// Starts `command` in a process group of its own and waits until it accepts connections.
     #[track_caller]
     pub fn start(scenario: &Scenario, name: &str, command: Command, listens: Listens) -> Self {
-        Self::start_where(scenario, name, command, listens, Listens::answers)
+        Self::start_where(scenario, name, command, listens, Listens::answers, DEADLINE)
+    }
+
+    /// As [`Service::start`], for one that takes its time.
+    #[track_caller]
+    pub fn start_slow(scenario: &Scenario, name: &str, command: Command, listens: Listens) -> Self {
+        Self::start_where(scenario, name, command, listens, Listens::answers, 5 * DEADLINE)
     }
 
     /// As [`Service::start`], in a network namespace.
@@ -67,7 +74,7 @@ impl Service {
         address: SocketAddr,
     ) -> Self {
         let answers = |_: &Listens| host.reaches(address);
-        Self::start_where(scenario, name, host.inside(command), Listens::Tcp(address), answers)
+        Self::start_where(scenario, name, host.inside(command), Listens::Tcp(address), answers, DEADLINE)
     }
 
     #[track_caller]
@@ -77,6 +84,7 @@ impl Service {
         mut command: Command,
         listens: Listens,
         answers: impl Fn(&Listens) -> bool,
+        deadline: Duration,
     ) -> Self {
         let log = scenario.file(&format!("{name}.log"));
         let output = File::create(&log).unwrap();
@@ -88,7 +96,7 @@ impl Service {
             .spawn()
             .unwrap_or_else(|error| panic!("The service {name} could not be started ({command:?}): {error}"));
         let mut service = Self { name: name.to_owned(), child, listens, log };
-        let up = wait_for(DEADLINE, || {
+        let up = wait_for(deadline, || {
             if answers(&service.listens) { Some(true) } else { service.has_ended().then_some(false) }
         });
         assert!(up == Some(true), "The service {name} does not listen. Its log:\n{}", service.log_text());

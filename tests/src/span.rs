@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
     common::v1::{AnyValue, KeyValue, any_value::Value},
-    trace::v1::{ResourceSpans, Span, TracesData, span::SpanKind, status::StatusCode},
+    trace::v1::{
+        ResourceSpans, Span, TracesData,
+        span::{Link, SpanKind},
+        status::StatusCode,
+    },
 };
 
 /// Attributes by key, values as text (`200`, `true`, `GET`).
@@ -35,6 +39,8 @@ pub struct ReceivedSpan {
     pub end_ns: u64,
     /// True for `STATUS_CODE_ERROR`.
     pub error: bool,
+    /// Trace id, span id and evidence of each link.
+    pub links: Vec<(String, String, String)>,
     /// Span attributes.
     pub attributes: Attributes,
     /// Resource attributes.
@@ -82,6 +88,7 @@ impl ReceivedSpan {
             name: span.name,
             start_ns: span.start_time_unix_nano,
             end_ns: span.end_time_unix_nano,
+            links: span.links.into_iter().map(link).collect(),
             attributes: attributes(span.attributes),
             resource,
         }
@@ -116,6 +123,11 @@ impl ReceivedSpan {
         let path = after_scheme.find('/').map_or("", |start| &after_scheme[start..]);
         path.split(['?', '#']).next().unwrap_or_default()
     }
+}
+
+fn link(link: Link) -> (String, String, String) {
+    let evidence = attributes(link.attributes).remove("tracer.parent.evidence");
+    (hex(&link.trace_id), hex(&link.span_id), evidence.unwrap_or_default())
 }
 
 fn attributes(list: Vec<KeyValue>) -> Attributes {

@@ -235,6 +235,7 @@ mod tests {
             end_ns: start_ns + 1,
             error: false,
             attributes,
+            links: Vec::new(),
             resource: Attributes::from([("service.name".to_owned(), service.to_owned())]),
         }
     }

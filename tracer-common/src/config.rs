@@ -28,6 +28,10 @@ pub struct KernelConfig {
     pub only_included: u32,
     /// 1: look for protocols with framed messages.
     pub framed: u32,
+    /// 1: look for questions of DNS among datagrams.
+    pub dns: u32,
+    /// 1: report connections that cannot be opened.
+    pub connects: u32,
 }
 
-const _: () = assert!(size_of::<KernelConfig>() == 48);
+const _: () = assert!(size_of::<KernelConfig>() == 56);

@@ -1,4 +1,4 @@
-//! What the kernel programs and the daemon agree on: plain `#[repr(C)]` data, no behaviour.
+//! What the kernel programs and the daemon agree on: plain `#[repr(C)]` data, no behaviour (but for [`header_block`]).
 //!
 //! One file per event under [`event`]. Every record in a ring buffer starts with [`event::Header`]; its `kind` says which
 //! struct it is. Both sides are built from this crate, so there is no version negotiation; [`ABI`] guards recordings.
@@ -7,6 +7,7 @@
 pub mod config;
 pub mod drops;
 pub mod event;
+pub mod header_block;
 pub mod limits;
 pub mod offsets;
 pub mod process;

@@ -35,9 +35,21 @@ pub const FRAMED_REQUEST: u32 = 1024;
 /// As [`FRAMED_REQUEST`], of answers: what is read of them is at their front and at their end.
 pub const FRAMED_RESPONSE: u32 = 512;
 
+/// As [`FRAMED_REQUEST`], of messages to and from brokers, in both directions: several small ones, or the headers behind the content of one.
+pub const FRAMED_MESSAGE: u32 = MAX_CAPTURE as u32;
+
+/// Bytes copied of a datagram of DNS: all of most (RFC 1035, section 4.2.1).
+pub const MAX_DATAGRAM: u32 = 512;
+
+/// Bytes of the shortest question: header, the root's name, type and class (RFC 1035, section 4.1).
+pub const MIN_DATAGRAM: i32 = 17;
+
 /// Connections of which the daemon has said what it thinks of the guess at their protocol; the least recently used one makes room, and
 /// is guessed at anew.
 pub const MAX_VERDICTS: u32 = 65_536;
+
+/// Processes and ports remembered after a connection could not be opened; the least recently used one makes room.
+pub const MAX_FAILED_CONNECTS: u32 = 1024;
 
 /// Processes known to the kernel side at a time.
 pub const MAX_PROCESSES: u32 = 16384;

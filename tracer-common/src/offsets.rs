@@ -60,6 +60,8 @@ offsets! {
     protocol: "sock"."sk_protocol",
     /// Bytes that may wait to be sent.
     send_buffer: "sock"."sk_sndbuf",
+    /// Bytes that wait to be sent, or to be acknowledged.
+    queued: "sock"."sk_wmem_queued",
     /// Layer above TCP (TLS, MPTCP); null where there is none.
     upper_layer: "inet_connection_sock"."icsk_ulp_ops",
     /// First byte that the peer has not acknowledged.

@@ -18,3 +18,5 @@ pub const GOROUTINES: u32 = 64;
 pub const TLS_SEEN: u32 = 128;
 /// The daemon's selection rules include it.
 pub const INCLUDED: u32 = 256;
+/// Its threads wait for many connections at a time by select(2) or poll(2), which their sockets do not show.
+pub const POLLS: u32 = 512;

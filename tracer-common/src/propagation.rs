@@ -4,7 +4,7 @@
 pub const MAX_AWAITED: u32 = 65_536;
 /// Threads whose request in hand is known, at a time; the least recently used one makes room.
 pub const MAX_HANDS: u32 = 16_384;
-/// Servers remembered that do not speak HTTP/1, at a time; the least recently used one makes room.
+/// Servers remembered that speak none of HTTP, at a time; the least recently used one makes room.
 pub const MAX_PEERS: u32 = 4096;
 /// Bytes of a head that are looked through. A longer one is left as it is.
 pub const MAX_HEAD: u32 = 8192;
@@ -19,6 +19,15 @@ pub const VALUE_AT: usize = 13;
 /// Bytes of the value.
 pub const VALUE: usize = 55;
 
+/// As [`LINE`], for HTTP/2: a literal field that is never indexed, with a new name, neither of them Huffman-coded (RFC 7541, section 6.2.3).
+pub const FIELD: usize = 69;
+/// Where the value begins in the field.
+pub const FIELD_VALUE_AT: usize = 14;
+/// The field up to its value.
+pub const FIELD_START: &[u8; FIELD_VALUE_AT] = b"\x10\x0btraceparent\x37";
+/// Longest header block that is added to. Servers take 8 KiB and more, counted after decompression (`SETTINGS_MAX_HEADER_LIST_SIZE`).
+pub const MAX_BLOCK: u32 = 4096;
+
 /// What the writing program does: cell 0 of map `SWITCH`.
 pub mod switch {
     /// Nothing.
@@ -29,17 +38,27 @@ pub mod switch {
     pub const ON: u32 = 2;
 }
 
-/// What became of the first message on a new connection: indexes of the per-CPU counter array `OUTCOMES`.
+/// Which requests of HTTP/2 are written into: cell 2 of map `SWITCH`.
+pub mod streams {
+    /// None.
+    pub const NONE: u32 = 0;
+    /// The first one on each connection.
+    pub const FIRST: u32 = 1;
+    /// Every one.
+    pub const EVERY: u32 = 2;
+}
+
+/// What became of the first message on a new connection, or of a request of HTTP/2: indexes of the per-CPU counter array `OUTCOMES`.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It carries the header now.
     Written = 0,
-    /// It is no HTTP/1 request.
+    /// It is no HTTP request.
     NotARequest = 1,
-    /// The head does not end in it, within [`MAX_HEAD`] bytes: the header might follow.
+    /// The head does not end in it, within [`MAX_HEAD`] or [`MAX_BLOCK`] bytes: the header might follow.
     HeadNotWhole = 2,
-    /// The head has lines that nobody should send.
+    /// The head has lines that nobody should send; the header block is padded, or cannot be followed.
     StrangeHead = 3,
     /// The application sent trace context of its own, in one of the known formats.
     HasContext = 4,
@@ -55,11 +74,15 @@ pub enum Outcome {
     NotEnrolled = 9,
     /// The server spoke first.
     ServerFirst = 10,
+    /// Another request in the same message carries the header (HTTP/2).
+    Together = 11,
+    /// Frames could not be followed (HTTP/2): nothing is written on the connection any more.
+    Astray = 12,
 }
 
 impl Outcome {
     /// Number of outcomes: the size of the array.
-    pub const COUNT: u32 = 11;
+    pub const COUNT: u32 = 13;
     /// All outcomes in index order.
     pub const ALL: [Self; Self::COUNT as usize] = [
         Self::Written,
@@ -73,6 +96,8 @@ impl Outcome {
         Self::NoMemory,
         Self::NotEnrolled,
         Self::ServerFirst,
+        Self::Together,
+        Self::Astray,
     ];
 
     /// Stable name for users and metrics.
@@ -89,6 +114,8 @@ impl Outcome {
             Self::NoMemory => "no_memory",
             Self::NotEnrolled => "not_enrolled",
             Self::ServerFirst => "server_first",
+            Self::Together => "together",
+            Self::Astray => "astray",
         }
     }
 }

@@ -23,6 +23,8 @@ pub(crate) mod mode {
     pub(crate) const HTTP2: u8 = 4;
     /// A protocol with framed messages was guessed: see `sockets::framed`.
     pub(crate) const FRAMED: u8 = 5;
+    /// Datagrams of DNS: see `sockets::datagram`.
+    pub(crate) const DNS: u8 = 6;
 }
 
 /// Where a socket is with trace context that is written.
@@ -35,6 +37,18 @@ pub(crate) mod stage {
     pub(crate) const SPENT: u8 = 2;
     /// It left the map.
     pub(crate) const OVER: u8 = 3;
+    /// It speaks HTTP/2, and its messages are followed.
+    pub(crate) const FOLLOWED: u8 = 4;
+    /// It left the map because the server spoke first, which may be one of HTTP/2.
+    pub(crate) const GREETED: u8 = 5;
+}
+
+/// What is known of the loops of a process.
+pub(crate) mod loops {
+    /// They send what a read leads to before they read anything else.
+    pub(crate) const PROMPT: u8 = 1;
+    /// They wait for many connections without an epoll set.
+    pub(crate) const POLLS: u8 = 2;
 }
 
 /// What the last segment began.
@@ -78,16 +92,17 @@ pub(crate) struct Conn {
     pub(crate) described: u8,
     /// 1 where requests come in.
     pub(crate) serves: u8,
-    /// 1 if `tgid` sends what a read leads to before it reads anything else.
-    pub(crate) prompt: u8,
-    /// 1 once a line was written into what the current call sends.
+    /// What is known of the loops of `tgid`: see [`loops`].
+    pub(crate) loops: u8,
+    /// Bytes that were written into what the current call sends.
     pub(crate) written: u8,
     /// Running byte count where there are no sequence numbers, by direction.
     pub(crate) bytes: [u32; 2],
     /// Records emitted or lost, by direction.
     pub(crate) number: [u32; 2],
     /// Bytes of the current message that may still be copied, by direction. In mode [`mode::FRAMED`], the first is the number of segments until
-    /// the guess is looked at again.
+    /// the guess is looked at again, the second what may still be copied of a request with a body. In mode [`mode::HTTP2`], the second is the position of
+    /// the frame that was added to, while `written` says so.
     pub(crate) budget: [u32; 2],
     /// 1 for what goes through an object of a TLS library, which has no descriptor.
     pub(crate) layer: u8,
@@ -111,7 +126,7 @@ pub(crate) struct Conn {
     pub(crate) tls_generation: u32,
     /// The goroutine that read from the client last, 0 since it was answered.
     pub(crate) goroutine: u32,
-    /// The request that a call is made for, see `go`; 0 since its answer began.
+    /// The request that a call is made for, see `go`; 0 since its answer began. While it is being connected, the task that asked for it.
     pub(crate) asks: u32,
     /// Valid bytes in `partial`.
     pub(crate) partial_len: [u8; 2],
@@ -121,7 +136,11 @@ pub(crate) struct Conn {
     pub(crate) tls_seen: u8,
     /// 1 once `tls_base` is valid.
     pub(crate) tls_based: u8,
-    pub(crate) padding: [u8; 7],
+    /// 1 and the direction of requests that are followed by bodies, in mode [`mode::FRAMED`]; their budget is the second of `budget`.
+    pub(crate) bodies: u8,
+    pub(crate) padding: [u8; 2],
+    /// The thread that asked for it to be connected, 0 since it is.
+    pub(crate) connector: u32,
     /// What is left of the current HTTP/2 frame, by direction: see `sockets::frames`.
     pub(crate) frame: [u32; 2],
     /// Positions at the client's hello, by direction, if it passed before the library that uses the socket was known.
@@ -131,6 +150,8 @@ pub(crate) struct Conn {
     /// First bytes of a direction while it is [`mode::MAYBE`], or of a frame header that is split, or a segment that is held back while it is
     /// [`mode::UNKNOWN`] (see `sockets::framed`), little endian.
     pub(crate) partial: [u64; 2],
+    /// When it was asked for, CLOCK_MONOTONIC nanoseconds, while it is being connected.
+    pub(crate) connect_ns: u64,
 }
 
 impl Conn {
@@ -156,7 +177,7 @@ impl Conn {
         work: 0,
         described: 0,
         serves: 0,
-        prompt: 0,
+        loops: 0,
         handed_over: 0,
         tls_seen: 0,
         tls_based: 0,
@@ -165,7 +186,10 @@ impl Conn {
         begun: 0,
         layer: 0,
         guesses: 0,
-        padding: [0; 7],
+        bodies: 0,
+        padding: [0; 2],
+        connector: 0,
+        connect_ns: 0,
         reader: 0,
         server: 0,
         goroutine: 0,
@@ -173,6 +197,12 @@ impl Conn {
         turn: 0,
         question: Question::NONE,
     };
+
+    /// Whether it carries messages that go either way alike, so that what is received may be more than an answer to what was sent.
+    #[inline(always)]
+    pub(crate) fn is_symmetric(&self) -> bool {
+        self.mode == mode::FRAMED && self.cap[0] == self.cap[1]
+    }
 
     /// The connection's id, given now if need be.
     #[inline(always)]

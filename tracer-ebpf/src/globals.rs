@@ -17,6 +17,8 @@ pub(crate) static CONFIG: KernelConfig = KernelConfig {
     propagation: 0,
     only_included: 0,
     framed: 1,
+    dns: 1,
+    connects: 1,
 };
 
 #[unsafe(no_mangle)]

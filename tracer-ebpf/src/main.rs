@@ -15,7 +15,7 @@
 //! | `python_new_context` | `PyContext_CopyCurrent`, return | | which task started another one |
 //! | `go_new_goroutine` | in `runtime.newproc` | | which goroutine started another one |
 //! | `tls_enter`, `tls_exit` | functions that read, write and shake hands | 5.15 | plaintext; attached where a library is found |
-//! | `tls_forget`, `tls_loosen` | functions that free an object or give it another socket | 5.15 | an address that is used again is another connection |
+//! | `tls_forget`, `tls_made`, `tls_loosen` | functions that free an object, make one or give it another socket | 5.15 | an address that is used again is another connection |
 //! | `tls_sealed` | writing into memory BIOs | 5.15 | which socket a library's records go to |
 //! | `tls_unread` | early data | 5.15 | bytes that are not read |
 //!
@@ -24,7 +24,7 @@
 //! | program | kind | since | why |
 //! |---|---|---|---|
 //! | `enrol` | `sock_ops` | 5.10 | which sockets the next one sees, and until when |
-//! | `write_context` | `sk_msg` | 5.10 | the first message on a connection |
+//! | `write_context` | `sk_msg` | 5.10 | the first message on a connection, or all of one by HTTP/2 |
 //!
 //! Nothing runs on a syscall that does not touch a socket: that is why the socket tracepoints are used and not the syscall ones.
 #![no_std]

@@ -6,8 +6,10 @@ use aya_ebpf::{
 };
 use tracer_common::{
     drops::KernelDrop,
-    limits::{MAX_GO_CALLS, MAX_ORIGINS, MAX_PROCESSES, MAX_SEALED, MAX_TLS, MAX_VERDICTS},
-    propagation::{MAX_AWAITED, MAX_HANDS, MAX_PEERS, Outcome, switch},
+    limits::{
+        MAX_FAILED_CONNECTS, MAX_GO_CALLS, MAX_ORIGINS, MAX_PROCESSES, MAX_SEALED, MAX_TLS, MAX_VERDICTS,
+    },
+    propagation::{MAX_AWAITED, MAX_HANDS, MAX_PEERS, Outcome, streams, switch},
     runtime::{Go, MAX_ASKERS, MAX_CONTEXTS, MAX_GOROUTINES, MAX_RUNTIMES, MAX_THREADS, Python},
 };
 
@@ -15,7 +17,7 @@ use crate::{
     conn::Conn,
     go::Asker,
     process::Origin,
-    propagation::{Hand, Line, Peer},
+    propagation::{Followed, Hand, Line, Peer, Server},
     task::Context,
     task_storage::TaskStorage,
     tls::{Call, GoCall, Goroutine, Key, Layer},
@@ -36,6 +38,10 @@ pub(crate) static CONNS: SkStorage<Conn> = SkStorage::new();
 /// Connection id -> `tracer_common::verdict`. Written by the daemon.
 #[btf_map]
 pub(crate) static VERDICTS: LruHashMap<u64, u32, { MAX_VERDICTS as usize }> = LruHashMap::new();
+
+/// Thread group id and port -> when that process failed to connect to it last, CLOCK_MONOTONIC nanoseconds.
+#[btf_map]
+pub(crate) static FAILED_CONNECTS: LruHashMap<u64, u64, { MAX_FAILED_CONNECTS as usize }> = LruHashMap::new();
 
 /// Thread group id -> `tracer_common::process` flags. Written by both sides, deleted at process exit.
 #[btf_map]
@@ -153,7 +159,11 @@ pub(crate) static AWAITED: SockHash<u64, { MAX_AWAITED as usize }> = SockHash::n
 #[btf_map]
 pub(crate) static LINES: SkStorage<Line> = SkStorage::new();
 
-/// Server that does not speak HTTP/1 -> until when connections to it are not enrolled, CLOCK_MONOTONIC nanoseconds.
+/// Socket -> how far its HTTP/2 frames were followed.
+#[btf_map]
+pub(crate) static FOLLOWED: SkStorage<Followed> = SkStorage::new();
+
+/// Server -> until when connections to it are not enrolled, CLOCK_MONOTONIC nanoseconds, or that it speaks HTTP/2: see `propagation::peer`.
 #[btf_map]
 pub(crate) static PEERS: LruHashMap<Peer, u64, { MAX_PEERS as usize }> = LruHashMap::new();
 
@@ -161,17 +171,23 @@ pub(crate) static PEERS: LruHashMap<Peer, u64, { MAX_PEERS as usize }> = LruHash
 #[btf_map]
 pub(crate) static HANDS: LruHashMap<u32, Hand, { MAX_HANDS as usize }> = LruHashMap::new();
 
-/// Thread group id of a process that receives requests -> until when its threads are not believed, CLOCK_MONOTONIC nanoseconds.
+/// Thread group id of a process that receives requests -> what is known of these.
 #[btf_map]
-pub(crate) static SERVERS: LruHashMap<u32, u64, { MAX_PROCESSES as usize }> = LruHashMap::new();
+pub(crate) static SERVERS: LruHashMap<u32, Server, { MAX_PROCESSES as usize }> = LruHashMap::new();
 
-/// `tracer_common::propagation::switch`, and the process of the self-test. Written by the daemon.
+/// `tracer_common::propagation::switch`, the process of the self-test, and `tracer_common::propagation::streams`. Written by the daemon.
 #[btf_map]
-pub(crate) static SWITCH: Array<u32, 2> = Array::new();
+pub(crate) static SWITCH: Array<u32, 3> = Array::new();
 
 /// `Outcome` -> count. Read by the daemon.
 #[btf_map]
 pub(crate) static OUTCOMES: PerCpuArray<u64, { Outcome::COUNT as usize }> = PerCpuArray::new();
+
+/// The third value of [`SWITCH`].
+#[inline(always)]
+pub(crate) fn written_streams() -> u32 {
+    SWITCH.get(2).copied().unwrap_or(streams::NONE)
+}
 
 /// The first value of [`SWITCH`].
 #[inline(always)]

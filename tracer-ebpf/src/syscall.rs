@@ -64,12 +64,18 @@ mod abi {
     pub(super) const SENDMMSG: u64 = 307;
     /// `orig_ax`
     pub(super) const NUMBER: u32 = 120;
+    /// `ax`
+    pub(super) const RESULT: u32 = 80;
+    /// -ENOSYS, which the entry leaves in `ax` for as long as the call runs (arch/x86/entry/entry_64.S).
+    pub(super) const NO_RESULT: i64 = -38;
     /// `di`
     pub(super) const FIRST: u32 = 112;
     /// `si`
     pub(super) const SECOND: u32 = 104;
     /// `dx`
     pub(super) const THIRD: u32 = 96;
+    /// `r8`
+    pub(super) const FIFTH: u32 = 72;
     /// `r14`: the current goroutine in a Go program (its internal ABI)
     pub(super) const GOROUTINE: u32 = 8;
     /// `sp`
@@ -94,12 +100,16 @@ mod abi {
     pub(super) const SENDMMSG: u64 = 269;
     /// `syscallno` (i32, zero-extended by the u32 read below)
     pub(super) const NUMBER: u32 = 280;
-    /// `regs[0]`, the call's result by now: not to be had.
-    pub(super) const FIRST: u32 = 0;
+    /// `regs[0]`: the first argument for as long as the call runs, then its result.
+    pub(super) const RESULT: u32 = 0;
+    /// `orig_x0`
+    pub(super) const FIRST: u32 = 272;
     /// `regs[1]`
     pub(super) const SECOND: u32 = 8;
     /// `regs[2]`
     pub(super) const THIRD: u32 = 16;
+    /// `regs[4]`
+    pub(super) const FIFTH: u32 = 32;
     /// `regs[28]`: the current goroutine in a Go program (its internal ABI)
     pub(super) const GOROUTINE: u32 = 224;
     /// `sp`
@@ -110,22 +120,30 @@ mod abi {
 const MSG_IOV: u64 = 16;
 const MMSGHDR: u64 = 64;
 
-/// Number, second and third argument of the current syscall; `None` in a 32-bit process.
+/// The number of no system call.
+const NONE: u64 = u64::MAX;
+
+/// Number, second and third argument of the current syscall. [`NONE`] in a 32-bit process, and where no call is running: io_uring receives for a
+/// thread on its way back to user space, whatever call it comes from, and by threads that have the registers of the one that needed them.
 #[inline(always)]
-fn registers() -> Option<(u64, u64, u64)> {
+fn registers() -> (u64, u64, u64) {
     // SAFETY: both helpers return BTF-typed pointers; the offsets are those of pt_regs' fields.
     unsafe {
         let task = bpf_get_current_task_btf();
         let regs = bpf_task_pt_regs(task) as *const u8;
         #[cfg(bpf_target_arch = "x86_64")]
-        if field::<u16>(regs, abi::CODE_SEGMENT) != abi::USER_64 {
-            return None;
-        }
-        #[cfg(bpf_target_arch = "x86_64")]
-        let number = field::<u64>(regs, abi::NUMBER);
+        let (running, number) = (
+            field::<u16>(regs, abi::CODE_SEGMENT) == abi::USER_64
+                && field::<i64>(regs, abi::RESULT) == abi::NO_RESULT,
+            field::<u64>(regs, abi::NUMBER),
+        );
         #[cfg(bpf_target_arch = "aarch64")]
-        let number = u64::from(field::<u32>(regs, abi::NUMBER));
-        Some((number, field::<u64>(regs, abi::SECOND), field::<u64>(regs, abi::THIRD)))
+        let (running, number) = (
+            field::<u64>(regs, abi::RESULT) == field::<u64>(regs, abi::FIRST),
+            u64::from(field::<u32>(regs, abi::NUMBER)),
+        );
+        let number = if running { number } else { NONE };
+        (number, field::<u64>(regs, abi::SECOND), field::<u64>(regs, abi::THIRD))
     }
 }
 
@@ -134,6 +152,21 @@ fn registers() -> Option<(u64, u64, u64)> {
 pub(crate) fn first_argument() -> u64 {
     // SAFETY: both helpers return BTF-typed pointers; the offset is that of a field of pt_regs.
     unsafe { field::<u64>(bpf_task_pt_regs(bpf_get_current_task_btf()) as *const u8, abi::FIRST) }
+}
+
+/// Where the current call says whom it sends to (`struct sockaddr`); 0 where it does not, or sends several messages.
+#[inline(always)]
+pub(crate) fn destination() -> u64 {
+    let Some((number, header, _)) = registers() else { return 0 };
+    match number {
+        // SAFETY: as in `first_argument`.
+        abi::SENDTO => unsafe {
+            field::<u64>(bpf_task_pt_regs(bpf_get_current_task_btf()) as *const u8, abi::FIFTH)
+        },
+        // `msg_name` is the first field of `struct user_msghdr`.
+        abi::SENDMSG => read_user_words::<1>(header)[0],
+        _ => 0,
+    }
 }
 
 /// What a Go program keeps its current goroutine in, and its stack pointer.
@@ -149,7 +182,7 @@ pub(crate) fn goroutine_and_stack() -> (u64, u64) {
 /// The buffers of the call that the current thread is in. `tid` is its thread id.
 #[inline(always)]
 pub(crate) fn buffers(tid: u32) -> Buffers {
-    let Some((number, second, third)) = registers() else { return Buffers::UNSEEN };
+    let (number, second, third) = registers();
     match number {
         abi::READ | abi::WRITE | abi::SENDTO | abi::RECVFROM => {
             Buffers { kind: Kind::One, place: second, count: 0 }
@@ -192,7 +225,7 @@ fn batch(tid: u32, array: u64, messages: u64) -> Buffers {
 /// The current call failed: a batch call ends with that, so the thread's next one starts at its first message.
 #[inline(always)]
 pub(crate) fn failed(tid: u32) {
-    if let Some((abi::SENDMMSG | abi::RECVMMSG, ..)) = registers() {
+    if let (abi::SENDMMSG | abi::RECVMMSG, ..) = registers() {
         let _ = BATCHES.remove(tid);
     }
 }

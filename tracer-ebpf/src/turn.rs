@@ -12,7 +12,7 @@ use aya_ebpf::{
 use tracer_common::process::{TASKS, TURNS as COUNTS_TURNS};
 
 use crate::{
-    conn::{Conn, RECEIVED, mode},
+    conn::{Conn, RECEIVED, loops, mode},
     globals::offset,
     kernel_read::field,
     maps::{PROCESSES, TURNS, next_generation},
@@ -143,9 +143,10 @@ extern "C" fn turn_acts() -> u32 {
 /// Bytes went through a socket of a process whose turns are numbered. Sets [`Conn::turn`] to that which the thread is at since.
 #[inline(always)]
 pub(crate) fn passed<const WAY: usize>(conn: &mut Conn, tid: u32) {
-    let (socket, prompt) = (conn.id() as u32, u32::from(conn.prompt));
+    let (socket, prompt) = (conn.id() as u32, u32::from(conn.loops & loops::PROMPT));
+    // What a broker sends need not be an answer: it begins a turn of its own, as HTTP does.
+    let other_protocol = conn.mode != mode::HTTP && conn.mode != mode::HTTP2 && !conn.is_symmetric();
     let question = &mut conn.question;
-    let other_protocol = conn.mode != mode::HTTP && conn.mode != mode::HTTP2;
     if WAY == RECEIVED {
         let resumes = other_protocol && question.tid == tid && question.overlaps == 0;
         question.open = 0;
@@ -168,9 +169,15 @@ pub(crate) fn passed<const WAY: usize>(conn: &mut Conn, tid: u32) {
     conn.turn = turn;
 }
 
-/// The current thread read the end of a stream: a turn of its own, unless that is where the turn's bytes came from.
+/// The current thread read the end of a stream: a turn of its own, unless that is where the turn's bytes came from. Where answers end with
+/// their connection (FastCGI), it is the end of the answer, and goes on with the turn that asked.
 #[inline(always)]
-pub(crate) fn ends(conn: &Conn) {
+pub(crate) fn ends(conn: &Conn, tid: u32) {
+    let question = &conn.question;
+    if conn.mode == mode::FRAMED && question.tid == tid && question.overlaps == 0 && question.turn != 0 {
+        turn_begins(conn.id as u32, question.turn, u32::from(conn.prompt));
+        return;
+    }
     let Some(turn) = TURNS.current() else { return };
     if turn.socket != conn.id as u32 {
         turn.current = 0;

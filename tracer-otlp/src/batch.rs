@@ -15,12 +15,9 @@ pub struct Batch {
 /// Why [`crate::Exporter::offer`] did not take a batch. The spans are already counted in [`crate::Stats`].
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum Rejected {
-    /// Taking the batch would exceed the queue's bound in batches or bytes.
+    /// Taking the batch would exceed the bound in batches or bytes of the queue in memory, or of what waits to be written to that on disk.
     #[error("the queue of the exporter is full")]
     QueueFull,
-    /// The queue on disk cannot be written.
-    #[error("the queue of the exporter cannot be written to the disk")]
-    Storage,
     /// The delivery thread is gone.
     #[error("the OTLP exporter has stopped")]
     Stopped,

@@ -28,6 +28,9 @@ use tokio::{
 /// Longest shutdown, so that no deadline can overflow.
 const LONGEST_SHUTDOWN: Duration = Duration::from_hours(1);
 
+/// What waits to be written to the queue on disk may take this long, whatever the deadline of a shutdown: as a rule it takes milliseconds.
+const WRITING: Duration = Duration::from_secs(1);
+
 /// Why an exporter cannot start. An unreachable backend is no reason: that is retried.
 #[derive(Debug, Error)]
 pub enum StartError {
@@ -53,6 +56,8 @@ pub struct Exporter {
     queue: Arc<Queue>,
     closing: watch::Sender<Option<Instant>>,
     thread: Option<JoinHandle<()>>,
+    /// Writes to the queue on disk.
+    writer: Option<JoinHandle<()>>,
 }
 
 impl Exporter {
@@ -72,6 +77,7 @@ impl Exporter {
             .map_err(StartError::Runtime)?;
         let backlog =
             settings.storage.map(|storage| Backlog::open(storage, Arc::clone(&stats))).transpose()?;
+        let is_stored = backlog.is_some();
         let queue = Arc::new(Queue::new(settings.queue, backlog, Arc::clone(&stats)));
         let (closing, closing_seen) = watch::channel(None);
         let retry = settings.retry.cut();
@@ -89,17 +95,27 @@ impl Exporter {
             let queue = Arc::clone(&queue);
             move || work(runtime, delivery, queue, concurrency)
         };
-        let thread =
-            thread::Builder::new().name("tracer-otlp".to_owned()).spawn(work).map_err(StartError::Thread)?;
-        Ok(Exporter { queue, closing, thread: Some(thread) })
+        let thread = |name: &str| thread::Builder::new().name(name.to_owned());
+        let writer = if is_stored {
+            let queue = Arc::clone(&queue);
+            Some(thread("tracer-queue").spawn(move || queue.write()).map_err(StartError::Thread)?)
+        } else {
+            None
+        };
+        let thread = thread("tracer-otlp").spawn(work).map_err(|error| {
+            queue.close();
+            StartError::Thread(error)
+        })?;
+        Ok(Exporter { queue, closing, thread: Some(thread), writer })
     }
 
-    /// Queues a batch and never waits for the backend. What is not taken is already counted in [`Stats`].
+    /// Queues a batch and waits neither for the backend nor for a disk. What is not taken is already counted in [`Stats`].
     pub fn offer(&self, batch: Batch) -> Result<(), Rejected> {
         self.queue.offer(batch)
     }
 
-    /// Sends what is queued for at most `deadline` (an hour at most), then gives up the rest, or leaves it on disk. Returns earlier when all
+    /// Sends what is queued for at most `deadline` (an hour at most), then gives up the rest, or leaves it on disk; what is not there yet is
+    /// written for at most a second. Returns earlier when all
     /// is sent, or when nothing more can be before the deadline.
     pub fn shutdown(mut self, deadline: Duration) -> Leftover {
         self.stop(deadline)
@@ -109,11 +125,16 @@ impl Exporter {
         let ends = Instant::now() + deadline.min(LONGEST_SHUTDOWN);
         self.closing.send_replace(Some(ends));
         self.queue.close();
+        let is_written = self.queue.wait_written(ends.max(Instant::now() + WRITING));
+        if let Some(writer) = self.writer.take().filter(|_| is_written) {
+            // The next exporter finds the directory free. A disk that hangs is not waited for.
+            let _ = writer.join();
+        }
         if let Some(thread) = self.thread.take() {
             // A thread that panicked has abandoned the queue on its way out.
             let _ = thread.join();
         }
-        self.queue.abandon()
+        self.queue.finish()
     }
 }
 

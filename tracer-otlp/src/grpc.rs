@@ -3,6 +3,7 @@
 use crate::{
     answer::{ExportResponse, RpcStatus},
     client::{self, HttpClient, LARGEST_ANSWER},
+    codec::{Messages, Received},
     outcome::Outcome,
     settings::{Compression, Settings},
     signal::Signal,
@@ -14,7 +15,7 @@ use base64::{
     engine::DecodePaddingMode,
     engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig},
 };
-use bytes::{BufMut, Bytes};
+use bytes::Bytes;
 use http_body_util::{BodyExt, combinators::MapFrame};
 use hyper::{
     HeaderMap, Response, Uri,
@@ -32,7 +33,7 @@ use tonic::{
     Code, Request, Status,
     body::Body,
     client::Grpc,
-    codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder},
+    codec::{CompressionEncoding, DecodeBuf},
     metadata::MetadataMap,
 };
 use tower_service::Service;
@@ -44,6 +45,9 @@ const BINARY: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
+
+/// Requests as they are, and answers that are read.
+type Codec = Messages<Bytes, ExportResponse>;
 
 /// Calls `Export` on one target.
 pub(crate) struct GrpcSender {
@@ -71,7 +75,7 @@ impl GrpcSender {
         *request.metadata_mut() = self.metadata.clone();
         request.set_timeout(self.timeout);
         let mut client = self.client.clone();
-        match client.unary(request, PathAndQuery::from_static(self.signal.method()), BatchCodec).await {
+        match client.unary(request, PathAndQuery::from_static(self.signal.method()), Codec::default()).await {
             Ok(response) => Outcome::Accepted(response.into_inner().acceptance()),
             Err(status) => judge(&status),
         }
@@ -149,41 +153,10 @@ fn remove_bad_details(headers: &mut HeaderMap) {
     }
 }
 
-/// Passes requests through as they are and reads answers.
-struct BatchCodec;
-
-impl Codec for BatchCodec {
-    type Encode = Bytes;
-    type Decode = ExportResponse;
-    type Encoder = BatchCodec;
-    type Decoder = BatchCodec;
-
-    fn encoder(&mut self) -> BatchCodec {
-        BatchCodec
-    }
-
-    fn decoder(&mut self) -> BatchCodec {
-        BatchCodec
-    }
-}
-
-impl Encoder for BatchCodec {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, payload: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put(payload);
-        Ok(())
-    }
-}
-
-impl Decoder for BatchCodec {
-    type Item = ExportResponse;
-    type Error = Status;
-
+impl Received for ExportResponse {
     /// The status is the verdict: an answer that cannot be read must not cause the batch to be sent twice.
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<ExportResponse>, Status> {
-        Ok(Some(ExportResponse::decode(buffer).unwrap_or_default()))
+    fn read(buffer: &mut DecodeBuf<'_>) -> Result<Self, Status> {
+        Ok(Self::decode(buffer).unwrap_or_default())
     }
 }
 

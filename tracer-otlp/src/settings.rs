@@ -106,7 +106,7 @@ pub struct Settings {
     pub client_certificate: Option<PathBuf>,
     /// PEM file of the client's private key; needs `client_certificate`.
     pub client_key: Option<PathBuf>,
-    /// Bounds of the queue in memory.
+    /// Bounds of the queue in memory, or of what waits to be written to that on disk.
     pub queue: QueueBounds,
     /// A queue on disk in its place. Its batches are retried until the backend has them, whatever `retry.total` says.
     pub storage: Option<Storage>,

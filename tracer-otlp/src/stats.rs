@@ -26,11 +26,13 @@ pub enum DropReason {
     Damaged,
     /// Could not be written to the queue on disk.
     StorageFailed,
+    /// The disk took batches for so long more slowly than they came that there was no more memory for them.
+    StorageSlow,
 }
 
 impl DropReason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [DropReason; 7] = [
+    pub const ALL: [DropReason; 8] = [
         DropReason::QueueFull,
         DropReason::Rejected,
         DropReason::RetriesExhausted,
@@ -38,6 +40,7 @@ impl DropReason {
         DropReason::Shutdown,
         DropReason::Damaged,
         DropReason::StorageFailed,
+        DropReason::StorageSlow,
     ];
 
     /// A stable name for metrics and status output.
@@ -50,6 +53,7 @@ impl DropReason {
             DropReason::Shutdown => "shutdown",
             DropReason::Damaged => "damaged",
             DropReason::StorageFailed => "storage_failed",
+            DropReason::StorageSlow => "storage_slow",
         }
     }
 }
@@ -73,6 +77,8 @@ pub struct Stats {
     retries: AtomicU64,
     queued_batches: AtomicU64,
     queued_bytes: AtomicU64,
+    unwritten_batches: AtomicU64,
+    unwritten_bytes: AtomicU64,
     failing: AtomicBool,
     last_error: Mutex<Option<LastError>>,
 }
@@ -90,7 +96,7 @@ pub struct Snapshot {
     pub dropped_spans: [u64; DropReason::ALL.len()],
     /// Attempts after the first one.
     pub retries: u64,
-    /// Batches held now, waiting or in flight.
+    /// Batches held now: waiting (on disk, or to be written there, or in memory) or in flight.
     pub queued_batches: u64,
     /// Payload bytes held now.
     pub queued_bytes: u64,
@@ -116,8 +122,8 @@ impl Stats {
             exported_bytes: self.exported_bytes.load(Relaxed),
             dropped_spans: std::array::from_fn(|at| self.dropped_spans[at].load(Relaxed)),
             retries: self.retries.load(Relaxed),
-            queued_batches: self.queued_batches.load(Relaxed),
-            queued_bytes: self.queued_bytes.load(Relaxed),
+            queued_batches: self.queued_batches.load(Relaxed) + self.unwritten_batches.load(Relaxed),
+            queued_bytes: self.queued_bytes.load(Relaxed) + self.unwritten_bytes.load(Relaxed),
             failing: self.failing.load(Relaxed),
             last_error: self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
@@ -145,6 +151,12 @@ impl Stats {
     pub(crate) fn set_queue(&self, batches: usize, bytes: usize) {
         self.queued_batches.store(batches as u64, Relaxed);
         self.queued_bytes.store(bytes as u64, Relaxed);
+    }
+
+    /// What waits in memory for a queue on disk.
+    pub(crate) fn set_unwritten(&self, batches: usize, bytes: usize) {
+        self.unwritten_batches.store(batches as u64, Relaxed);
+        self.unwritten_bytes.store(bytes as u64, Relaxed);
     }
 
     /// Notes whether the backend is unavailable and tells what it was before.

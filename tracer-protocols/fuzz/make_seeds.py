@@ -110,13 +110,111 @@ for name, (flags, data) in SEEDS2.items():
         out.write(bytes([flags]) + data)
 
 
-# Redis and PostgreSQL: one byte for the caller (1 holds skips, 2: the client's side).
+# FastCGI and databases: one byte for the caller (1 holds skips, 2: the client's side).
 def write(target, seeds):
     out_dir = os.path.join(HERE, "corpus", target)
     os.makedirs(out_dir, exist_ok=True)
     for name, (flags, data) in seeds.items():
         with open(os.path.join(out_dir, name), "wb") as out:
             out.write(bytes([flags]) + data)
+
+
+def record(kind, content=b"", padding=0, request=1):
+    head = bytes([1, kind]) + request.to_bytes(2, "big") + len(content).to_bytes(2, "big") + bytes([padding, 0])
+    return head + content + b"\0" * padding
+
+
+def params(**values):
+    return b"".join(
+        bytes([len(name)]) + (len(value) | 1 << 31).to_bytes(4, "big") + name.encode() + value if len(value) > 127
+        else bytes([len(name), len(value)]) + name.encode() + value
+        for name, value in values.items())
+
+
+BEGIN, FIN, NO_MORE = record(1, b"\0\1\0\0\0\0\0\0"), record(3, b"\0" * 8), record(4)
+ASKED = params(QUERY_STRING=b"a=1", REQUEST_METHOD=b"GET", REQUEST_URI=b"/a?a=1", SERVER_NAME=b"h", SERVER_PORT=b"80")
+BODY = NO_MORE + record(5)
+ASK = BEGIN + record(4, ASKED, 3) + BODY
+HTML = b"Content-type: text/html\r\n\r\n" + b"x" * 40
+write("fastcgi", {
+    "request": (2, ASK),
+    "kept": (2, ASK * 3),
+    "held": (3, ASK * 2),
+    "split_everywhere": (2, SPLIT.join(bytes([b]) for b in ASK)),
+    "upload": (2, BEGIN + record(4, params(REQUEST_METHOD=b"POST", CONTENT_LENGTH=b"900", CONTENT_TYPE=b"text/plain")) + NO_MORE + record(5, b"x" * 900, 4) + record(5) + ASK),
+    "upload_gap": (2, BEGIN + record(4, ASKED) + NO_MORE + record(5, b"x" * 500)[:108] + gap(20) + record(5) + ASK),
+    "headers": (2, BEGIN + record(4, params(REQUEST_METHOD=b"GET", SCRIPT_NAME=b"/b", QUERY_STRING=b"c", HTTPS=b"on", HTTP_HOST=b"h", HTTP_USER_AGENT=b"curl", HTTP_TRACEPARENT=b"00-" + TRACE + b"-" + SPAN + b"-01", HTTP_X_A=b"b\r\nc"))),
+    "long_value": (2, BEGIN + record(4, params(HTTP_COOKIE=b"c" * 5000, REQUEST_URI=b"/late")) + BODY + ASK),
+    "cut_params": (2, BEGIN + record(4, ASKED)[:40] + gap(9) + ASK),
+    "cut_begin": (2, BEGIN[:11] + gap(2) + ASK),
+    "cut_behind_begin": (2, BEGIN + b"\1\4\0" + gap(9) + SPLIT + ASK),
+    "no_params": (2, BEGIN + record(5) + ASK),
+    "aborted": (2, ASK + record(2) + record(9, params(FCGI_MPXS_CONNS=b""), request=0) + record(8, b"data")),
+    "bad_lengths": (2, BEGIN + record(4, b"\xff\xff\xff\xff\xff\xff\xff\xffab") + BODY),
+    "no_length": (2, BEGIN + record(4, b"\xff\xff")),
+    "not_fastcgi": (2, b"\x01\x00\x00\x00\x01" + SPLIT + ASK),
+    "answer": (0, record(6, HTML, 2) + FIN),
+    "status": (0, record(6, b"Status: 404 Not Found\r\nX: y\r\n\r\n") + record(6) + FIN),
+    "redirect": (0, record(6, b"Location: /b\n\n") + FIN),
+    "no_head": (0, record(6, b"x" * 2000) + FIN + record(6, HTML) + FIN),
+    "warning": (0, record(7, b"PHP Warning: x", 2) + record(6, HTML) + FIN),
+    "refused": (0, record(3, b"\0\0\0\0\2\0\0\0") + record(11, b"\x63" + b"\0" * 7, request=0)),
+    "split_answers": (0, SPLIT.join(bytes([b]) for b in record(6, HTML) + FIN + record(6, HTML) + FIN)),
+    "hidden_end": (0, record(6, HTML + b"y" * 492)[:69 + 8] + gap(22) + FIN[8:] + record(6, HTML) + FIN),
+    "hidden_end_held": (1, record(6, b"x" * 101)[:9] + gap(10) + b"\0" * 8 + record(6, HTML) + FIN),
+    "hidden_nothing": (0, record(6, HTML) + gap(2) + b"zz" + gap(3) + b"late" + FIN),
+    "cut_status": (0, record(6, b"X: y\r\n" + b"z" * 93)[:12] + gap(10) + FIN),
+    "found_again": (0, record(6, HTML) + gap(9) + b"tail" + FIN + record(6, HTML) + FIN),
+})
+
+
+def name(text):
+    return b"".join(bytes([len(label)]) + label for label in text.split(b".")) + b"\0"
+
+
+def dns(flags, question, answers=b"", count=0, record=1, extra=b""):
+    head = b"\x12\x34" + flags.to_bytes(2, "big") + b"\0\1" + count.to_bytes(2, "big") + b"\0\0" + bytes([0, len(extra) and 1])
+    return head + question + record.to_bytes(2, "big") + b"\0\1" + answers + extra
+
+
+def answer(owner, record, data, seconds=60):
+    return owner + record.to_bytes(2, "big") + b"\0\1" + seconds.to_bytes(4, "big") + len(data).to_bytes(2, "big") + data
+
+
+def sized(data):
+    return len(data).to_bytes(2, "big") + data
+
+
+EXAMPLE, BACK = name(b"www.example.org"), b"\xc0\x0c"
+OPT = b"\0\0\x29\x04\xd0\0\0\0\0\0\0"
+QUERY, ADDRESS = sized(dns(0x100, EXAMPLE, extra=OPT)), answer(BACK, 1, b"\xc0\0\2\1")
+write("dns", {
+    "query": (2, QUERY),
+    "datagram": (2, dns(0x100, EXAMPLE)),
+    "pipelined": (2, QUERY + sized(dns(0x100, EXAMPLE, record=28))),
+    "split_everywhere": (2, SPLIT.join(bytes([b]) for b in QUERY)),
+    "held": (3, QUERY * 2),
+    "answer": (0, sized(dns(0x8180, EXAMPLE, ADDRESS, 1))),
+    "datagram_answer": (0, dns(0x8180, EXAMPLE, ADDRESS, 1)),
+    "aaaa": (0, sized(dns(0x8180, EXAMPLE, answer(BACK, 28, b"\x20\1" + b"\0" * 14), 1, record=28))),
+    "cname": (0, sized(dns(0x8180, EXAMPLE, answer(BACK, 5, name(b"a.b")) + answer(name(b"a.b"), 1, b"\x7f\0\0\1"), 2))),
+    "nxdomain": (0, sized(dns(0x8183, EXAMPLE))),
+    "servfail": (0, sized(dns(0x8182, EXAMPLE))),
+    "truncated": (0, dns(0x8380, EXAMPLE)),
+    "many": (0, sized(dns(0x8180, EXAMPLE, ADDRESS * 60, 60))),
+    "cut_answer": (0, sized(dns(0x8180, EXAMPLE, ADDRESS * 60, 60))[:200] + gap(28)),
+    "gap_in_answer": (0, sized(dns(0x8180, EXAMPLE, ADDRESS * 40, 40))[:273] + gap(20) + QUERY),
+    "root": (2, sized(dns(0x100, b"\0", record=2))),
+    "escapes": (2, sized(dns(0x100, b"\3a.b\2\x01\\\0"))),
+    "circle": (0, sized(dns(0x8180, b"\xc0\x0c"))),
+    "forward": (0, sized(dns(0x8180, b"\xc0\x40" + b"\0" * 60))),
+    "long_label": (0, sized(dns(0x8180, b"\x7fabc"))),
+    "long_name": (0, sized(dns(0x8180, (b"\x3f" + b"a" * 63) * 5 + b"\0"))),
+    "transfer": (2, sized(dns(0x2800, EXAMPLE)) + QUERY),
+    "two_questions": (2, sized(b"\0\1\1\0\0\2\0\0\0\0\0\0" + EXAMPLE) + QUERY),
+    "short": (2, b"\0\3abc" + SPLIT + QUERY),
+    "unknown_type": (2, sized(dns(0x100, EXAMPLE, record=32769))),
+})
 
 
 def command(*words):

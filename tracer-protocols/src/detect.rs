@@ -1,7 +1,8 @@
 //! What a connection speaks, told from the first bytes of one direction.
 
 use crate::{
-    Protocol, cassandra, contract::Side, framing, http1, http2, memcached, mongodb, mysql, postgres, redis,
+    Protocol, amqp, cassandra, contract::Side, dns, fastcgi, framing, http1, http2, kafka, memcached,
+    mongodb, mqtt, mysql, nats, postgres, redis,
 };
 
 /// What the front of a direction says.
@@ -43,10 +44,41 @@ pub fn detect(bytes: &[u8]) -> Detection {
         http2::Detection::NeedMore => more = true,
         http2::Detection::No => {}
     }
+    match dns::detect(bytes) {
+        dns::Detection::Query => return Detection::Found(Protocol::Dns, Side::Request),
+        dns::Detection::NeedMore => more = true,
+        dns::Detection::No => {}
+    }
+    match fastcgi::detect(bytes) {
+        fastcgi::Detection::Request => return Detection::Found(Protocol::FastCgi, Side::Request),
+        fastcgi::Detection::NeedMore => more = true,
+        fastcgi::Detection::No => {}
+    }
     match redis::detect(bytes) {
         redis::Detection::Request => return Detection::Found(Protocol::Redis, Side::Request),
         redis::Detection::NeedMore => more = true,
         redis::Detection::No => {}
+    }
+    // Before PostgreSQL, whose startup message it is more exact about.
+    match kafka::detect(bytes) {
+        kafka::Detection::Request => return Detection::Found(Protocol::Kafka, Side::Request),
+        kafka::Detection::NeedMore => more = true,
+        kafka::Detection::No => {}
+    }
+    match amqp::detect(bytes) {
+        amqp::Detection::Found(side) => return Detection::Found(Protocol::Amqp, side),
+        amqp::Detection::NeedMore => more = true,
+        amqp::Detection::No => {}
+    }
+    match nats::detect(bytes) {
+        nats::Detection::Found(side) => return Detection::Found(Protocol::Nats, side),
+        nats::Detection::NeedMore => more = true,
+        nats::Detection::No => {}
+    }
+    match mqtt::detect(bytes) {
+        mqtt::Detection::Connect => return Detection::Found(Protocol::Mqtt, Side::Request),
+        mqtt::Detection::NeedMore => more = true,
+        mqtt::Detection::No => {}
     }
     for (protocol, detect) in FRAMED {
         match detect(bytes) {

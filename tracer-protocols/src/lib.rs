@@ -9,17 +9,24 @@
 //! module ([`http1`], [`http2`], with [`grpc`] on top); [`context`], [`redact`] and [`route`] are what the messages' text is turned into afterwards.
 #![forbid(unsafe_code)]
 
+pub mod amqp;
 pub mod cassandra;
 pub mod context;
 pub mod contract;
+mod cursor;
 pub mod detect;
+pub mod dns;
+pub mod fastcgi;
 mod framing;
 pub mod grpc;
 pub mod http1;
 pub mod http2;
+pub mod kafka;
 pub mod memcached;
 pub mod mongodb;
+pub mod mqtt;
 pub mod mysql;
+pub mod nats;
 pub mod postgres;
 pub mod redact;
 pub mod redis;
@@ -36,6 +43,10 @@ pub enum Protocol {
     Http1,
     /// HTTP/2 (RFC 9113), and gRPC over it.
     Http2,
+    /// DNS, over TCP or UDP.
+    Dns,
+    /// FastCGI 1.0.
+    FastCgi,
     /// Redis and Valkey.
     Redis,
     /// PostgreSQL (protocol 3).
@@ -48,6 +59,14 @@ pub enum Protocol {
     Mongodb,
     /// Cassandra.
     Cassandra,
+    /// Kafka.
+    Kafka,
+    /// AMQP 0-9-1 (RabbitMQ).
+    Amqp,
+    /// NATS.
+    Nats,
+    /// MQTT 3.1.1 and 5.
+    Mqtt,
 }
 
 impl Protocol {
@@ -56,12 +75,18 @@ impl Protocol {
         match self {
             Self::Http1 => "http1",
             Self::Http2 => "http2",
+            Self::Dns => "dns",
+            Self::FastCgi => "fastcgi",
             Self::Redis => "redis",
             Self::Postgres => "postgresql",
             Self::Mysql => "mysql",
             Self::Memcached => "memcached",
             Self::Mongodb => "mongodb",
             Self::Cassandra => "cassandra",
+            Self::Kafka => "kafka",
+            Self::Amqp => "amqp",
+            Self::Nats => "nats",
+            Self::Mqtt => "mqtt",
         }
     }
 }

@@ -123,6 +123,28 @@ pub fn url(url: &str, values: QueryValues<'_>, out: &mut String) {
     }
 }
 
+/// Appends the value of a header to `out`: all of it replaced by [`REDACTED`] where the header's name tells of a secret or it is one of
+/// cookies, else URLs in it as [`url`] does it.
+pub fn header(name: &str, value: &str, values: QueryValues<'_>, out: &mut String) {
+    if tells_of_a_secret(name)
+        || memchr::memmem::find(name.to_ascii_lowercase().as_bytes(), b"cookie").is_some()
+    {
+        out.push_str(REDACTED);
+        return;
+    }
+    // Neither is within a URL (RFC 3986, appendix A); a comma may be.
+    for piece in value.split_inclusive(|end: char| end.is_whitespace() || matches!(end, '<' | '>' | '"')) {
+        if piece.contains("://") || piece.contains('?') || piece.starts_with('/') {
+            let end =
+                piece.trim_end_matches(|end: char| end.is_whitespace() || matches!(end, '<' | '>' | '"'));
+            url(end, values, out);
+            out.push_str(&piece[end.len()..]);
+        } else {
+            out.push_str(piece);
+        }
+    }
+}
+
 fn authority_without_credentials(authority: &str, out: &mut String) {
     let host = match authority.rsplit_once('@') {
         Some((credentials, host)) => {
@@ -201,6 +223,35 @@ mod tests {
             assert_eq!(shown(&format!("{key}=v")), format!("{key}=REDACTED"));
         }
         assert_eq!(shown("keyword=a&design=b&pinned=c"), "keyword=a&design=b&pinned=c");
+    }
+
+    #[test]
+    fn headers_show_no_secrets() {
+        let shown = |name, value| {
+            let mut out = String::new();
+            header(name, value, QueryValues::default(), &mut out);
+            out
+        };
+        for name in [
+            "Authorization",
+            "Proxy-Authorization",
+            "cookie",
+            "Set-Cookie",
+            "X-Api-Key",
+            "x-csrf-token",
+            "X-Session-Id",
+        ] {
+            assert_eq!(shown(name, "v"), REDACTED, "{name}");
+        }
+        for value in ["de-DE, en;q=0.7", "", "text/html; charset=utf-8", "\"an etag\"", "a@b.example"] {
+            assert_eq!(shown("x-any", value), value);
+        }
+        assert_eq!(shown("location", "/done?code=a,b#access_token=c"), "/done?code=REDACTED");
+        assert_eq!(
+            shown("link", "<https://u:p@h.example/?a=1>; rel=next, </?b=2>"),
+            "<https://REDACTED:REDACTED@h.example/?a=REDACTED>; rel=next, </?b=REDACTED>"
+        );
+        assert_eq!(shown("refresh", "5; url=https://h.example/?t=1"), "5; url=https://h.example/?t=REDACTED");
     }
 
     #[test]

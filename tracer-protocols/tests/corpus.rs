@@ -5,7 +5,10 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use common::http1::{Caller, drive, replay, shorts};
-use common::{Entry, Habits, Piece, cassandra, http2, memcached, mongodb, mysql, postgres, redis};
+use common::{
+    Entry, Habits, Piece, amqp, cassandra, dns, fastcgi, http2, kafka, memcached, mongodb, mqtt, mysql, nats,
+    postgres, redis,
+};
 use tracer_protocols::http1::{Detection, Method, detect};
 
 fn directory(name: &str) -> PathBuf {
@@ -322,10 +325,16 @@ fn replay_seeds(target: &str, replay: fn(&[u8]) -> Vec<Entry>) {
 fn fuzz_seeds_replay() {
     replay_seeds("http1", replay);
     replay_seeds("http2", http2::replay);
+    replay_seeds("dns", dns::replay);
+    replay_seeds("fastcgi", fastcgi::replay);
     replay_seeds("redis", redis::replay);
     replay_seeds("postgres", postgres::replay);
     replay_seeds("mysql", mysql::replay);
     replay_seeds("memcached", memcached::replay);
     replay_seeds("mongodb", mongodb::replay);
     replay_seeds("cassandra", cassandra::replay);
+    replay_seeds("amqp", amqp::replay);
+    replay_seeds("kafka", kafka::replay);
+    replay_seeds("mqtt", mqtt::replay);
+    replay_seeds("nats", nats::replay);
 }

@@ -1,9 +1,10 @@
-//! Properties of the parsers for databases: splits never matter, and gaps never panic.
+//! Properties of the parsers for databases, DNS and FastCGI: splits never matter, and gaps never panic.
 
 mod common;
 
 use common::{
-    Entry, Habits, Piece, cassandra, framed, lose, memcached, mongodb, mysql, postgres, redis, split,
+    Entry, Habits, Piece, cassandra, dns, fastcgi, framed, lose, memcached, mongodb, mysql, postgres, redis,
+    split,
 };
 use proptest::prelude::*;
 
@@ -48,6 +49,66 @@ fn message(tags: &'static [u8]) -> impl Strategy<Value = Vec<u8>> {
         let length = (body.len() as u32 + 4).to_be_bytes();
         [&[tag], &length[..], &body].concat()
     })
+}
+
+/// A message of DNS over TCP.
+fn dns_message() -> impl Strategy<Value = Vec<u8>> {
+    let name = prop::collection::vec("[a-z0-9]{1,20}", 0..5);
+    let records = prop::collection::vec((any::<u16>(), prop::collection::vec(any::<u8>(), 0..40)), 0..20);
+    (any::<[u8; 2]>(), any::<bool>(), name, records).prop_map(|(id, response, name, records)| {
+        let name = name.iter().flat_map(|label| [&[label.len() as u8], label.as_bytes()].concat());
+        let name: Vec<u8> = name.chain([0]).collect();
+        let count = if response { records.len() as u8 } else { 0 };
+        let head = [id[0], id[1], if response { 0x81 } else { 1 }, 0, 0, 1, 0, count, 0, 0, 0, 0];
+        let answers = records.iter().take(count.into()).flat_map(|(kind, data)| {
+            let kind = kind.to_be_bytes();
+            [&[0xc0, 12, kind[0], kind[1], 0, 1, 0, 0, 0, 9, 0, data.len() as u8], &data[..]].concat()
+        });
+        let message = [&head[..], &name, &[0, 1, 0, 1], &answers.collect::<Vec<_>>()].concat();
+        [&(message.len() as u16).to_be_bytes()[..], &message].concat()
+    })
+}
+
+/// A record of FastCGI.
+fn record(kind: u8, content: &[u8], padding: u8) -> Vec<u8> {
+    let length = (content.len() as u16).to_be_bytes();
+    [&[1, kind, 0, 1, length[0], length[1], padding, 0], content, &vec![0; padding.into()]].concat()
+}
+
+/// A request of FastCGI: its first record, parameters, and a body.
+fn fastcgi_request() -> impl Strategy<Value = Vec<u8>> {
+    let params = prop::collection::vec(("[A-Z_]{1,20}", prop::collection::vec(any::<u8>(), 0..200)), 0..6);
+    (params, prop::collection::vec(any::<u8>(), 0..80), any::<u8>()).prop_map(|(params, body, padding)| {
+        let params = params.into_iter().flat_map(|(name, value)| {
+            let long = (value.len() as u32 | 1 << 31).to_be_bytes();
+            [&[name.len() as u8], &long[..], name.as_bytes(), &value].concat()
+        });
+        let params: Vec<u8> = params.collect();
+        let parts =
+            [(1, b"\0\x01\0\0\0\0\0\0".to_vec()), (4, params), (4, Vec::new()), (5, body), (5, Vec::new())];
+        parts.iter().flat_map(|(kind, content)| record(*kind, content, padding)).collect()
+    })
+}
+
+/// An answer of FastCGI.
+fn fastcgi_answer() -> impl Strategy<Value = Vec<u8>> {
+    let head = prop_oneof![
+        Just("Status: 404 Not Found\r\n\r\n"),
+        Just("Content-type: text/html\n\n"),
+        Just("Location: /a\r\nX: y\r\n\r\n"),
+        Just("no head at all"),
+    ];
+    (head, prop::collection::vec(any::<u8>(), 0..2000), any::<u8>(), any::<bool>()).prop_map(
+        |(head, body, padding, warns)| {
+            let warning = if warns { record(7, b"PHP Warning", padding) } else { Vec::new() };
+            let out = [
+                record(6, &[head.as_bytes(), &body].concat(), padding),
+                record(6, &body, 0),
+                record(6, b"", 0),
+            ];
+            [warning, out.concat(), record(3, &[0; 8], 0)].concat()
+        },
+    )
 }
 
 /// A packet of MySQL.
@@ -220,6 +281,33 @@ proptest! {
     }
 
     #[test]
+    fn any_split_of_dns(
+        messages in prop::collection::vec(dns_message(), 1..5),
+        cuts in prop::collection::vec(any::<usize>(), 0..12),
+        holds_skips: bool,
+    ) {
+        check(dns::drive, true, &messages, &cuts, holds_skips);
+    }
+
+    #[test]
+    fn any_split_of_requests_of_fastcgi(
+        messages in prop::collection::vec(fastcgi_request(), 1..4),
+        cuts in prop::collection::vec(any::<usize>(), 0..12),
+        holds_skips: bool,
+    ) {
+        check(fastcgi::drive, true, &messages, &cuts, holds_skips);
+    }
+
+    #[test]
+    fn any_split_of_answers_of_fastcgi(
+        messages in prop::collection::vec(fastcgi_answer(), 1..4),
+        cuts in prop::collection::vec(any::<usize>(), 0..12),
+        holds_skips: bool,
+    ) {
+        check(fastcgi::drive, false, &messages, &cuts, holds_skips);
+    }
+
+    #[test]
     fn any_split_of_commands_of_mysql(
         messages in prop::collection::vec(mysql_command(), 1..5),
         cuts in prop::collection::vec(any::<usize>(), 0..12),
@@ -313,6 +401,8 @@ proptest! {
 
     #[test]
     fn nothing_panics(input in prop::collection::vec(any::<u8>(), 0..200)) {
+        dns::replay(&input);
+        fastcgi::replay(&input);
         redis::replay(&input);
         postgres::replay(&input);
         mysql::replay(&input);

@@ -7,9 +7,11 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use tracer_protocols::{
+    amqp,
     context::{Extractor, Format, HeaderPair},
+    fastcgi,
     http1::{Follows, Message, Method, Parser, Side, Step},
-    memcached, mongodb, mysql, postgres, redis,
+    kafka, memcached, mongodb, mqtt, mysql, nats, postgres, redis,
 };
 
 struct Counting;
@@ -224,6 +226,58 @@ fn databases_are_read_without_allocating() {
         });
     }
     assert_eq!((messages, ALLOCATIONS.with(Cell::get) - before), (15_000, 0));
+}
+
+#[test]
+fn brokers_are_read_without_allocating() {
+    let before = ALLOCATIONS.with(Cell::get);
+    let mut messages = 0;
+    let (mut requests, mut responses) = (kafka::Requests::default(), kafka::Responses::default());
+    let (mut frames, mut parser, mut packets) =
+        (amqp::Frames::default(), nats::Parser::default(), mqtt::Packets::default());
+    for _ in 0..1000 {
+        messages += count(b"\0\0\0\x0e\0\x01\0\x04\0\0\0\x01\0\x04shop", |bytes, skipped| {
+            requests.skipped(skipped);
+            requests.step(bytes, Follows::Maybe).map(drop)
+        });
+        messages += count(b"\0\0\0\x06\0\0\0\x01\0\0", |bytes, skipped| {
+            responses.skipped(skipped);
+            responses.step(bytes, Follows::Maybe).map(drop)
+        });
+        messages += count(b"\x01\0\x01\0\0\0\x09\0\x3c\0\x28\0\0\0\0\0\xce", |bytes, skipped| {
+            frames.skipped(skipped);
+            frames.step(bytes, Follows::Maybe).map(drop)
+        });
+        messages += count(b"PUB a 5\r\nhello\r\n", |bytes, skipped| {
+            parser.skipped(skipped);
+            parser.step(bytes, Follows::Maybe).map(drop)
+        });
+        messages += count(b"\x30\x04\0\x01ab", |bytes, skipped| {
+            packets.skipped(skipped);
+            packets.step(bytes, Follows::Maybe).map(drop)
+        });
+    }
+    assert_eq!((messages, ALLOCATIONS.with(Cell::get) - before), (5000, 0));
+}
+
+#[test]
+fn fastcgi_is_read_without_allocating() {
+    let before = ALLOCATIONS.with(Cell::get);
+    let (mut requests, mut answers) = (fastcgi::Requests::default(), fastcgi::Answers::default());
+    let mut messages = 0;
+    for _ in 0..1000 {
+        let request = b"\x01\x01\0\x01\0\x08\0\0\0\x01\0\0\0\0\0\0\x01\x04\0\x01\0\x04\0\0\x01\x01ab\x01\x05\0\x01\0\0\0\0";
+        messages += count(request, |bytes, skipped| {
+            requests.skipped(skipped);
+            requests.step(bytes, Follows::Maybe).map(drop)
+        });
+        let answer = b"\x01\x06\0\x01\0\x08\0\0X: y\r\n\r\n\x01\x03\0\x01\0\x08\0\0\0\0\0\0\0\0\0\0";
+        messages += count(answer, |bytes, skipped| {
+            answers.skipped(skipped);
+            answers.step(bytes, Follows::Maybe).map(drop)
+        });
+    }
+    assert_eq!((messages, ALLOCATIONS.with(Cell::get) - before), (3000, 0));
 }
 
 /// The messages in `bytes`; `step` is told how many bytes were just skipped.

@@ -26,10 +26,12 @@ pub enum Loss {
     Unreadable,
     /// Alerts that nobody could be told of.
     Unnotified,
+    /// Values of metrics, but for what tracers say of themselves: this backend keeps none.
+    Metrics,
 }
 
 impl Loss {
-    const ALL: [(Self, &'static str, Unit); 9] = [
+    const ALL: [(Self, &'static str, Unit); 10] = [
         (Self::Malformed, "malformed", Unit::Requests),
         (Self::TooLarge, "too_large", Unit::Requests),
         (Self::Unsupported, "unsupported", Unit::Requests),
@@ -39,6 +41,7 @@ impl Loss {
         (Self::NotWritten, "not_written", Unit::Spans),
         (Self::Unreadable, "unreadable", Unit::Files),
         (Self::Unnotified, "unnotified", Unit::Alerts),
+        (Self::Metrics, "metrics", Unit::Points),
     ];
 }
 
@@ -54,6 +57,8 @@ pub enum Unit {
     Files,
     /// Alerts.
     Alerts,
+    /// Values of metrics.
+    Points,
 }
 
 /// The counters of a server.

@@ -1,13 +1,15 @@
 //! The embedded backend: receives OTLP, stores spans, answers queries. All that it knows arrives as OTLP.
 #![forbid(unsafe_code)]
 
+mod agents;
 mod alerts;
 pub mod analysis;
 mod api;
 pub mod counters;
+mod https;
 mod listen;
 pub mod query;
-mod receive;
+pub mod receive;
 mod serve;
 mod server;
 mod settings;
@@ -17,6 +19,7 @@ mod token;
 pub mod traceql;
 
 pub use alerts::{RuleError, Rules};
+pub use api::names_this_host;
 pub use listen::{TlsError, TlsFiles};
 pub use receive::LARGEST_REQUEST;
 pub use serve::{ServeError, serve};

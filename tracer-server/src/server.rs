@@ -11,8 +11,9 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
+    agents::Agents,
     alerts::{self, Engine, Notifier},
-    api::{self, App},
+    api::{self, App, Hosts},
     counters::Counters,
     listen::{Incoming, TlsError},
     receive::{self, Intake},
@@ -140,9 +141,17 @@ impl Server {
         let counters = Arc::new(Counters::default());
         let store = Arc::new(Store::open(&settings.data, settings.limits, Arc::clone(&counters))?);
         let token: Option<Arc<str>> = settings.token.map(Arc::from);
-        let intake = Intake::new(Arc::clone(&store), Arc::clone(&counters), token.clone());
+        let hosts = Hosts::new(token.is_some(), &settings.hosts);
+        let agents = Arc::new(Agents::default());
+        let intake =
+            Intake::new(Arc::clone(&store), Arc::clone(&counters), Arc::clone(&agents), token.clone());
         let alerts = Arc::new(Engine::new(&settings.rules, &settings.data, api::now_ns()));
-        alerts.recall(&store, api::now_ns());
+        // Files and other servers are waited for.
+        let (engine, past) = (Arc::clone(&alerts), Arc::clone(&store));
+        let recalled = tokio::task::spawn_blocking(move || engine.recall(&past, api::now_ns())).await;
+        if recalled.is_err() {
+            tracing::warn!("the past could not be read; rules begin with what comes in now");
+        }
         let engine = Arc::clone(&alerts);
         store.listen(Box::new(move |spans, first| engine.count(spans, first)));
         let scheme = if settings.tls.is_some() { "https" } else { "http" };
@@ -150,7 +159,7 @@ impl Server {
         let address = query.and_then(|door| door.listener.local_addr().ok());
         let page = address.map_or_else(String::new, |address| format!("{scheme}://{address}"));
         let notifier = Notifier::new(settings.rules.targets(), page).map_err(StartError::Notifier)?;
-        let app = Arc::new(App::new(store, counters, alerts, token));
+        let app = Arc::new(App::new(store, counters, alerts, agents, token, hosts));
         Ok(Self { doors, intake, app, notifier })
     }
 
@@ -181,8 +190,9 @@ impl Server {
             let (intake, app, stopped) = (self.intake.clone(), Arc::clone(&self.app), ended(stopped.clone()));
             match door.purpose {
                 Purpose::OtlpGrpc => {
-                    let service = receive::grpc_service(intake);
-                    let server = tonic::transport::Server::builder().add_service(service);
+                    let traces = receive::grpc_service(intake.clone());
+                    let server = tonic::transport::Server::builder().add_service(traces);
+                    let server = server.add_service(receive::grpc_metrics_service(intake));
                     let server = server.serve_with_incoming_shutdown(incoming, stopped);
                     serving.spawn(async { server.await.map_err(io::Error::other) });
                 }

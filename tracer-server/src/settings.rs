@@ -23,6 +23,8 @@ pub struct Settings {
     pub tls: Option<TlsFiles>,
     /// What clients have to send as `authorization: Bearer <token>`; needed beyond loopback.
     pub token: Option<String>,
+    /// Names that the query API goes by beside `localhost` and addresses, where there is no token.
+    pub hosts: Vec<String>,
     /// Where spans are kept.
     pub data: PathBuf,
     /// How much is kept.
@@ -44,6 +46,7 @@ impl Settings {
             jaeger_grpc: None,
             tls: None,
             token: None,
+            hosts: Vec::new(),
             data,
             limits: Limits::default(),
             rules: Rules::default(),
@@ -62,6 +65,7 @@ impl fmt::Debug for Settings {
             .field("jaeger_grpc", &self.jaeger_grpc)
             .field("tls", &self.tls)
             .field("token", &self.token.as_ref().map(|_| "(secret)"))
+            .field("hosts", &self.hosts)
             .field("data", &self.data)
             .field("limits", &self.limits)
             .field("rules", &self.rules)

@@ -74,7 +74,7 @@ fn span(at: usize, resource: &Arc<Resource>, address: &Arc<str>) -> Span {
         attributes,
         resource: Arc::clone(resource),
         incomplete: false,
-        far: None,
+        links: Vec::new(),
     }
 }
 

@@ -13,6 +13,7 @@ use tracer_k8s::{Pods, Watcher};
 use tracer_otlp::{DropReason, SettingsError};
 
 use crate::{
+    asked::{ListenError, Listener},
     clock::{WallClock, monotonic_ns},
     config::{self, Config, Environment, Print},
     control::{Control, ControlError, Pending},
@@ -26,18 +27,20 @@ use crate::{
     identity::Host,
     ingest::Capture,
     kernel::{
+        fill::Fill,
         loader::{self, LoadError},
         preflight::explain_start_failure,
         privileges::{self, CapabilitySet, PrivilegeError},
         uprobes::Probed,
     },
-    metrics::{Exposition, Format, ListenError, Listener, Push, write_own},
+    metrics::{Exposition, Format, Push, write_own},
     pipeline::Pipeline,
     processes::{Mark, Processes},
+    sampling::StrategyRequest,
     telemetry::{
         drops::Drop as DropKind,
         own,
-        status::{DropCount, Export, Library, Program, Snapshot, Spans},
+        status::{DropCount, Export, Library, MapFill, Program, Snapshot, Spans},
     },
     traces::ids::Ids,
     writing::Writing,
@@ -75,9 +78,9 @@ pub enum StartError {
     /// The control socket cannot be opened.
     #[error(transparent)]
     Control(#[from] ControlError),
-    /// The endpoint for metrics cannot be opened.
+    /// An endpoint that answers questions cannot be opened.
     #[error(transparent)]
-    Metrics(#[from] ListenError),
+    Listen(#[from] ListenError),
     /// The settings of Kubernetes make no sense.
     #[error(transparent)]
     Kubernetes(#[from] tracer_k8s::SettingsError),
@@ -113,11 +116,22 @@ pub struct Options {
     pub only_selected: bool,
     /// Where to listen for `tracer status` and `tracer tail`, if at all.
     pub socket: Option<PathBuf>,
-    /// Whether to export by OTLP where an endpoint is configured.
-    pub export: bool,
+    /// Where spans and metrics go.
+    pub backends: Backends,
     /// Whether the process is the daemon alone, so that it can give up privileges: all but what a daemon needs and these.
     /// `None` where it has more to do: what it starts is to be started as by anybody else.
     pub keep: Option<CapabilitySet>,
+}
+
+/// Where spans and metrics go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backends {
+    /// Nowhere.
+    None,
+    /// Where the configuration says.
+    Configured,
+    /// To the backend of `tracer run`, which keeps traces and wants to know how the daemon is.
+    Own,
 }
 
 /// A running daemon.
@@ -127,7 +141,8 @@ pub struct Agent {
     pipeline: Pipeline,
     output: Output,
     control: Option<Control>,
-    scrapes: Option<Listener>,
+    scrapes: Option<Listener<Format>>,
+    strategies: Option<Listener<StrategyRequest>>,
     kubernetes: Option<Watcher>,
     /// With the names of their backends.
     pushes: Vec<(String, Push)>,
@@ -143,6 +158,8 @@ pub fn load_kernel(config: &Config, only_selected: bool) -> Result<loader::Kerne
         only_selected: only_selected.into(),
         unix_sockets: capture.unix_sockets.into(),
         framed: u32::from(capture.databases),
+        dns: u32::from(capture.dns),
+        connects: u32::from(capture.failed_connects),
         request_head: capture.request_head_bytes,
         response_head: capture.response_head_bytes,
         message_budget: capture.message_bytes,
@@ -196,7 +213,9 @@ fn tell(kernel: &mut loader::Kernel, pid: u32, mark: &Mark) {
     let told = match mark {
         Mark::LeftOut => kernel.mark_process(pid, process::EXCLUDED),
         Mark::Included => kernel.mark_process(pid, process::INCLUDED),
-        Mark::PromptLoop => kernel.mark_process(pid, process::PROMPT),
+        // However it waits.
+        Mark::PromptLoop => kernel.mark_process(pid, process::PROMPT | process::POLLS),
+        Mark::Polls => kernel.mark_process(pid, process::POLLS),
         Mark::Runs(runtime) => kernel.watch(pid, runtime),
     };
     if let Err(error) = told {
@@ -211,6 +230,7 @@ impl Agent {
         let mut output = Output::new();
         let control = options.socket.as_deref().map(Control::listen).transpose()?;
         let scrapes = config.metrics.listen.map(Listener::listen).transpose()?;
+        let strategies = config.remote_sampling.listen.map(Listener::listen).transpose()?;
         let keep = options.keep.filter(|_| config.security.drop_capabilities);
         if let Some(more) = keep {
             kept("capabilities", privileges::before_loading(config, more));
@@ -230,10 +250,11 @@ impl Agent {
             tracing::info!(capabilities = privileges::names(left), "everything else was given up");
         }
         // Their threads have what is left.
-        let (targets, pushes) = if options.export {
+        let exports = options.backends != Backends::None;
+        let (targets, pushes) = if exports {
             (
                 exporters::targets(config, &options.environment)?,
-                exporters::pushes(config, &options.environment)?,
+                exporters::pushes(config, &options.environment, options.backends)?,
             )
         } else {
             (Vec::new(), Vec::new())
@@ -241,7 +262,7 @@ impl Agent {
         let exporting = !targets.is_empty();
         output.export(Batches::new(targets, config.export.batch_spans, config.export.batch_delay));
         if config.export.print == Print::Always
-            || (config.export.print == Print::Auto && !exporting && options.export)
+            || (config.export.print == Print::Auto && !exporting && exports)
         {
             output.print(Box::new(io::stdout()), Show::Trees(terminal_style(&io::stdout())));
             if !exporting {
@@ -256,6 +277,9 @@ impl Agent {
         if let Some(listener) = &scrapes {
             tracing::info!(address = %listener.address(), "Prometheus can pull metrics at /metrics");
         }
+        if let Some(listener) = &strategies {
+            tracing::info!(address = %listener.address(), "SDKs can ask what to keep at /sampling");
+        }
         if options.keep.is_some() && config.security.seccomp {
             kept("system calls", privileges::filter_system_calls());
         }
@@ -266,6 +290,7 @@ impl Agent {
             output,
             control,
             scrapes,
+            strategies,
             pushes,
             kubernetes,
             started: Instant::now(),
@@ -324,7 +349,11 @@ impl Agent {
             }
         }
         while let Some(scrape) = self.scrapes.as_ref().and_then(|listener| listener.pending.try_recv().ok()) {
-            drop(scrape.reply.try_send(self.metrics(scrape.format)));
+            drop(scrape.reply.try_send(self.metrics(scrape.question)));
+        }
+        while let Some(asked) = self.strategies.as_ref().and_then(|listener| listener.pending.try_recv().ok())
+        {
+            drop(asked.reply.try_send(self.pipeline.strategy(&asked.question.service)));
         }
     }
 
@@ -341,10 +370,14 @@ impl Agent {
     fn after(&mut self, records: u64, horizon_ns: u64) {
         self.records += records;
         let now_ns = monotonic_ns();
+        for pid in self.capture.take_started() {
+            self.pipeline.started(pid, now_ns);
+        }
         let output = &mut self.output;
         self.pipeline.advance(horizon_ns, WallClock::now(), |trace| output.trace(trace, now_ns));
         self.output.tick(now_ns);
         self.push(now_ns);
+        self.capture.kernel.fills.turn(now_ns);
         for (pid, mark) in self.pipeline.take_marks() {
             tell(&mut self.capture.kernel, pid, &mark);
         }
@@ -417,6 +450,7 @@ impl Agent {
             uptime_ms: self.started.elapsed().as_millis() as u64,
             plan: kernel.plan.name().into(),
             programs: programs.collect(),
+            maps: kernel.fills.all().map(map_fill).collect(),
             libraries: kernel.libraries.iter().map(library).collect(),
             drops,
             spans: Spans {
@@ -506,6 +540,11 @@ fn kubernetes(config: &Config, environment: &Environment) -> Result<Option<Watch
     let variable = |name: &str| environment.get(name).map(str::to_owned);
     let settings = tracer_k8s::Settings::of_this_pod(node, labels.clone(), variable)?;
     Watcher::start(settings, privileges::renounce).map(Some).map_err(StartError::Watcher)
+}
+
+fn map_fill(fill: &Fill) -> MapFill {
+    let Fill { name, entries, max_entries } = fill;
+    MapFill { name: name.clone(), entries: *entries, max_entries: *max_entries }
 }
 
 fn library(probed: &Probed) -> Library {

@@ -30,7 +30,7 @@ pub struct Cli {
 enum Command {
     Run(RunArgs),
     Agent(AgentArgs),
-    Server(ServerArgs),
+    Server(Box<ServerArgs>),
     Tail(TailArgs),
     Exec(ExecArgs),
     Status(StatusArgs),
@@ -51,7 +51,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
         Command::Run(args) => commands::run::run(args),
         Command::Agent(args) => commands::agent::agent(args),
-        Command::Server(args) => commands::server::server(args),
+        Command::Server(args) => commands::server::server(*args),
         Command::Tail(args) => commands::tail::tail(args),
         Command::Exec(args) => commands::exec::exec(&args),
         Command::Status(args) => commands::status::status(&args),

@@ -1,11 +1,11 @@
 //! The backends that a configuration and an environment name.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use tracer_otlp::{Settings, SettingsError, Signal, Storage};
 
 use crate::{
-    agent::StartError,
+    agent::{Backends, StartError},
     clock::{WallClock, monotonic_ns},
     config::{Config, Environment, TargetKind},
     export::{
@@ -13,7 +13,8 @@ use crate::{
         output::VERSION,
         target::{Encoding, MAIN, Target},
     },
-    metrics::{Payload, Push},
+    identity::Host,
+    metrics::{Instance, Payload, Push},
 };
 
 /// Begins to deliver spans to every backend. None are started if one of them cannot be.
@@ -46,9 +47,28 @@ pub(crate) fn targets(config: &Config, environment: &Environment) -> Result<Vec<
     Ok(targets)
 }
 
+/// How often the backend of `tracer run` hears how the daemon is.
+const OWN_INTERVAL: Duration = Duration::from_secs(10);
+
 /// Begins to push metrics to every backend that takes them, with its name.
-pub(crate) fn pushes(config: &Config, environment: &Environment) -> Result<Vec<(String, Push)>, StartError> {
+pub(crate) fn pushes(
+    config: &Config,
+    environment: &Environment,
+    backends: Backends,
+) -> Result<Vec<(String, Push)>, StartError> {
     let interval = config.metrics.push_interval;
+    let now_ns = monotonic_ns();
+    let wall_ns = WallClock::now().wall_ns(now_ns);
+    let instance = Instance::of_this_process(&Host::read(Path::new("/")), wall_ns);
+    let start = |settings, payload, interval| {
+        Push::start(settings, payload, interval, instance.clone(), now_ns, wall_ns)
+    };
+    let mut pushes = Vec::new();
+    if backends == Backends::Own
+        && let Some(settings) = main_settings(Signal::Metrics, config, environment)?
+    {
+        pushes.push((MAIN.to_owned(), start(settings, Payload::OtlpOwn, OWN_INTERVAL)?));
+    }
     let influx = config.export.targets.iter().filter(|target| target.kind == TargetKind::Influxdb);
     if interval.is_zero() {
         for target in influx {
@@ -57,20 +77,18 @@ pub(crate) fn pushes(config: &Config, environment: &Environment) -> Result<Vec<(
                 "metrics.push_interval is not set: this backend of metrics gets none"
             );
         }
-        return Ok(Vec::new());
+        return Ok(pushes);
     }
-    let now_ns = monotonic_ns();
-    let wall_ns = WallClock::now().wall_ns(now_ns);
-    let mut pushes = Vec::new();
-    if let Some(settings) = main_settings(Signal::Metrics, config, environment)? {
+    if backends == Backends::Configured
+        && let Some(settings) = main_settings(Signal::Metrics, config, environment)?
+    {
         tracing::info!(endpoint = ?settings.endpoint, "metrics are pushed by OTLP");
-        pushes.push((MAIN.to_owned(), Push::start(settings, Payload::Otlp, interval, now_ns, wall_ns)?));
+        pushes.push((MAIN.to_owned(), start(settings, Payload::Otlp, interval)?));
     }
     for target in influx {
         let Some(settings) = target.settings()? else { continue };
         tracing::info!(endpoint = ?settings.endpoint, name = target.name, "metrics are pushed");
-        let push = Push::start(settings, Payload::InfluxLines, interval, now_ns, wall_ns)?;
-        pushes.push((target.name.clone(), push));
+        pushes.push((target.name.clone(), start(settings, Payload::InfluxLines, interval)?));
     }
     if pushes.is_empty() {
         tracing::warn!("metrics.push_interval is set, but no OTLP endpoint for metrics: none are pushed");

@@ -39,7 +39,7 @@ impl Instrumented {
             SpanKind::Server => {
                 self.roles.insert(pid, Role::Collects);
             }
-            SpanKind::Client => {
+            _ => {
                 self.roles.entry(pid).or_insert(Role::Reports);
             }
         }

@@ -3,6 +3,7 @@
 //! The modules in the order of the flow (see ARCHITECTURE.md); `pipeline` puts the pure ones together.
 
 pub mod agent;
+pub mod asked;
 pub mod cli;
 pub mod clock;
 pub mod commands;
@@ -24,4 +25,5 @@ pub mod sampling;
 pub mod spans;
 pub mod telemetry;
 pub mod traces;
+mod waits;
 pub mod writing;

@@ -4,19 +4,24 @@
 //! record -> decode -> connections -> http1 -> [Stage: selection, correlation, rendering] -> sampler -> trace
 //! ```
 
+use std::{net::IpAddr, sync::Arc};
+
 use tracer_protocols::context::Extractor;
 
 use crate::{
     clock::WallClock,
     config::{self, Config},
-    connections::{self, By, Ends, Tracker},
+    connections::{self, By, Ends, Names, Tracker},
     ingest::{Event, decode},
     metrics::Metrics,
     processes::{Mark, Processes},
     sampling::Sampler,
     spans::{
+        Connects,
         database::Judgement,
         exchange::{Exchange, ExchangeId, ExchangeSink},
+        headers::Wanted,
+        messaging::{Reading, Topics},
         render::Renderer,
         span::{Span, SpanKind},
     },
@@ -37,6 +42,7 @@ const MAX_VERDICTS: usize = tracer_common::limits::MAX_VERDICTS as usize;
 #[derive(Debug)]
 pub struct Pipeline {
     tracker: Tracker,
+    connects: Connects,
     stage: Stage,
     last: Last,
     max_request_age_ns: u64,
@@ -51,14 +57,23 @@ struct Stage {
     processes: Processes,
     extractor: Extractor,
     force_header: Option<String>,
+    wanted: Wanted,
+    topics: Topics,
     correlator: Correlator,
     renderer: Renderer,
+    names: Names,
     ids: Ids,
     drops: Drops,
     clock: WallClock,
     finished: u64,
+    /// Somebody may ask what is to be kept.
+    remote_sampling: bool,
+    /// Requests that begin traces of processes which report them themselves; gathered where these may ask.
+    witnessed: Vec<Span>,
     /// What the kernel side is to be told of connections.
     judgements: Vec<(u64, Judgement)>,
+    /// Processes that turned out to wait for many connections at a time.
+    polls: Vec<u32>,
 }
 
 /// What finished traces go through: metrics count all of them, sampling leaves some out.
@@ -92,21 +107,30 @@ impl Pipeline {
     pub fn new(config: &Config, processes: Processes, ids: Ids, clock: WallClock) -> Self {
         let mut renderer = Renderer::new(&config.http, &config.context.baggage_keys);
         renderer.set_redact(&config.redact);
+        let remote_sampling = config.remote_sampling.listen.is_some();
+        let sampler = Sampler::new(&config.sampling).with_remote(remote_sampling);
         Self {
             tracker: Tracker::new(connections::Limits::default()),
+            connects: Connects::default(),
             stage: Stage {
                 processes,
                 extractor: config.context.extractor(),
                 force_header: force_header(&config.sampling),
+                wanted: Wanted::new(&config.http),
+                topics: Topics::default(),
                 correlator: Correlator::new(traces::Limits::default()),
                 renderer,
+                names: Names::default(),
                 ids,
                 drops: Drops::default(),
                 clock,
                 finished: 0,
+                remote_sampling,
+                witnessed: Vec::new(),
                 judgements: Vec::new(),
+                polls: Vec::new(),
             },
-            last: Last { metrics: Metrics::new(&config.metrics), sampler: Sampler::new(&config.sampling) },
+            last: Last { metrics: Metrics::new(&config.metrics), sampler },
             max_request_age_ns: config.http.max_request_age.as_nanos() as u64,
             swept_ns: 0,
             marks: Vec::new(),
@@ -128,6 +152,7 @@ impl Pipeline {
             Event::Open(open) => self.tracker.open(&open, &mut self.stage),
             Event::Written(written) => self.tracker.written(&written, &mut self.stage),
             Event::Close(close) => self.tracker.close(&close, &mut self.stage),
+            Event::Connect(connect) => self.connects.take(&connect, &mut self.stage),
             Event::Process(process) => {
                 self.stage.correlator.process_described(process.process);
                 let tgid = process.process.header.tgid;
@@ -149,6 +174,12 @@ impl Pipeline {
     /// Hands out finished traces. Every record up to `now_ns` (CLOCK_MONOTONIC) was taken; `clock` is today's mapping.
     pub fn advance(&mut self, now_ns: u64, clock: WallClock, mut out: impl FnMut(Vec<Span>)) {
         self.tracker.bury(now_ns, &mut self.stage);
+        self.connects.advance(now_ns, &mut self.stage);
+        for span in self.stage.witnessed.drain(..) {
+            self.last.sampler.witness(&span, now_ns);
+        }
+        self.marks.extend(self.stage.processes.starting(now_ns));
+        self.marks.extend(self.stage.polls.drain(..).map(|pid| (pid, Mark::Polls)));
         let Self { stage: Stage { correlator, ids, .. }, last, .. } = self;
         correlator.flush(now_ns, ids, |trace| last.take(trace, now_ns, &mut out));
         if now_ns >= self.swept_ns + SWEEP_NS {
@@ -168,6 +199,7 @@ impl Pipeline {
     /// Requests in flight are not reported: nothing is known of their end. Those of connections that are gone have ended.
     pub fn finish(&mut self, mut out: impl FnMut(Vec<Span>)) {
         self.tracker.bury(u64::MAX, &mut self.stage);
+        self.connects.advance(u64::MAX, &mut self.stage);
         let Self { stage: Stage { correlator, ids, .. }, last, swept_ns, .. } = self;
         correlator.finish(ids, |trace| last.take(trace, *swept_ns, &mut out));
         last.finish(*swept_ns, &mut out);
@@ -176,13 +208,14 @@ impl Pipeline {
     /// Samples by another configuration from now on. What waits for the policies of the old one is decided on by them.
     pub fn set_sampling(&mut self, config: &config::Sampling, mut out: impl FnMut(Vec<Span>)) {
         self.last.finish(self.swept_ns, &mut out);
-        self.last.sampler = Sampler::new(config);
+        self.last.sampler = Sampler::new(config).with_remote(self.stage.remote_sampling);
         self.stage.force_header = force_header(config);
     }
 
     /// Makes spans by another configuration from now on. What is known of routes so far is forgotten.
     pub fn set_http(&mut self, config: &config::Http) {
         self.stage.renderer.set_http(config);
+        self.stage.wanted = Wanted::new(config);
         self.max_request_age_ns = config.max_request_age.as_nanos() as u64;
     }
 
@@ -194,6 +227,11 @@ impl Pipeline {
     /// Reads trace context by other formats from now on; the keys of baggage have to be the same as before.
     pub fn set_context(&mut self, config: &config::Context) {
         self.stage.extractor = config.extractor();
+    }
+
+    /// What SDKs of a service are to keep, as the JSON of Jaeger's remote sampling.
+    pub fn strategy(&self, service: &str) -> String {
+        self.last.sampler.strategy(service, self.swept_ns)
     }
 
     /// Metrics of the spans that were made, if there are any.
@@ -209,6 +247,12 @@ impl Pipeline {
     /// What the kernel side is to be told of the processes that run already.
     pub fn running(&mut self) -> Vec<(u32, Mark)> {
         self.stage.processes.running()
+    }
+
+    /// A process (by its id) was seen to start a program. `now_ns` is CLOCK_MONOTONIC.
+    pub fn started(&mut self, pid: u32, now_ns: u64) {
+        let mark = self.stage.processes.started(pid, now_ns);
+        self.marks.extend(mark.map(|mark| (pid, mark)));
     }
 
     /// What the kernel side is to be told of processes (by thread group id) that were described since the last call.
@@ -272,6 +316,11 @@ fn kept(metrics: &mut Option<Metrics>, out: &mut impl FnMut(Vec<Span>)) -> impl 
     }
 }
 
+/// The ends by which the other side of an exchange is found: lookups and connections have none that is shown.
+fn joinable<'a>(exchange: &Exchange, ends: &'a Ends) -> &'a Ends {
+    if exchange.network.is_some() { &Ends::Unknown } else { ends }
+}
+
 impl ExchangeSink for Stage {
     fn ids(&mut self) -> &mut Ids {
         &mut self.ids
@@ -283,6 +332,14 @@ impl ExchangeSink for Stage {
 
     fn force_header(&self) -> Option<&str> {
         self.force_header.as_deref()
+    }
+
+    fn wanted(&self) -> &Wanted {
+        &self.wanted
+    }
+
+    fn reading(&mut self) -> Reading<'_> {
+        Reading { extractor: &self.extractor, topics: &mut self.topics, tgid: 0 }
     }
 
     fn drops(&mut self) -> &mut Drops {
@@ -300,17 +357,30 @@ impl ExchangeSink for Stage {
         self.correlator.read(exchange, by, now_ns);
     }
 
+    fn resolved(&mut self, tgid: u32, address: IpAddr, name: &Arc<str>, seconds: u32, now_ns: u64) {
+        self.names.learn(tgid, address, name, seconds, now_ns);
+    }
+
+    fn name_of(&mut self, tgid: u32, address: IpAddr, now_ns: u64) -> Option<Arc<str>> {
+        self.names.get(tgid, address, now_ns)
+    }
+
     fn opened(&mut self, exchange: &Exchange, ends: &Ends) {
         // An exchange that is left out is followed all the same: it may be the link between two that are not.
-        let port = ends.server_port(exchange.kind == SpanKind::Server);
+        let port = ends.server_port(exchange.is_at_server());
         self.processes.notice(exchange);
         let shown =
             self.processes.selected(exchange.by.tgid, port) && !self.processes.reports_itself(exchange);
-        self.correlator.opened(exchange, ends, shown, &mut self.drops);
+        self.correlator.opened(exchange, joinable(exchange, ends), shown, &mut self.drops);
+        if exchange.kind == SpanKind::Server && self.processes.serves(exchange.by, exchange.last_ns) {
+            self.correlator.polls(exchange.by.tgid);
+            self.polls.push(exchange.by.tgid);
+        }
     }
 
     fn closed(&mut self, mut exchange: Exchange, ends: &Ends) {
-        let Some(closed) = self.correlator.closed(&mut exchange, ends) else { return };
+        let joinable = joinable(&exchange, ends);
+        let Some(closed) = self.correlator.closed(&mut exchange, joinable) else { return };
         // It may have turned out since the request that the process reports its own spans.
         let instrumented = self.processes.reports_itself(&exchange);
         let span = if closed.is_shown() && !instrumented {
@@ -318,13 +388,20 @@ impl ExchangeSink for Stage {
             self.finished += 1;
             Some(self.renderer.span(&exchange, ends, resource, self.clock))
         } else {
+            // Of those that continue a trace its beginning has decided.
+            let begins = exchange.kind == SpanKind::Server && exchange.request.context.is_none();
+            if self.remote_sampling && instrumented && begins && exchange.call.is_none() {
+                let resource = self.processes.resource(exchange.by.tgid);
+                self.witnessed.push(self.renderer.span(&exchange, ends, resource, self.clock));
+            }
             self.drops.count(if instrumented { Drop::Instrumented } else { Drop::Excluded });
             None
         };
-        self.correlator.finished(&exchange, ends, closed, span, &mut self.ids);
+        self.correlator.finished(&exchange, joinable, closed, span, &mut self.ids);
     }
 
     fn retracted(&mut self, mut exchange: Exchange, ends: &Ends) {
+        let ends = joinable(&exchange, ends);
         let Some(closed) = self.correlator.closed(&mut exchange, ends) else { return };
         self.correlator.finished(&exchange, ends, closed, None, &mut self.ids);
     }

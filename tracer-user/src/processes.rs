@@ -1,7 +1,7 @@
 //! The traced processes: who they are and whether they are selected.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::Arc,
@@ -12,11 +12,13 @@ use tracer_k8s::Pods;
 
 use crate::{
     config::{Config, EventLoops, OfInstrumented, Select, Verdict},
+    connections::By,
     identity::{Block, Directory, Host, KernelProcess, ProcessFacts},
     ingest::ProcessRecord,
     instrumented::Instrumented,
-    runtimes::{Runtime, Runtimes},
+    runtimes::{Runtime, Runtimes, is_interpreter},
     spans::{exchange::Exchange, span::Resource},
+    waits::{self, Waits},
 };
 
 /// Processes known at a time; as many as the kernel side knows.
@@ -25,6 +27,11 @@ const MAX_PROCESSES: usize = tracer_common::limits::MAX_PROCESSES as usize;
 /// How long a process is remembered after its exit, nanoseconds: the kernel tells of the exit before it closes the files, and the
 /// requests in flight end with those.
 const GRACE_NS: u64 = 5_000_000_000;
+
+/// Interpreters that are to be looked at again, at a time.
+const MAX_STARTING: usize = 1024;
+/// How long an interpreter may take to load its library, nanoseconds: it takes a millisecond.
+const START_NS: u64 = 50_000_000;
 
 /// What the kernel side has to know of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +44,8 @@ pub enum Mark {
     Runs(Runtime),
     /// Its event loop handles one event at a time.
     PromptLoop,
+    /// Its threads wait for many connections at a time, by select(2) or poll(2).
+    Polls,
 }
 
 /// The processes that were described.
@@ -51,6 +60,9 @@ pub struct Processes {
     /// Those that report their own spans, unless these are to be traced like any other.
     instrumented: Option<Instrumented>,
     runtimes: Runtimes,
+    /// Interpreters that have started, whose libraries may still be on their way, with when they are to be looked at again.
+    starting: VecDeque<(u64, u32)>,
+    waits: Waits,
     /// Where to read more about a process, `None` when events are replayed.
     proc: Option<PathBuf>,
 }
@@ -67,6 +79,8 @@ impl Processes {
             event_loops: config.traces.event_loops.clone(),
             instrumented: (config.traces.instrumented == OfInstrumented::Yield).then(Instrumented::default),
             runtimes: Runtimes::default(),
+            starting: VecDeque::new(),
+            waits: Waits::default(),
             proc,
         }
     }
@@ -104,9 +118,44 @@ impl Processes {
         let Some(proc) = self.proc.clone() else { return Vec::new() };
         let entries = std::fs::read_dir(&proc).into_iter().flatten().flatten();
         let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        pids.filter(|&pid| pid != std::process::id())
-            .filter_map(|pid| Some((pid, self.mark(&proc, pid)?)))
-            .collect()
+        let mut marks = Vec::new();
+        for pid in pids.filter(|&pid| pid != std::process::id()) {
+            marks.extend(self.mark(&proc, pid).map(|mark| (pid, mark)));
+            if waits::is_event_loop(&proc, pid) {
+                marks.push((pid, Mark::Polls));
+            }
+        }
+        marks
+    }
+
+    /// A process runs another program: what the kernel side has to know of it before its first request.
+    pub fn started(&mut self, pid: u32, now_ns: u64) -> Option<Mark> {
+        let proc = self.proc.clone()?;
+        self.waits.forget(pid);
+        let mark = self.mark(&proc, pid);
+        if mark.is_none() && self.starting.len() < MAX_STARTING && is_interpreter(&proc, pid) {
+            self.starting.push_back((now_ns + START_NS, pid));
+        }
+        mark
+    }
+
+    /// As [`Self::started`], for those that are to be looked at again.
+    pub fn starting(&mut self, now_ns: u64) -> Vec<(u32, Mark)> {
+        let Some(proc) = self.proc.clone() else { return Vec::new() };
+        let mut marks = Vec::new();
+        while let Some(&(due_ns, pid)) = self.starting.front()
+            && due_ns <= now_ns
+        {
+            self.starting.pop_front();
+            marks.extend(self.mark(&proc, pid).map(|mark| (pid, mark)));
+        }
+        marks
+    }
+
+    /// A thread that is not known to wait for many connections read a request. Whether it turns out that it does.
+    pub fn serves(&mut self, by: By, now_ns: u64) -> bool {
+        let Some(proc) = &self.proc else { return false };
+        !by.polled && self.waits.look(proc, by, now_ns)
     }
 
     fn mark(&mut self, proc: &Path, pid: u32) -> Option<Mark> {
@@ -143,12 +192,13 @@ impl Processes {
 
     /// Forgets processes that ended some seconds ago.
     pub fn sweep(&mut self, now_ns: u64) {
-        let Self { directory, verdicts, ended, instrumented, .. } = self;
+        let Self { directory, verdicts, ended, instrumented, waits, .. } = self;
         ended.retain(|&pid, &mut since_ns| {
             let stays = since_ns + GRACE_NS > now_ns;
             if !stays {
                 directory.remove(pid, 0);
                 verdicts.remove(&pid);
+                waits.forget(pid);
                 if let Some(known) = instrumented {
                     known.forget(pid);
                 }

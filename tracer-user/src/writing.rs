@@ -28,7 +28,7 @@ impl Writing {
             return Self::Off;
         }
         let result = if config.context.formats.contains(&Format::W3c) && config.context.custom.is_empty() {
-            Propagation::start(kernel, &config.propagation.cgroup)
+            Propagation::start(kernel, &config.propagation)
         } else {
             Err(PropagationError::Settings(
                 "[context] names other headers: requests that carry those, or services that do not read traceparent, \

@@ -21,14 +21,25 @@ export function setToken(token: string): void {
 }
 
 /** The open response to a question; throws a {@link Refusal}. */
-export async function request(path: string, signal: AbortSignal): Promise<Response> {
+export function request(path: string, signal: AbortSignal): Promise<Response> {
+    return ask(path, { signal });
+}
+
+/** Has the server do something; throws a {@link Refusal}. */
+export async function send(method: "POST" | "DELETE", path: string, body?: unknown): Promise<void> {
+    const json: RequestInit = body === undefined ? {} : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+    await ask(path, { method, ...json });
+}
+
+async function ask(path: string, init: RequestInit): Promise<Response> {
     const token = sessionStorage.getItem(TOKEN);
-    const headers: HeadersInit = token === null ? {} : { authorization: `Bearer ${token}` };
+    const headers = new Headers(init.headers);
+    if (token !== null) headers.set("authorization", `Bearer ${token}`);
     let response: Response;
     try {
-        response = await fetch(path, { signal, headers });
+        response = await fetch(path, { ...init, headers });
     } catch (error) {
-        if (signal.aborted) throw error;
+        if (init.signal?.aborted) throw error;
         throw new Refusal("The server does not answer. Is it still running? Start `tracer run` or `tracer server` and try again.", 0);
     }
     if (!response.ok) {

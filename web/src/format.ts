@@ -71,6 +71,11 @@ export function dateTime(ms: number): string {
     return `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())} ${clock(ms)}`;
 }
 
+/** How long ago that was, nanoseconds since 1970. */
+export function ago(ns: string): string {
+    return `${duration(Math.max(0, Math.round((Date.now() - toMs(ns)) / 1000)) * 1e9)} ago`;
+}
+
 /** A colour of its own for each name, as likely as 360 hues allow. */
 export function hue(name: string): number {
     let hash = 2166136261;

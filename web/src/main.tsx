@@ -3,6 +3,7 @@
 import "./style.css";
 import { render } from "preact";
 import { useEffect } from "preact/hooks";
+import { AlertsView } from "./alerts";
 import { Compare } from "./compare";
 import { Live } from "./live";
 import { ServiceMap } from "./map";
@@ -20,6 +21,7 @@ const VIEWS: [string, string][] = [
     ["/operations", "Operations"],
     ["/live", "Live"],
     ["/compare", "Compare"],
+    ["/alerts", "Alerts"],
     ["/status", "Status"],
 ];
 
@@ -73,6 +75,8 @@ function View({ path, query }: Address) {
             return <OperationsView query={query} />;
         case "/live":
             return <Live query={query} />;
+        case "/alerts":
+            return <AlertsView query={query} />;
         case "/status":
             return <StatusView />;
         default:

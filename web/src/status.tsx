@@ -1,9 +1,10 @@
-// Does the server work, and was anything lost?
+// Do the server and its agents work, and was anything lost?
 
 import { useEffect } from "preact/hooks";
+import { AgentsView } from "./agents";
 import { useAnswer } from "./api";
 import { bytes, count } from "./format";
-import { Answered } from "./parts/notice";
+import { Answered, Figure } from "./parts/notice";
 import type { Status } from "./types";
 
 /** Milliseconds between two looks. */
@@ -18,6 +19,8 @@ const REASONS: Record<string, string> = {
     invalid_ids: "Without a valid trace or span ID. Look at the sender.",
     overloaded: "Came while too much waited to be written. Senders try again; if it goes on, the disk is too slow for them.",
     not_written: "Could not be written. Is the disk full? The server's log says more.",
+    unnotified: "Nobody could be told of these alerts: is the receiver that the rules name there, and does it take them? The server's log says what it answered.",
+    metrics: "Values of metrics other than those that tracers have of themselves: this backend keeps none. Let the sender send its metrics elsewhere, or none.",
     unreadable: "Found damaged when the server started; what was in them is lost. The server's log names them.",
 };
 
@@ -27,7 +30,12 @@ export function StatusView() {
         const timer = setInterval(answer.again, EVERY);
         return () => clearInterval(timer);
     });
-    return <Answered answer={answer}>{(status) => <Known status={status} />}</Answered>;
+    return (
+        <>
+            <Answered answer={answer}>{(status) => <Known status={status} />}</Answered>
+            <AgentsView />
+        </>
+    );
 }
 
 function Known({ status }: { status: Status }) {
@@ -73,30 +81,6 @@ function Known({ status }: { status: Status }) {
                     </table>
                 )}
             </section>
-            <section aria-labelledby="agent">
-                <h2 id="agent">The agents</h2>
-                <p>
-                    This server knows only the spans that agents and instrumented programs send; a server may have none on its own host. What an agent has attached to,
-                    what it dropped and what it costs itself, it tells on its host:
-                </p>
-                <ul>
-                    <li>
-                        <code>tracer status</code>: attached programs, traced processes, drops by reason, its own memory and CPU time.
-                    </li>
-                    <li>
-                        <code>tracer check</code>: whether that host can be traced, and what is missing if not.
-                    </li>
-                </ul>
-            </section>
         </>
-    );
-}
-
-function Figure({ name, value }: { name: string; value: string }) {
-    return (
-        <div>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-        </div>
     );
 }

@@ -156,6 +156,53 @@ export interface Services {
     services: { [service: string]: { name: string; kind: string }[] };
 }
 
+export interface Sample {
+    name: string;
+    labels: { [name: string]: string | number | boolean };
+    value: number;
+}
+
+export interface Agent {
+    instance: string;
+    host: string;
+    version: string;
+    seen_unix_ns: string;
+    metrics: Sample[];
+}
+
+export interface Agents {
+    agents: Agent[];
+}
+
+export interface Alert {
+    rule: string;
+    state: "pending" | "firing" | "resolved";
+    service: string;
+    operation: string | null;
+    labels: { [name: string]: string };
+    annotations: { [name: string]: string };
+    summary: string;
+    since_unix_ns: string;
+    fired_unix_ns: string | null;
+    resolved_unix_ns: string | null;
+    example_trace_ids: string[];
+    silenced_by: number | null;
+}
+
+export interface Silence {
+    id: number;
+    matchers: { [name: string]: string };
+    until_unix_ns: string;
+    comment: string;
+}
+
+export interface Alerts {
+    alerts: Alert[];
+    silences: Silence[];
+    rules: string[];
+    uncounted_calls: number;
+}
+
 export interface Status {
     version: string;
     spans: { accepted: number; losses: { reason: string; unit: string; count: number }[] };

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { Server } from "./server";
-import { ago, HOSTILE, hex, hostileTrace, hugeTrace, shopTrace } from "./spans";
+import { ago, BROWSER_ARGS, HOSTILE, hex, hostileTrace, hugeTrace, shopTrace } from "./spans";
 
 const HUGE = 50_000;
 const SHOTS = process.env.TRACER_WEB_SHOTS ?? "build/screenshots";
@@ -28,7 +28,7 @@ before(async () => {
     for (let first = 0; first < huge.length; first += 5000) await server.send(huge.slice(first, first + 5000));
     browser = await chromium.launch({
         executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-        args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+        args: BROWSER_ARGS,
     });
 });
 
@@ -280,6 +280,90 @@ test("spans appear as they come in", () =>
         await page.waitForURL(`**/trace/${hex(0x71, 32)}*`);
     }));
 
+/** A server with a rule that holds for the traces that it is sent. */
+async function alarmed(look: (alarmed: Server) => Promise<void>): Promise<void> {
+    const directory = mkdtempSync(join(tmpdir(), "tracer-web-"));
+    const rules = join(directory, "rules.yaml");
+    writeFileSync(rules, `rules:\n- name: ManyErrors\n  annotations: {runbook: "${HOSTILE.replaceAll('"', "'")}"}\n  if: {error_ratio: {above: 0.1, over: 10m, min_calls: 1}}\n`);
+    const server = await Server.start(["--rules", rules]);
+    try {
+        // Judged is what ended a while ago.
+        for (let number = 1; number <= 3; number++) await server.send(shopTrace(number, ago(60_000)));
+        await look(server);
+    } finally {
+        await server.stop();
+        rmSync(directory, { recursive: true, force: true });
+    }
+}
+
+test("an alert is shown with examples, silenced, and heard of again", () =>
+    alarmed((alarmed) =>
+        visit(
+            "/alerts",
+            async ({ page }) => {
+                await page.getByRole("heading", { name: "firing ManyErrors" }).first().waitFor();
+                await page.getByText(/% of calls failed over 10m, above 10 %/).first().waitFor();
+                await shot(page, "alerts");
+                await accessible(page, "/alerts with one");
+                await page.getByRole("button", { name: /^Silence ManyErrors/ }).first().click();
+                await page.getByLabel("For").selectOption("2h");
+                await page.getByLabel("Why").fill("known");
+                await accessible(page, "/alerts with a form");
+                await page.getByRole("button", { name: "Tell nobody of it" }).click();
+                await page.getByText(/^silenced until/).waitFor();
+                const silence = page.getByRole("row", { name: /alertname=ManyErrors/ });
+                await silence.getByRole("cell", { name: "known" }).waitFor();
+                await silence.getByRole("button", { name: "End silence 1" }).click();
+                await page.getByText(/^silenced until/).waitFor({ state: "detached" });
+                await page.getByRole("link", { name: "example 1" }).first().click();
+                await page.waitForURL("**/trace/*");
+            },
+            { origin: alarmed.page },
+        ),
+    ));
+
+test("an agent is shown with its cost, its programs and its losses", () =>
+    visit("/status", async ({ page }) => {
+        await page.getByText("No agent has told this server how it is").waitFor();
+        await server.sendAgent("node-1", [
+            ["process_start_time_seconds", {}, Date.now() / 1000 - 100],
+            ["process_cpu_seconds_total", {}, 5],
+            ["process_resident_memory_bytes", {}, 40 * 1024 * 1024],
+            ["tracer_spans_total", {}, 1234],
+            ["tracer_program_attached", { program: "sock_send" }, 1],
+            ["tracer_program_attached", { program: HOSTILE }, 0],
+            ["tracer_program_runs_total", { program: "sock_send" }, 10],
+            ["tracer_program_run_seconds_total", { program: "sock_send" }, 5e-6],
+            ["tracer_map_entries", { map: "THREADS" }, 95],
+            ["tracer_map_max_entries", { map: "THREADS" }, 100],
+            ["tracer_drops_total", { stage: "kernel", reason: "ring_full", kind: "loss" }, 7],
+            ["tracer_drops_total", { stage: "spans", reason: "excluded", kind: "design" }, 9],
+            ["tracer_drops_total", { stage: "spans", reason: "never", kind: "loss" }, 0],
+            ["tracer_export_failing", { exporter: "otlp" }, 1],
+            ["tracer_sampling_traces_total", { decision: "kept", reason: "always_on", kind: "builtin" }, 3],
+        ]);
+        const agent = page.getByRole("article", { name: "node-1" });
+        await agent.waitFor();
+        for (const [name, value] of [
+            ["Memory", "40 MiB"],
+            ["Spans made", "1,234"],
+            ["Lost, in all", "7"],
+            ["Version", "1.2.3"],
+        ]) {
+            assert.equal(await agent.locator("dt", { hasText: name }).locator("xpath=following-sibling::dd").textContent(), value);
+        }
+        await agent.getByText("Kernel programs and their maps").click();
+        await agent.getByRole("row", { name: "sock_send yes 10 500 ns" }).waitFor();
+        await agent.getByRole("row", { name: "THREADS 95 100 95 %" }).waitFor();
+        await agent.getByRole("row", { name: "kernel ring_full 7 lost" }).waitFor();
+        await agent.getByRole("row", { name: "spans excluded 9 by design" }).waitFor();
+        assert.equal(await agent.getByText("never").count(), 0);
+        await agent.getByText("Backends and sampling").click();
+        await agent.getByRole("row", { name: /^otlp not available/ }).waitFor();
+        await shot(page, "status");
+        await accessible(page, "/status with an agent");
+    }));
+
 test("every view can be read by everyone, in both themes", async () => {
     const trace = hex(4, 32);
     const paths = [
@@ -294,6 +378,7 @@ test("every view can be read by everyone, in both themes", async () => {
         "/map?service=shop",
         "/operations",
         "/live",
+        "/alerts",
         "/status",
     ];
     for (const theme of ["light", "dark"] as const) {

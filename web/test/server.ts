@@ -61,10 +61,21 @@ export class Server {
 
     /** Sends and waits until the spans are acknowledged. */
     async send(spans: TestSpan[], headers: Record<string, string> = {}): Promise<void> {
-        const response = await fetch(`${this.otlp}/v1/traces`, {
+        await this.post("traces", { resourceSpans: byService(spans) }, headers);
+    }
+
+    /** Sends what a tracer on `host` says of itself. */
+    async sendAgent(host: string, values: [name: string, labels: Record<string, AttributeValue>, value: number][]): Promise<void> {
+        const resource = { attributes: attributes({ "service.name": "tracer", "service.instance.id": host, "service.version": "1.2.3", "host.name": host }) };
+        const metrics = values.map(([name, labels, value]) => ({ name, gauge: { dataPoints: [{ asDouble: value, attributes: attributes(labels) }] } }));
+        await this.post("metrics", { resourceMetrics: [{ resource, scopeMetrics: [{ scope: { name: "tracer" }, metrics }] }] }, {});
+    }
+
+    private async post(signal: string, body: unknown, headers: Record<string, string>): Promise<void> {
+        const response = await fetch(`${this.otlp}/v1/${signal}`, {
             method: "POST",
             headers: { "content-type": "application/json", ...headers },
-            body: JSON.stringify({ resourceSpans: byService(spans) }),
+            body: JSON.stringify(body),
         });
         if (response.status !== 200) throw new Error(`OTLP was refused: ${response.status} ${await response.text()}`);
     }

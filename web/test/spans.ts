@@ -9,6 +9,9 @@ export const hex = (number: number, digits: number) => number.toString(16).padSt
 /** Now, less some milliseconds. */
 export const ago = (ms: number) => BigInt(Date.now() - ms) * MS;
 
+/** For a browser that asks nobody but the page. */
+export const BROWSER_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+
 /** What would run or load something if it became markup. */
 export const HOSTILE = `<script>window.hacked=1</script><img src=x onerror="window.hacked=2">"'&<b>`;
 

@@ -13,6 +13,7 @@ mod test;
 mod test_env;
 mod tidy;
 mod tools;
+mod vm;
 mod vm_test;
 mod web;
 mod workspace;

@@ -4,8 +4,10 @@
 //! |---|---|---|
 //! | unit | unit, integration and doc tests of the workspace | nothing: no root, no eBPF toolchain |
 //! | replay | recorded events -> expected spans: the test targets whose names begin with `replay` | nothing |
+//! | engines | the backend with ClickHouse's engine, an S3 server, DuckDB and exporters of OpenTelemetry's SDK | Python 3.11 or later |
 //! | web | the page in headless Chromium, against the real server; its screenshots stay in `target/web` | Node.js 20, Chromium |
 //! | scenarios | package tracer-tests: real services against the real daemon | root, a kernel that can be traced |
+//! | faults | what goes wrong around the daemon: kills, overload, full disks, silent backends | as before |
 //! | accuracy | services of many runtimes, 64 requests at a time: is each call in its trace? | as before; what is not installed is skipped |
 //!
 //! The output of the test runner goes to the user untouched.
@@ -42,8 +44,10 @@ pub(crate) struct Args {
 enum Suite {
     Unit,
     Replay,
+    Engines,
     Web,
     Scenarios,
+    Faults,
     Accuracy,
 }
 
@@ -67,8 +71,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let outcome = match suite {
             Suite::Unit => unit(&workspace, runner, filter),
             Suite::Replay => replay(&workspace, runner, filter),
+            Suite::Engines => engines(&workspace, runner, filter),
             Suite::Web => web(&workspace, filter),
-            Suite::Scenarios => scenarios(&workspace, runner, filter),
+            Suite::Scenarios => {
+                scenarios(&workspace, runner, filter, &["--lib", "--bins", "--test", "scenarios"])
+            }
+            Suite::Faults => scenarios(&workspace, runner, filter, &["--test", "faults"]),
             Suite::Accuracy => accuracy(&workspace, filter),
         };
         match outcome {
@@ -99,10 +107,10 @@ fn verdict(failures: &[String], left_out: &[String], ci: bool) -> Result<()> {
 fn unit(workspace: &Workspace, runner: Runner, filter: Option<&str>) -> Result<Outcome> {
     let mut command = runner.command(workspace);
     command.args(anywhere());
-    let (replay, others): (Vec<_>, Vec<_>) =
-        test_targets(workspace).into_iter().partition(|target| is_replay(target));
+    let (apart, others): (Vec<_>, Vec<_>) =
+        test_targets(workspace).into_iter().partition(|target| is_replay(target) || is_engines(target));
     match runner {
-        Runner::Nextest => command.args(nextest_filter(&replay, filter)),
+        Runner::Nextest => command.args(nextest_filter(&apart, filter)),
         Runner::CargoTest => {
             command.args(["--lib", "--bins"]);
             for target in &others {
@@ -138,6 +146,24 @@ fn replay(workspace: &Workspace, runner: Runner, filter: Option<&str>) -> Result
     Ok(Outcome::Ran)
 }
 
+fn engines(workspace: &Workspace, runner: Runner, filter: Option<&str>) -> Result<Outcome> {
+    let venv = match test_env::python(workspace.root()) {
+        Ok(venv) => venv,
+        Err(error) => return Ok(Outcome::LeftOut(sentences(&error))),
+    };
+    let mut command = runner.command(workspace);
+    command.args(anywhere()).env("TRACER_TEST_ENV", venv);
+    for target in test_targets(workspace).iter().filter(|target| is_engines(target)) {
+        command.args(["--test", target.name]);
+    }
+    match runner {
+        Runner::Nextest => command.args(nextest_filter(&[], filter)),
+        Runner::CargoTest => command.args(filter),
+    };
+    run_command(stubbed(&mut command))?;
+    Ok(Outcome::Ran)
+}
+
 fn web(workspace: &Workspace, filter: Option<&str>) -> Result<Outcome> {
     let root = workspace.root();
     let chromium = match web::check_tools().and_then(|()| test_env::chromium()) {
@@ -153,7 +179,12 @@ fn web(workspace: &Workspace, filter: Option<&str>) -> Result<Outcome> {
     Ok(Outcome::Ran)
 }
 
-fn scenarios(workspace: &Workspace, runner: Runner, filter: Option<&str>) -> Result<Outcome> {
+fn scenarios(
+    workspace: &Workspace,
+    runner: Runner,
+    filter: Option<&str>,
+    targets: &[&str],
+) -> Result<Outcome> {
     if !is_root() {
         return Ok(Outcome::LeftOut(
             "they trace this host and so need root; repeat as root: cargo xtask test scenarios".to_owned(),
@@ -169,7 +200,11 @@ fn scenarios(workspace: &Workspace, runner: Runner, filter: Option<&str>) -> Res
     };
 
     let mut command = runner.command(workspace);
-    command.args(["--package", SCENARIOS]).env("TRACER_BIN", daemon).env("TRACER_TEST_ENV", venv);
+    command
+        .args(["--package", SCENARIOS])
+        .args(targets)
+        .env("TRACER_BIN", daemon)
+        .env("TRACER_TEST_ENV", venv);
     // One after the other: each daemon traces the whole host.
     match runner {
         Runner::Nextest => command.args(["--test-threads", "1"]).args(nextest_filter(&[], filter)),
@@ -225,6 +260,11 @@ fn is_replay(target: &TestTarget<'_>) -> bool {
 /// features of its dependencies.
 fn anywhere() -> impl Iterator<Item = &'static str> {
     std::iter::once("--workspace").chain(NOT_UNIT.iter().flat_map(|package| ["--exclude", package]))
+}
+
+/// They need the Python environment.
+fn is_engines(target: &TestTarget<'_>) -> bool {
+    target.name == "engines"
 }
 
 /// These tests need no kernel programs.

@@ -1,8 +1,10 @@
-// java JavaService.java PORT BACK pool|virtual: the JDK's HttpServer with a fixed pool of threads, or a virtual thread for each
-// request; calls by java.net.http.
+// java JavaService.java PORT BACK pool|virtual|blocking: the JDK's HttpServer with a fixed pool of threads, or a virtual thread for each
+// request; calls by java.net.http, or by HttpURLConnection.
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -16,6 +18,7 @@ import java.util.concurrent.ThreadLocalRandom;
 public class JavaService {
     static final HttpClient CLIENT = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
     static String back;
+    static boolean blocking;
 
     // FNV-1a, 64 bits, of `ID:CALL`: no byte of it says which request it belongs to.
     static String path(String id, int call) {
@@ -26,7 +29,19 @@ public class JavaService {
         return String.format("/back/%016x", value);
     }
 
+    static void ask(String path) {
+        try (InputStream body = URI.create(back + path).toURL().openStream()) {
+            body.readAllBytes();
+        } catch (IOException error) {
+            throw new UncheckedIOException(error);
+        }
+    }
+
     static CompletableFuture<?> call(String path) {
+        if (blocking) {
+            ask(path);
+            return CompletableFuture.completedFuture(null);
+        }
         HttpRequest request = HttpRequest.newBuilder(URI.create(back + path)).build();
         return CLIENT.sendAsync(request, HttpResponse.BodyHandlers.ofString());
     }
@@ -56,7 +71,15 @@ public class JavaService {
                 call(first).join();
                 call(second).join();
             }
-            case "par" -> CompletableFuture.allOf(call(first), call(second)).join();
+            case "par" -> {
+                // A pool of other threads makes them where a call blocks.
+                if (blocking) {
+                    CompletableFuture.allOf(
+                            CompletableFuture.runAsync(() -> ask(first)), CompletableFuture.runAsync(() -> ask(second))).join();
+                } else {
+                    CompletableFuture.allOf(call(first), call(second)).join();
+                }
+            }
             case "wait" -> {
                 pause();
                 call(first).join();
@@ -75,7 +98,7 @@ public class JavaService {
 
     // Virtual threads came with Java 21; this file is for older ones, too.
     static ExecutorService threads(String kind) throws ReflectiveOperationException {
-        if (kind.equals("pool")) {
+        if (!kind.equals("virtual")) {
             return Executors.newFixedThreadPool(8);
         }
         return (ExecutorService) Executors.class.getMethod("newVirtualThreadPerTaskExecutor").invoke(null);
@@ -83,6 +106,7 @@ public class JavaService {
 
     public static void main(String[] args) throws IOException, ReflectiveOperationException {
         back = args[1];
+        blocking = args[2].equals("blocking");
         HttpServer server = HttpServer.create(new InetSocketAddress("127.0.0.1", Integer.parseInt(args[0])), 1024);
         server.createContext("/front/", JavaService::front);
         server.setExecutor(threads(args[2]));

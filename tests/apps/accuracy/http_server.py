@@ -1,8 +1,9 @@
-"""http_server.py PORT BACK: http.server with a thread for each connection, calls by urllib3's pool."""
+"""http_server.py PORT BACK: http.server with a thread for each connection, calls by urllib3's pool, or of a store (store.py)."""
 
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import store
 import urllib3
 from blocking import after, before
 from ids import parse
@@ -14,6 +15,10 @@ POOL = urllib3.PoolManager(maxsize=300)
 def call(path):
     if POOL.request("GET", BACK + path, retries=False).status != 200:
         raise OSError("The back service did not answer with 200.")
+
+
+if store.STORE:
+    call = store.blocking()
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-// node.js PORT BACK CLIENT: Node's http server; CLIENT is `fetch` (async/await) or `callback` (http.request).
+// node.js PORT BACK CLIENT: Node's http server; CLIENT is `fetch` (async/await), `callback` (http.request) or `store` (store.js).
 const http = require('node:http');
 
 const [port, back, client] = process.argv.slice(2);
@@ -40,7 +40,7 @@ function withCallbacks(kind, first, second, answer) {
   }
 }
 
-const call = async (path) => (await fetch(back + path)).text();
+const call = client === 'store' ? require('./store.js').open() : async (path) => (await fetch(back + path)).text();
 
 async function withPromises(kind, first, second, answer) {
   if (kind === 'one') await call(first);
@@ -57,7 +57,7 @@ async function withPromises(kind, first, second, answer) {
   if (kind === 'after' || kind === 'later') await call(first);
 }
 
-const handle = client === 'fetch' ? withPromises : withCallbacks;
+const handle = client === 'callback' ? withCallbacks : withPromises;
 
 http.createServer({ keepAliveTimeout: 60000 }, (incoming, response) => {
   const [, , kind, id] = incoming.url.split('/');

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use tracer_tests::{
     apps::{
-        cql_server, curl, database_front, database_front_tls, mariadb, memcached, mongodb, postgres, redis,
+        cql_server, curl, database_front, database_front_tls, mariadb, memcached, mongodb, noida_db,
+        postgres, redis,
     },
     daemon::Options,
     scenario::Scenario,
@@ -419,4 +420,68 @@ fn the_wire_protocol_of_mongodb_by_pymongo() {
               SERVER noida-db "insert goods" by socket
         "#,
     );
+}
+
+#[test]
+fn elasticsearch_by_its_client() {
+    let scenario = Scenario::start("databases-elasticsearch");
+    let database = noida_db(&scenario, "elasticsearch");
+    let spans =
+        ask(&scenario, "elasticsearch", &database, &["/db/search", "/db/index", "/db/bulk", "/db/wrong"], 16);
+    assert_trees(
+        &spans,
+        r#"
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/search" 200 by socket
+            CLIENT database_front "search goods" by thread
+              SERVER noida-db "POST /goods/_search" 200 by socket
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/index" 200 by socket
+            CLIENT database_front "index goods" by thread
+              SERVER noida-db "PUT /goods/_doc/{id}" 201 by socket
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/bulk" 200 by socket
+            CLIENT database_front "bulk" by thread
+              SERVER noida-db "PUT /_bulk" 200 by socket
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/wrong" 200 by socket
+            CLIENT database_front "get goods" 404 by thread error=404
+              SERVER noida-db "GET /goods/_doc/nowhere" 404 by socket
+        "#,
+    );
+    let call = spans.iter().find(|span| span.name == "search goods").unwrap();
+    for (key, value) in [
+        ("db.system.name", "elasticsearch"),
+        ("db.operation.name", "search"),
+        ("db.collection.name", "goods"),
+        ("http.request.method", "POST"),
+        ("url.full", &database.url("/goods/_search")),
+        ("server.port", &database.port().to_string()),
+    ] {
+        assert_eq!(call.attribute(key), value, "{key} of {call:?}");
+    }
+}
+
+#[test]
+fn clickhouse_by_http() {
+    let scenario = Scenario::start("databases-clickhouse");
+    let database = noida_db(&scenario, "clickhouse");
+    let spans = ask(&scenario, "clickhouse", &database, &["/db/select", "/db/wrong"], 8);
+    assert_trees(
+        &spans,
+        r#"
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/select" 200 by socket
+            CLIENT database_front "SELECT" by thread
+              SERVER noida-db "GET /" 200 by socket
+        CLIENT curl "GET" 200
+          SERVER database_front "GET /db/wrong" 200 by socket
+            CLIENT database_front "SELECT" 47 by thread error=47
+              SERVER noida-db "GET /" 500 by socket error=500
+        "#,
+    );
+    let call =
+        spans.iter().find(|span| span.kind == "CLIENT" && span.name == "SELECT" && !span.error).unwrap();
+    assert_eq!(call.attribute("db.query.text"), "SELECT ?, ?");
+    assert_eq!(call.attribute("db.namespace"), "default");
 }

@@ -1,9 +1,11 @@
 //! Python event loops: many requests in one thread, and calls handed to a pool of threads.
 
 use tracer_tests::{
-    apps::{curl, python_front, threaded_backend},
-    client::at_once,
+    apps::{curl, python, python_front, threaded_backend},
+    client::{Client, at_once},
+    ports::free_port,
     scenario::Scenario,
+    service::{Listens, Service},
     tree::{self, assert_edges_keep_path, assert_trees},
 };
 
@@ -58,4 +60,31 @@ fn asgi_tasks() {
 #[test]
 fn fastapi_pool() {
     every_call_has_its_request("fastapi_front.py");
+}
+
+/// A loop whose sockets are in no epoll set: what it waits for shows that it is one. With one request in hand at a time, it is
+/// its timers that give it away, which make calls for requests that were answered before.
+#[test]
+fn loops_on_select_and_poll() {
+    for kind in ["select", "poll"] {
+        let scenario = Scenario::start(&format!("loop-{kind}"));
+        let backend = threaded_backend(&scenario, None);
+        let port = free_port();
+        let command = python("poll_loop.py", [port.to_string(), backend.url(""), kind.to_owned()]);
+        let front = Service::start(&scenario, "poll_loop", command, Listens::port(port));
+        let daemon = scenario.daemon();
+        let mut client = Client::connect(front.address());
+        // Its first requests find the thread asleep.
+        for number in 0..3 {
+            assert_eq!(client.get(&format!("/{kind}/slow/first/{number}")).status, 200);
+        }
+        for number in 0..4 {
+            assert_eq!(client.get(&format!("/{kind}/late/{number}")).status, 200);
+            assert_eq!(client.get(&format!("/{kind}/slow/{number}")).status, 200);
+        }
+        let spans = scenario.finish(daemon, &format!("/{kind}"), 2 * 3 + 4 * 4 + 2 * 4);
+        let calls = spans.iter().filter(|span| span.kind == "CLIENT" && span.service() == "poll_loop");
+        let parents: Vec<_> = calls.map(|call| &call.parent_id[..]).collect();
+        assert_eq!(parents, [""; 4], "calls of timers have no parent");
+    }
 }

@@ -2,15 +2,18 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
-    process::{Child, ChildStdin, ChildStdout, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
 use tracer_tests::{
-    apps::{grpc_server, python},
+    apps::{certificate, curl, grpc_js, grpc_js_client, grpc_server, grpc_server_tls, https, python},
+    command::run,
     daemon::Options,
     scenario::Scenario,
     service::Service,
+    span::ReceivedSpan,
     tree::{assert_edges_keep_path, assert_trees},
+    wait::wait_until,
 };
 
 /// `grpc_client.py`, which does as it is told.
@@ -22,11 +25,11 @@ struct Client {
 
 impl Client {
     fn of(server: &Service) -> Self {
-        let mut process = python("grpc_client.py", [server.address().to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::start(python("grpc_client.py", [server.address().to_string()]))
+    }
+
+    fn start(mut command: Command) -> Self {
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (input, output) = (process.stdin.take().unwrap(), process.stdout.take().unwrap());
         Self { process, input, output: BufReader::new(output) }
     }
@@ -146,4 +149,90 @@ fn a_channel_that_is_older_than_the_daemon() {
           SERVER grpc_server "POST /tracer.Echo/Unary3" 200 by socket incomplete
         "#,
     );
+}
+
+/// What `grpc_js.js client` asks for: one call of each kind, then a hundred at a time.
+#[track_caller]
+fn assert_calls_of_grpc_js(spans: &[ReceivedSpan]) {
+    assert_edges_keep_path(spans);
+    let unary: String = (0..100).fold(String::new(), |text, number| {
+        let times = if number == 0 { "2 x " } else { "" };
+        text + &format!(
+            "{times}CLIENT grpc_js \"tracer.Js/Unary{number}\" OK\n  SERVER grpc_js \"tracer.Js/Unary{number}\" OK by socket\n"
+        )
+    });
+    let kinds: String = ["Upload", "Download", "Chat"].iter().fold(String::new(), |text, kind| {
+        text + &format!(
+            "CLIENT grpc_js \"tracer.Js/{kind}\" OK\n  SERVER grpc_js \"tracer.Js/{kind}\" OK by socket\n"
+        )
+    });
+    let fail = "CLIENT grpc_js \"tracer.Js/Fail\" FAILED_PRECONDITION error=FAILED_PRECONDITION\n  \
+                SERVER grpc_js \"tracer.Js/Fail\" FAILED_PRECONDITION by socket\n";
+    assert_trees(spans, &(unary + &kinds + fail));
+}
+
+#[test]
+fn calls_by_grpc_js() {
+    let scenario = Scenario::start("grpc-js");
+    let server = grpc_js(&scenario, false);
+    let daemon = scenario.daemon();
+    run(&mut grpc_js_client(&server, None));
+    assert_calls_of_grpc_js(&scenario.finish(daemon, "tracer.Js", 208));
+}
+
+/// As above, within TLS: Node.js has OpenSSL within it, and hands what it writes to memory.
+#[test]
+fn calls_by_grpc_js_within_tls() {
+    let scenario = Scenario::start("grpc-js-tls");
+    let server = grpc_js(&scenario, true);
+    let daemon = scenario.daemon();
+    // Node.js is probed once one of its connections was seen.
+    let warm_up = || curl(["--insecure".to_owned(), "--http2".to_owned(), https(&server, "/warm-up")]);
+    wait_until("Node.js is probed", || {
+        warm_up();
+        daemon
+            .status()
+            .libraries
+            .iter()
+            .any(|library| library.file.ends_with("node") && library.reason.is_none())
+    });
+    run(&mut grpc_js_client(&server, Some(&certificate(&scenario))));
+    assert_calls_of_grpc_js(&scenario.finish(daemon, "tracer.Js", 208));
+}
+
+/// grpcio carries BoringSSL within it, without symbols.
+#[test]
+fn calls_within_tls() {
+    let scenario = Scenario::start("grpc-tls");
+    let server = grpc_server_tls(&scenario);
+    let daemon = scenario.daemon();
+    let client = || {
+        let mut command = python("grpc_client.py", [server.address().to_string()]);
+        command.env("TLS_CERTIFICATE", certificate(&scenario));
+        Client::start(command)
+    };
+    // Its library is found at the first TLS record of a process, and probed from then on.
+    client().does("call Upload");
+    wait_until("the library is probed", || {
+        daemon
+            .status()
+            .libraries
+            .iter()
+            .any(|library| library.file.contains("cygrpc") && library.reason.is_none())
+    });
+    let mut client = client();
+    client.does("call Unary");
+    client.does("many 100");
+    scenario.receiver.wait_for("tracer.Echo/Unary", 202);
+    let spans: Vec<_> = scenario.finish(daemon, "tracer.Echo", 202);
+    let spans: Vec<_> =
+        spans.into_iter().filter(|span| span.path().starts_with("tracer.Echo/Unary")).collect();
+    assert_edges_keep_path(&spans);
+    let many: String = (0..100).fold(String::new(), |text, number| {
+        text + &format!(
+            "CLIENT grpc_client \"tracer.Echo/Unary{number}\" OK\n  SERVER grpc_server \"tracer.Echo/Unary{number}\" OK by socket\n"
+        )
+    });
+    let one = "CLIENT grpc_client \"tracer.Echo/Unary\" OK\n  SERVER grpc_server \"tracer.Echo/Unary\" OK by socket\n";
+    assert_trees(&spans, &(many + one));
 }

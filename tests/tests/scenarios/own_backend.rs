@@ -105,6 +105,70 @@ fn run_keeps_what_it_traces_with_a_server_without_privileges() {
     daemon.stop();
 }
 
+/// What `tracer run` is told of its server is handed on, the token along with it; the server knows how the daemon is.
+#[test]
+fn run_hands_on_what_its_server_is_told() {
+    let scenario = Scenario::start("own_backend-flags");
+    let directory = public_directory();
+    let (token, cold) = (directory.path().join("token"), directory.path().join("cold"));
+    fs::write(&token, "open & sesame\n").unwrap();
+    // The server, another user's, cannot read it.
+    fs::set_permissions(&token, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let service = threaded_backend(&scenario, None);
+    let zipkin = free_port();
+    let arguments = [
+        "--token-file",
+        token.to_str().unwrap(),
+        "--cold",
+        cold.to_str().unwrap(),
+        "--keep-cold",
+        "400d",
+        "--zipkin",
+        &loopback(zipkin),
+    ];
+    let data = directory.path().join("data");
+    let (daemon, query, _) = start_with(&scenario, "run", &data, "The traces are at", &arguments);
+
+    curl([service.url("/own-backend/guarded")]);
+    let ask = |path: &str, token: &str| {
+        let header = format!("authorization: Bearer {token}");
+        curl(["-H".to_owned(), header, format!("http://127.0.0.1:{query}{path}")])
+    };
+    let find = "/api/v1/traces?tag=url.path=/own-backend/guarded";
+    assert!(ask(find, "wrong").contains("unauthorized"));
+    let found = || serde_json::from_str::<Value>(&ask(find, "open & sesame")).unwrap()["traces"].clone();
+    wait_until("the trace is stored", || found().as_array().is_some_and(|found| found.len() == 1));
+    let agents =
+        || serde_json::from_str::<Value>(&ask("/api/v1/agents", "open & sesame")).unwrap()["agents"].clone();
+    wait_until("the server has heard of the daemon", || {
+        agents().as_array().is_some_and(|known| known.len() == 1)
+    });
+    let known = agents()[0].clone();
+    let value = |name: &str, labels: Value| {
+        let metrics = known["metrics"].as_array().unwrap();
+        let found = metrics.iter().find(|metric| metric["name"] == name && metric["labels"] == labels);
+        found.unwrap_or_else(|| panic!("{name} {labels} is not in {known}"))["value"].as_f64().unwrap()
+    };
+    let attached = value("tracer_program_attached", serde_json::json!({"program": "process_exit"}));
+    assert!((attached - 1.0).abs() < f64::EPSILON, "{known}");
+    assert!(value("tracer_map_max_entries", serde_json::json!({"map": "PROCESSES"})) > 0.0);
+    assert!(value("process_resident_memory_bytes", serde_json::json!({})) > 0.0);
+    assert_eq!(known["host"], fs::read_to_string("/proc/sys/kernel/hostname").unwrap().trim());
+
+    let arguments = fs::read(format!("/proc/{}/cmdline", child_of(daemon.pid()))).unwrap();
+    let arguments = String::from_utf8_lossy(&arguments).into_owned();
+    assert!(
+        arguments.contains("--keep-cold\0") && arguments.contains(&*cold.to_string_lossy()),
+        "{arguments}"
+    );
+    assert!(!arguments.contains("sesame"), "everybody can read arguments");
+    assert!(cold.exists());
+    let status = ["-o", "/dev/null", "-w", "%{http_code}"].map(str::to_owned);
+    let zipkin = format!("http://127.0.0.1:{zipkin}/api/v2/services");
+    assert_eq!(curl(status.into_iter().chain([zipkin])), "401", "it listens, and asks for the token");
+    daemon.stop();
+}
+
 #[test]
 fn another_engine_reads_the_blocks() {
     let scenario = Scenario::start("own_backend_blocks");

@@ -5,10 +5,12 @@ use nix::{
     unistd::Pid,
 };
 use tracer_tests::{
-    apps::{curl, threaded_backend},
+    apps::{curl, node_with_packages, threaded_backend},
     command::output,
     daemon::{Options, tracer},
+    ports::free_port,
     scenario::Scenario,
+    service::Service,
     tree::assert_trees,
     wait::wait_until,
 };
@@ -111,4 +113,44 @@ fn a_caller_that_has_decided_is_followed() {
     assert!(seen.contains(&("SERVER", "/decided/yes", "ot=th:4,vendor=x")), "{seen:?}");
     assert!(seen.contains(&("CLIENT", "/decided/yes", "ot=th:4,vendor=x")), "{seen:?}");
     assert_eq!(seen.len(), 2, "{seen:?}");
+}
+
+/// OpenTelemetry's sampler for Node.js keeps what the tracer says: of a service with a fixed share, and of an operation as busy as the tracer has seen it.
+#[test]
+fn an_sdk_asks_what_to_keep() {
+    let scenario = Scenario::start("sampling-remote");
+    let backend = threaded_backend(&scenario, None);
+    let port = free_port();
+    let daemon = scenario.daemon_with(Options::config(&format!(
+        "[remote_sampling]\nlisten = '127.0.0.1:{port}'\n[select]\ninclude = [{{ port = {} }}]\n\
+         [sampling]\nsampler = 'adaptive'\nargument = 1\n\
+         rules = [{{ service = 'quarter', sampler = 'traceidratio', argument = 0.25 }}]\n",
+        backend.port()
+    )));
+    let endpoint = format!("http://127.0.0.1:{port}");
+    let asker = |service: &str| {
+        node_with_packages(&scenario, "remote_sampler.js", &[endpoint.clone(), service.to_owned()])
+    };
+    let kept = |asker: &Service, name: &str| -> u32 {
+        let name = name.replace(' ', "%20").replace('/', "%2F");
+        curl([asker.url(&format!("/share?name={name}"))]).parse().unwrap()
+    };
+    let quarter = asker("quarter");
+    wait_until("the SDK keeps a quarter", || kept(&quarter, "GET /any") == 64);
+
+    let service = asker("threaded_backend");
+    wait_until("the SDK keeps all of a service that nobody has called", || kept(&service, "GET /any") == 256);
+    wait_until("the SDK keeps less of a busy operation", || {
+        for _ in 0..20 {
+            curl([backend.url("/remote/busy")]);
+        }
+        kept(&service, "GET /remote/busy") < 64
+    });
+    let answer = curl([format!("{endpoint}/sampling?service=threaded_backend")]);
+    assert!(answer.contains(r#""operation":"GET /remote/busy""#), "{answer}");
+    // A page of another site, whose name leads here, learns nothing.
+    let args = ["-o", "/dev/null", "-w", "%{http_code}", "-H", "Host: elsewhere.example"].map(str::to_owned);
+    let refused = curl(args.into_iter().chain([format!("{endpoint}/sampling?service=quarter")]));
+    assert_eq!(refused, "403");
+    daemon.stop();
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use tracer_tests::{
-    apps::{Upstream, curl, https, nginx_tls, python, threaded_backend, tls_service},
+    apps::{Upstream, curl, envoy_tls, https, nginx_tls, python, threaded_backend, tls_service},
     command::{output_of, run},
     daemon::Options,
     scenario::Scenario,
@@ -272,4 +272,41 @@ fn switched_off() {
           SERVER threaded_backend "GET /off/hello" 200 by socket
         "#,
     );
+}
+
+/// envoy has BoringSSL within it, without symbols: HTTP/2 within TLS from its clients, HTTP/1 to those that it asks.
+#[test]
+fn envoy_in_front_of_a_service() {
+    let scenario = Scenario::start("tls-envoy");
+    let backend = threaded_backend(&scenario, None);
+    let envoy = envoy_tls(&scenario, &backend);
+    let daemon = scenario.daemon();
+    let ask = |path: &str| curl(["--insecure".to_owned(), "--http2".to_owned(), https(&envoy, path)]);
+    // It is found at its first TLS record, and probed from then on.
+    ask("/warm-up");
+    wait_until("envoy is probed", || {
+        daemon
+            .status()
+            .libraries
+            .iter()
+            .any(|library| library.file.ends_with("envoy") && library.reason.is_none())
+    });
+    for _ in 0..3 {
+        ask("/envoy/hello");
+    }
+    let spans = scenario.finish(daemon, "/envoy", 12);
+    assert_trees(
+        &spans,
+        r#"
+        3 x CLIENT curl "GET" 200
+          SERVER envoy "GET /envoy/hello" 200 by socket
+            CLIENT envoy "GET" 200 by turn
+              SERVER threaded_backend "GET /envoy/hello" 200 by socket
+        "#,
+    );
+    let version =
+        |span: &tracer_tests::span::ReceivedSpan| span.attribute("network.protocol.version").to_owned();
+    let of_client =
+        |span: &&tracer_tests::span::ReceivedSpan| span.service() == "envoy" && span.kind == "SERVER";
+    assert!(spans.iter().filter(of_client).all(|span| version(span) == "2"));
 }

@@ -23,6 +23,9 @@ pub mod flags {
     /// the connection's first handshake record was seen, it starts at that record's sequence number, which both ends of
     /// a TCP connection see, else at an arbitrary number.
     pub const TLS: u16 = 128;
+    /// A datagram of its own, not a part of a stream: `position` says nothing. Before one that was sent, its socket is described
+    /// ([`crate::event::Open`]) each time, since it may send to anyone.
+    pub const DATAGRAM: u16 = 256;
 }
 
 /// A data record without its payload.

@@ -1,7 +1,9 @@
 //! Records in the ring buffers. Every one starts with [`Header`].
 
 mod close;
+mod connect;
 mod data;
+mod exec;
 mod exit;
 mod lineage;
 mod open;
@@ -10,7 +12,9 @@ mod tls_seen;
 mod written;
 
 pub use close::{Close, CloseKind, close_flags};
+pub use connect::{Connect, ConnectKind};
 pub use data::{Data, DataHeader, flags};
+pub use exec::Exec;
 pub use exit::Exit;
 pub use lineage::Lineage;
 pub use open::{Family, Open, open_flags};
@@ -38,6 +42,10 @@ pub enum Kind {
     TlsSeen = 7,
     /// [`Written`].
     Written = 8,
+    /// [`Exec`].
+    Exec = 9,
+    /// [`Connect`].
+    Connect = 10,
 }
 
 /// First bytes of every record.

@@ -1,4 +1,4 @@
-//! Trace context was written into a request, told just before the request's first data record.
+//! Trace context was written into a request, told just before the first data record of the call that sent it.
 
 use super::Header;
 use crate::propagation::VALUE;
@@ -9,7 +9,7 @@ use crate::propagation::VALUE;
 pub struct Written {
     /// Common part. `conn` is set.
     pub header: Header,
-    /// Position of the request's first byte in its stream, modulo 2^32.
+    /// Position of the request's first byte (HTTP/2: of its HEADERS frame) in its stream, modulo 2^32.
     pub position: u32,
     /// Bytes that were added to the stream: positions of what follows are that much higher.
     pub added: u32,

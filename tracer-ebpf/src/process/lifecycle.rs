@@ -5,8 +5,8 @@ use aya_ebpf::{
     programs::BtfTracePointContext,
 };
 use tracer_common::{
-    event::{Exit, Kind},
-    process::{GOROUTINES, PROMPT, SELECTED, TASKS, TURNS},
+    event::{Exec, Exit, Kind},
+    process::{GOROUTINES, POLLS, PROMPT, SELECTED, TASKS, TURNS},
 };
 
 use super::origin;
@@ -48,11 +48,20 @@ pub(crate) fn process_exit(_ctx: BtfTracePointContext) -> i32 {
 pub(crate) fn process_exec(_ctx: BtfTracePointContext) -> i32 {
     let tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
     origin::executed(tgid);
+    let mut selected = false;
     if let Some(known) = PROCESSES.get_ptr_mut(tgid) {
         // A new program under the same pid: its name and its selection are to be found out again.
         // SAFETY: a live map value; a lost race describes the process once more.
-        unsafe { *known &= SELECTED };
+        selected = unsafe {
+            *known &= SELECTED;
+            *known != 0
+        };
         next_generation();
+    }
+    if selected || config!(only_selected) == 0 {
+        let exec = Exec { header: emit::header(Kind::Exec, tgid, 0) };
+        // SAFETY: `slot` is a reserved `Exec`.
+        emit::record::<Exec>(Urgency::Timer, |slot| unsafe { *slot = exec });
     }
     0
 }
@@ -72,7 +81,7 @@ pub(crate) fn process_fork(ctx: BtfTracePointContext) -> i32 {
     // SAFETY: a copy is taken at once.
     let known = unsafe { PROCESSES.get(parent) }.copied().unwrap_or(0);
     origin::forked(parent, tid, child, known);
-    let inherited = known & (SELECTED | TASKS | TURNS | PROMPT | GOROUTINES);
+    let inherited = known & (SELECTED | TASKS | TURNS | PROMPT | GOROUTINES | POLLS);
     if inherited != 0 {
         inherit(parent, child, inherited);
     }

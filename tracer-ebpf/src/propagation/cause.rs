@@ -63,10 +63,61 @@ pub(crate) struct Hand {
 #[repr(C)]
 pub(super) struct Cause {
     /// Trace id as text.
-    pub(super) trace: [u8; 32],
+    trace: [u8; 32],
     /// Flags as text.
-    pub(super) flags: [u8; 2],
-    pub(super) padding: [u8; 6],
+    flags: [u8; 2],
+    /// 1 where other threads may send what this one asks for, and the reverse.
+    shared: u8,
+    padding: [u8; 5],
+}
+
+impl Cause {
+    /// That of a call which was not looked for yet.
+    pub(super) const fn new(shared: bool) -> Self {
+        Self { trace: [0; 32], flags: [0; 2], shared: shared as u8, padding: [0; 5] }
+    }
+
+    /// Writes it as the value of a `traceparent` at an offset, with a new span id.
+    #[inline(always)]
+    pub(super) fn write<const AT: usize>(&self, text: &mut [u8]) {
+        text[AT] = b'0';
+        text[AT + 1] = b'0';
+        text[AT + 2] = b'-';
+        #[expect(clippy::manual_memcpy, reason = "there is no memcpy in a kernel program")]
+        for at in 0..32 {
+            text[AT + 3 + at] = self.trace[at];
+        }
+        text[AT + 35] = b'-';
+        id::span(text, AT + 36);
+        text[AT + 52] = b'-';
+        text[AT + 53] = self.flags[0];
+        text[AT + 54] = self.flags[1];
+    }
+}
+
+/// What is known of a process that receives requests.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Server {
+    /// Its threads are not believed before, CLOCK_MONOTONIC nanoseconds.
+    until_ns: u64,
+    /// Connections with a request that was read and is not being answered.
+    open: u32,
+    padding: u32,
+}
+
+impl Server {
+    const NEW: Self = Self { until_ns: 0, open: 0, padding: 0 };
+}
+
+/// A process receives requests that are not looked at here (HTTP/2, or within TLS): which of them a call is for is never certain.
+#[inline(always)]
+pub(crate) fn serves_unread(conn: &mut Conn, tgid: u32) {
+    if conn.server != tgid {
+        conn.server = tgid;
+        let server = Server { until_ns: u64::MAX, ..Server::NEW };
+        let _ = SERVERS.insert(tgid, server, u64::from(BPF_ANY));
+    }
 }
 
 /// A segment passed: a request or an answer may have begun.
@@ -118,8 +169,14 @@ extern "C" fn request_read(conn: *mut Conn, head: *mut Head, tgid: u32, task_and
     if conn.server != tgid {
         conn.server = tgid;
         if SERVERS.get_ptr(tgid).is_none() {
-            let _ = SERVERS.insert(tgid, 0, u64::from(BPF_ANY));
+            let _ = SERVERS.insert(tgid, Server::NEW, u64::from(BPF_ANY));
         }
+    }
+    if conn.reader == 0
+        && let Some(server) = SERVERS.get_ptr_mut(tgid)
+    {
+        // SAFETY: a live map value; a lost race makes its threads less believed.
+        unsafe { (*server).open = (*server).open.wrapping_add(1) };
     }
     // In place: an update of an LRU table takes a new element each time, and a copy takes room on the stack.
     if HANDS.get_ptr(tid).is_none() {
@@ -195,7 +252,12 @@ extern "C" fn answer_begun(conn: *mut Conn, tgid: u32, tid: u32) -> i32 {
     if conn.reader != 0 && conn.reader != tid {
         // SAFETY: a helper without arguments.
         let until_ns = unsafe { bpf_ktime_get_ns() } + HANDOVER_NS;
-        let _ = SERVERS.insert(tgid, until_ns, u64::from(BPF_ANY));
+        if let Some(server) = SERVERS.get_ptr_mut(tgid) {
+            // SAFETY: a live map value. That of a process which is never believed stays.
+            unsafe { (*server).until_ns = (*server).until_ns.max(until_ns) };
+        } else {
+            let _ = SERVERS.insert(tgid, Server { until_ns, ..Server::NEW }, u64::from(BPF_ANY));
+        }
     }
     let_go(conn);
     0
@@ -214,6 +276,10 @@ fn let_go(conn: &mut Conn) {
     if let Some(hand) = HANDS.get_ptr_mut(conn.reader) {
         // SAFETY: a live map value; a lost race makes the thread less believed, not more.
         unsafe { (*hand).open = (*hand).open.saturating_sub(1) };
+    }
+    if let Some(server) = SERVERS.get_ptr_mut(conn.server) {
+        // SAFETY: as above.
+        unsafe { (*server).open = (*server).open.saturating_sub(1) };
     }
     conn.reader = 0;
 }
@@ -235,6 +301,8 @@ pub(super) extern "C" fn find_cause(cause: *mut Cause, tgid: u32, tid: u32, task
         && SERVERS.get_ptr(origin.tgid).is_some()
     {
         let task_and_tid = (u64::from(origin.task) << 32) | u64::from(origin.tid);
+        // All that this process does is for one request.
+        cause.shared = 0;
         return in_hand(cause, origin.tgid, task_and_tid, origin.time_ns, 0);
     }
     id::trace(&mut cause.trace);
@@ -252,7 +320,8 @@ extern "C" fn in_hand(cause: *mut Cause, tgid: u32, task_and_tid: u64, before_ns
     // SAFETY: a helper without arguments.
     let now_ns = unsafe { bpf_ktime_get_ns() };
     // SAFETY: copies are taken at once.
-    let (until_ns, hand) = unsafe { (SERVERS.get(tgid).copied().unwrap_or(0), HANDS.get_ptr_mut(tid)) };
+    let (server, hand) =
+        unsafe { (SERVERS.get(tgid).copied().unwrap_or(Server::NEW), HANDS.get_ptr_mut(tid)) };
     let Some(hand) = hand else { return 0 };
     // SAFETY: a live map value, written by its own thread and by those that answer for it.
     let hand = unsafe { &mut *hand };
@@ -267,7 +336,8 @@ extern "C" fn in_hand(cause: *mut Cause, tgid: u32, task_and_tid: u64, before_ns
         || hand.open != 1
         || hand.unclear != 0
         || now_ns < hand.distrusted_until_ns
-        || now_ns < until_ns
+        || now_ns < server.until_ns
+        || cause.shared != 0 && server.open != 1
         || hand.read_ns > before_ns
         || age_ns > FORGET_NS
     {

@@ -13,20 +13,24 @@ use aya_ebpf::{
     macros::sock_ops,
     programs::SockOpsContext,
 };
-use tracer_common::propagation::{Outcome, switch};
+use tracer_common::propagation::{Outcome, streams, switch};
 
 use super::{peer, write::count};
 use crate::{
-    conn::{self, SENT, stage},
+    conn::{self, SENT, mode, stage},
     globals::offset,
     kernel_read::field,
-    maps::{AWAITED, switch_state},
+    maps::{AWAITED, switch_state, written_streams},
 };
 
 /// `BPF_NOEXIST`: a socket is enrolled once.
 const NO_EXIST: u64 = 1;
-/// The callbacks that tell of the first bytes in either direction.
-const CALLBACKS: u32 = BPF_SOCK_OPS_WRITE_HDR_OPT_CB_FLAG | BPF_SOCK_OPS_PARSE_ALL_HDR_OPT_CB_FLAG;
+/// The callback that tells of what is sent.
+const SENDING: u32 = BPF_SOCK_OPS_WRITE_HDR_OPT_CB_FLAG;
+/// The callback that tells of what is received.
+const RECEIVING: u32 = BPF_SOCK_OPS_PARSE_ALL_HDR_OPT_CB_FLAG;
+/// Those that tell of the first bytes in either direction.
+const CALLBACKS: u32 = SENDING | RECEIVING;
 /// Of the TCP header: the last segment of what a peer writes carries it.
 const PSH: u32 = 0x08;
 /// `FIN | RST` of the TCP header.
@@ -121,20 +125,53 @@ unsafe fn leave(ops: *mut bpf_sock_ops, received: bool, data: bool) {
     }
     // SAFETY: a socket pointer that was checked.
     let Some(conn) = (unsafe { conn::of_socket(sk.cast::<u8>().cast_const(), false) }) else { return };
-    if conn.stage == stage::NONE || conn.stage == stage::AWAITED && !received {
-        return;
-    }
-    if conn.stage == stage::AWAITED && data {
-        count(Outcome::ServerFirst);
+    let mut over = CALLBACKS;
+    match conn.stage {
+        stage::NONE => return,
+        stage::AWAITED if !received => return,
         // SAFETY: a socket pointer that was checked.
-        unsafe { peer::avoid(sk.cast()) };
+        stage::AWAITED if data && unsafe { peer::speaks_frames(sk.cast()) } => return,
+        stage::AWAITED => {
+            conn.stage = stage::OVER;
+            if data {
+                count(Outcome::ServerFirst);
+                // SAFETY: as above.
+                unsafe { peer::avoid(sk.cast()) };
+                if written_streams() != streams::NONE {
+                    // What comes next will tell whether that was right.
+                    conn.stage = stage::GREETED;
+                    over = SENDING;
+                }
+            }
+        }
+        stage::GREETED if conn.bytes[SENT] == 0 => return,
+        stage::GREETED => {
+            conn.stage = stage::OVER;
+            if conn.mode == mode::HTTP2 {
+                // SAFETY: as above.
+                unsafe { peer::is_asked_by_frames(sk.cast()) };
+            }
+        }
+        // SAFETY: the context. What is received tells nothing any more.
+        stage::FOLLOWED => return unsafe { no_callbacks(ops, RECEIVING) },
+        _ => conn.stage = stage::OVER,
     }
-    conn.stage = stage::OVER;
     // SAFETY: the context; the key is a local.
     unsafe {
         let key = bpf_get_socket_cookie(ops.cast());
         bpf_map_delete_elem((&raw const AWAITED).cast_mut().cast(), (&raw const key).cast());
+        no_callbacks(ops, over);
+    }
+}
+
+/// Other programs may have asked for callbacks of their own.
+#[inline(always)]
+unsafe fn no_callbacks(ops: *mut bpf_sock_ops, over: u32) {
+    // SAFETY: the program's context.
+    unsafe {
         let flags = (&raw const (*ops).bpf_sock_ops_cb_flags).read_volatile();
-        bpf_sock_ops_cb_flags_set(ops, (flags & !CALLBACKS) as i32);
+        if flags & over != 0 {
+            bpf_sock_ops_cb_flags_set(ops, (flags & !over) as i32);
+        }
     }
 }

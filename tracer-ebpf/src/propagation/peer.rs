@@ -1,4 +1,4 @@
-//! Servers that turned out not to speak HTTP/1: connections to them are not enrolled for a while.
+//! Servers that turned out not to speak HTTP, to which connections are not enrolled for a while, and those that speak HTTP/2.
 
 use aya_ebpf::{
     bindings::BPF_ANY,
@@ -14,6 +14,9 @@ use crate::{
 
 /// How long, nanoseconds.
 const AVOID_NS: u64 = 600_000_000_000;
+
+/// In place of a time: the server speaks HTTP/2, and may begin.
+const FRAMES: u64 = 1;
 
 /// Address and port of a server, as the kernel has them.
 #[repr(C)]
@@ -59,7 +62,27 @@ pub(super) unsafe fn avoided(sk: *const u8) -> bool {
     unsafe { PEERS.get(of(sk)).copied().is_some_and(|until_ns| bpf_ktime_get_ns() < until_ns) }
 }
 
-/// The server of a socket does not speak HTTP/1.
+/// Whether the server of a socket is known to speak HTTP/2.
+///
+/// # Safety
+/// As for [`of`].
+#[inline(always)]
+pub(super) unsafe fn speaks_frames(sk: *const u8) -> bool {
+    // SAFETY: the caller's promise; a copy is taken at once.
+    unsafe { PEERS.get(of(sk)).copied() == Some(FRAMES) }
+}
+
+/// The server of a socket is asked by HTTP/2.
+///
+/// # Safety
+/// As for [`of`].
+#[inline(always)]
+pub(super) unsafe fn is_asked_by_frames(sk: *const u8) {
+    // SAFETY: the caller's promise.
+    let _ = PEERS.insert(unsafe { of(sk) }, FRAMES, u64::from(BPF_ANY));
+}
+
+/// The server of a socket does not speak HTTP.
 ///
 /// # Safety
 /// As for [`of`].

@@ -10,6 +10,7 @@ use crate::{
     emit::{self, Urgency},
     globals::offset,
     kernel_read::{probe, probe_into},
+    syscall::read_user_words,
 };
 
 /// Address families (include/linux/socket.h).
@@ -33,6 +34,8 @@ struct Described {
     tgid: u32,
     /// `open_flags`
     flags: u32,
+    /// Where the address of the other end is in the current process (`struct sockaddr`), 0 where the socket knows it.
+    to: u64,
 }
 
 /// Emits an `Open` record. A global function: see `capture`.
@@ -40,7 +43,7 @@ struct Described {
 #[inline(never)]
 extern "C" fn describe_socket(described: *const Described) -> i32 {
     // SAFETY: the verifier checks pointers that are handed to global functions; null is possible for it.
-    let Some(&Described { sk, conn, tgid, flags }) = (unsafe { described.as_ref() }) else { return 0 };
+    let Some(&Described { sk, conn, tgid, flags, to }) = (unsafe { described.as_ref() }) else { return 0 };
     emit::record::<Open>(Urgency::Timer, |slot| {
         let family = probe::<u16>(sk, offset!(family));
         // SAFETY: `slot` is a reserved `Open`.
@@ -54,11 +57,20 @@ extern "C" fn describe_socket(described: *const Described) -> i32 {
             (*slot).path_len = 0;
             (*slot).local_port = 0;
             (*slot).peer_port = 0;
-            (*slot).net = probe::<u32>(probe::<u64>(sk, offset!(net)), offset!(net_inum));
+            (*slot).net = net_of(sk);
             if family == AF_UNIX {
                 unix(sk, slot);
             } else {
-                inet(sk, family, slot);
+                inet(
+                    sk,
+                    &raw mut (*slot).local_port,
+                    &raw mut (*slot).peer_port,
+                    &raw mut (*slot).local,
+                    &raw mut (*slot).peer,
+                );
+                if to != 0 {
+                    destination(to, family, slot);
+                }
             }
         }
     });
@@ -68,20 +80,32 @@ extern "C" fn describe_socket(described: *const Described) -> i32 {
 /// Emits the `Open` record of a connection that is traced.
 #[inline(always)]
 pub(crate) fn open(sk: *const u8, tgid: u32, conn: &Conn) {
-    describe_socket(&Described { sk: sk as u64, conn: conn.id, tgid, flags: 0 });
+    describe_socket(&Described { sk: sk as u64, conn: conn.id, tgid, flags: 0, to: 0 });
+}
+
+/// Emits the `Open` record of a socket that sends a datagram to the address at `to` in the current process, or to the one that it is connected to.
+#[inline(always)]
+pub(crate) fn open_to(sk: *const u8, tgid: u32, conn: &Conn, to: u64) {
+    describe_socket(&Described { sk: sk as u64, conn: conn.id, tgid, flags: 0, to });
 }
 
 /// Emits the `Open` record of one of the daemon's own sockets.
 #[inline(always)]
 pub(crate) fn own(sk: *const u8, tgid: u32, conn: &mut Conn) {
     conn.id();
-    describe_socket(&Described { sk: sk as u64, conn: conn.id, tgid, flags: u32::from(open_flags::OWN) });
+    describe_socket(&Described {
+        sk: sk as u64,
+        conn: conn.id,
+        tgid,
+        flags: u32::from(open_flags::OWN),
+        to: 0,
+    });
 }
 
 /// Emits the `Open` record of a connection inside of that of socket `sk`, whose address is given.
 #[inline(always)]
 pub(crate) fn open_layer(sk: u64, tgid: u32, conn: u64, flags: u16) {
-    describe_socket(&Described { sk, conn, tgid, flags: u32::from(flags) });
+    describe_socket(&Described { sk, conn, tgid, flags: u32::from(flags), to: 0 });
 }
 
 /// Whether the socket at this address is a TCP socket.
@@ -90,18 +114,52 @@ pub(crate) fn is_tcp(sk: u64) -> bool {
     probe::<u16>(sk, offset!(protocol)) == TCP
 }
 
+/// Inode number of the network namespace of the socket at this address.
 #[inline(always)]
-unsafe fn inet(sk: u64, family: u16, slot: *mut Open) {
+pub(super) fn net_of(sk: u64) -> u32 {
+    probe::<u32>(probe::<u64>(sk, offset!(net)), offset!(net_inum))
+}
+
+/// Writes the two ends of a socket of the internet, as records have them. Returns its address family.
+///
+/// # Safety
+/// The places must be valid for writes.
+#[inline(always)]
+pub(super) unsafe fn inet(
+    sk: u64,
+    local_port: *mut u16,
+    peer_port: *mut u16,
+    local: *mut [u8; 16],
+    peer: *mut [u8; 16],
+) -> u16 {
+    let family = probe::<u16>(sk, offset!(family));
+    // SAFETY: the caller's promise.
+    unsafe {
+        local_port.write(probe::<u16>(sk, offset!(local_port)));
+        peer_port.write(u16::from_be(probe::<u16>(sk, offset!(peer_port))));
+        if family == AF_INET6 {
+            probe_into(local, sk, offset!(local_v6));
+            probe_into(peer, sk, offset!(peer_v6));
+        } else {
+            probe_into(local.cast::<[u8; 4]>(), sk, offset!(local_v4));
+            probe_into(peer.cast::<[u8; 4]>(), sk, offset!(peer_v4));
+        }
+    }
+    family
+}
+
+/// `struct sockaddr_in` and `struct sockaddr_in6` (include/uapi/linux/in.h, in6.h): family, port, and behind them the address.
+#[inline(always)]
+unsafe fn destination(to: u64, family: u16, slot: *mut Open) {
+    let [head] = read_user_words::<1>(to);
     // SAFETY: `slot` is a reserved `Open`.
     unsafe {
-        (*slot).local_port = probe::<u16>(sk, offset!(local_port));
-        (*slot).peer_port = u16::from_be(probe::<u16>(sk, offset!(peer_port)));
+        (*slot).peer_port = u16::from_be((head >> 16) as u16);
         if family == AF_INET6 {
-            probe_into(&raw mut (*slot).local, sk, offset!(local_v6));
-            probe_into(&raw mut (*slot).peer, sk, offset!(peer_v6));
+            let words = read_user_words::<2>(to.wrapping_add(8));
+            (&raw mut (*slot).peer).cast::<[u64; 2]>().write_unaligned(words);
         } else {
-            probe_into((&raw mut (*slot).local).cast::<[u8; 4]>(), sk, offset!(local_v4));
-            probe_into((&raw mut (*slot).peer).cast::<[u8; 4]>(), sk, offset!(peer_v4));
+            (&raw mut (*slot).peer).cast::<u32>().write_unaligned((head >> 32) as u32);
         }
     }
 }

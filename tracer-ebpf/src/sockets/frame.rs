@@ -3,28 +3,29 @@
 use crate::syscall::read_user_pair;
 
 /// Bytes of a frame header.
-pub(super) const HEADER: u32 = 9;
+pub(crate) const HEADER: u32 = 9;
 
 /// Frame types.
 pub(super) const DATA: u8 = 0;
-const HEADERS: u8 = 1;
+pub(crate) const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
+pub(crate) const PUSH_PROMISE: u8 = 5;
 const PING: u8 = 6;
 const WINDOW_UPDATE: u8 = 8;
-const CONTINUATION: u8 = 9;
+pub(crate) const CONTINUATION: u8 = 9;
 
 /// The first eight bytes of a frame header, as a little-endian number, taken apart.
-pub(super) struct Frame {
-    pub(super) len: u32,
-    pub(super) kind: u8,
-    flags: u8,
+pub(crate) struct Frame {
+    pub(crate) len: u32,
+    pub(crate) kind: u8,
+    pub(crate) flags: u8,
     /// The stream's number without its lowest byte.
-    stream: u32,
+    pub(crate) stream: u32,
 }
 
 #[inline(always)]
-pub(super) fn frame(prefix: u64) -> Frame {
+pub(crate) fn frame(prefix: u64) -> Frame {
     let swapped = prefix.swap_bytes();
     Frame {
         len: (swapped >> 40) as u32,
@@ -37,7 +38,7 @@ pub(super) fn frame(prefix: u64) -> Frame {
 impl Frame {
     /// Whether a frame may look like this where one is due. Unknown types are to be ignored (RFC 9113, section 5.5).
     #[inline(always)]
-    pub(super) fn is_possible(&self) -> bool {
+    pub(crate) fn is_possible(&self) -> bool {
         self.stream < 1 << 23 && (self.kind <= CONTINUATION || self.len <= 1 << 14)
     }
 

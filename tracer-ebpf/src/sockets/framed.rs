@@ -9,7 +9,7 @@
 
 use tracer_common::{
     event::{DataHeader, flags},
-    limits::{FRAMED_REQUEST, FRAMED_RESPONSE},
+    limits::{FRAMED_MESSAGE, FRAMED_REQUEST, FRAMED_RESPONSE},
     verdict,
 };
 
@@ -19,9 +19,10 @@ use super::{
 };
 use crate::{
     capture::{self, Segment},
-    conn::{Conn, RECEIVED, mode},
+    conn::{Conn, RECEIVED, SENT, mode},
     globals::config,
     maps::VERDICTS,
+    syscall::Kind,
     tls,
 };
 
@@ -29,6 +30,8 @@ use crate::{
 const TRIAL: u32 = 64;
 /// Segments until a confirmed guess is looked up again.
 const CONFIRMED: u32 = u32::MAX;
+/// Bytes of FastCGI's record headers.
+const RECORD_HEADER: u32 = 8;
 /// Guesses that a socket gets.
 const MAX_GUESSES: u8 = 4;
 
@@ -38,12 +41,15 @@ const MAX_GUESSES: u8 = 4;
 pub(super) fn begin(
     conn: &mut Conn,
     way: usize,
-    (prefix, seen): (u64, u32),
+    (mut prefix, mut seen): (u64, u32),
     segment: &Segment,
     len: u32,
 ) -> u32 {
     if config!(framed) == 0 || conn.guesses >= MAX_GUESSES {
         return NO_EVENT;
+    }
+    if seen == 2 && segment.buffers.kind == Kind::Many {
+        (prefix, seen) = (guess::behind_length(segment.buffers.place), 8);
     }
     let held = u64::from(conn.partial_len[way] & 7);
     let mut sender = guess::NOBODY;
@@ -68,13 +74,22 @@ pub(super) fn begin(
         }
         return NO_EVENT;
     }
-    let requests = if sender == guess::CLIENT { way } else { 1 - way };
+    let requests = if sender == guess::CLIENT || sender == guess::EITHER { way } else { 1 - way };
     conn.partial_len[1 - way] = 0;
     conn.guesses += 1;
+    conn.bodies = 0;
     conn.mode = mode::FRAMED;
     conn.budget[RECEIVED] = TRIAL;
     conn.cap[requests] = FRAMED_REQUEST;
     conn.cap[1 - requests] = FRAMED_RESPONSE;
+    if sender == guess::EITHER {
+        conn.cap = [FRAMED_MESSAGE; 2];
+    } else if guess::is_fastcgi(prefix) {
+        // What HTTP has at the front of its messages, and no more of a body.
+        conn.cap[requests] = config!(request_head);
+        conn.cap[1 - requests] = config!(response_head);
+        conn.bodies = 1 + requests as u8;
+    }
     conn.serves = u8::from(requests == RECEIVED);
     share(conn, way, (prefix, seen), len)
 }
@@ -126,5 +141,15 @@ pub(super) fn share(conn: &mut Conn, way: usize, (prefix, seen): (u64, u32), len
         }
     }
     conn.budget[RECEIVED] -= 1;
-    smaller(len, conn.cap[way])
+    let want = smaller(len, conn.cap[way]);
+    if conn.bodies != 1 + way as u8 {
+        return want;
+    }
+    if guess::is_fastcgi(prefix) {
+        conn.budget[SENT] = config!(message_budget);
+    }
+    // The headers of records are read in any case.
+    let want = if conn.budget[SENT] < want { smaller(len, RECORD_HEADER) } else { want };
+    conn.budget[SENT] = conn.budget[SENT].saturating_sub(want);
+    want
 }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     capture,
-    conn::{Conn, mode},
+    conn::{Conn, SENT, mode},
     emit,
     syscall::{Buffers, Kind, read_user_pair},
 };
@@ -307,6 +307,10 @@ fn piece(conn: &mut Conn, head: &mut DataHeader, position: u32, len: u32, from: 
     let way = usize::from(head.header.flags & flags::SENT) & 1;
     head.number = conn.number[way];
     conn.number[way] = head.number.wrapping_add(1);
-    (head.position, head.len) = (position, len);
+    // What lies behind a frame that was added to went out so many bytes further on.
+    let behind = position.wrapping_sub(conn.budget[SENT]);
+    let further = way == SENT && conn.written != 0 && behind != 0 && behind < 1 << 31;
+    let added = if further { u32::from(conn.written) } else { 0 };
+    (head.position, head.len) = (position.wrapping_add(added), len);
     capture::emit_piece(head, from, u64::from(smaller(copied, MAX_PIECE)));
 }

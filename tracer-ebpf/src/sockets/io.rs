@@ -8,10 +8,11 @@ use aya_ebpf::{
 use tracer_common::{
     drops::KernelDrop,
     event::{DataHeader, Kind, flags},
-    process::{ANNOUNCED, EXCLUDED, GOROUTINES, PROMPT, SELECTED, TASKS, TURNS},
+    process::{ANNOUNCED, EXCLUDED, GOROUTINES, POLLS, PROMPT, SELECTED, TASKS, TURNS},
 };
 
 use super::{
+    datagram::{self, UDP},
     decide::{NO_EVENT, decide_segment, pack, smaller},
     describe::{AF_INET, AF_INET6, AF_UNIX, TCP},
     frame::begins_with_frame,
@@ -20,7 +21,7 @@ use super::{
 };
 use crate::{
     capture::{self, Segment},
-    conn::{self, Conn, RECEIVED, SENT, mode},
+    conn::{self, Conn, RECEIVED, SENT, loops, mode},
     emit,
     globals::{config, offset},
     go,
@@ -77,7 +78,14 @@ pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32
         AF_UNIX => config!(unix_sockets) != 0 && kind == STREAM,
         _ => false,
     };
-    if !traced || call_flags & NOT_CONSUMED != 0 {
+    if call_flags & NOT_CONSUMED != 0 {
+        return;
+    }
+    if !traced {
+        if config!(dns) != 0 && protocol == UDP && family != AF_UNIX {
+            // SAFETY: a UDP socket, as its protocol says.
+            unsafe { datagram::passed::<WAY>(sk, result) };
+        }
         return;
     }
     if result < 0 {
@@ -111,7 +119,7 @@ pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32
     }
     if result == 0 {
         if WAY == RECEIVED && conn.work != 0 && u32::from(conn.work) != GOROUTINES {
-            turn::ends(conn);
+            turn::ends(conn, tid);
         }
         if WAY == RECEIVED && config!(propagation) != 0 {
             propagation::gone(conn);
@@ -138,7 +146,7 @@ pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32
     let sealed = conn.tls_tgid == tgid;
     if sealed && conn.tls_generation == tls_generation() {
         // SAFETY: as above.
-        if WAY == RECEIVED && conn.work & TURNS as u8 == 0 && unsafe { polled(sk) } {
+        if WAY == RECEIVED && conn.work & TURNS as u8 == 0 && unsafe { polled(conn, sk) } {
             turn::count_from_now(tgid);
         }
         return;
@@ -154,12 +162,15 @@ pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32
         if want == NO_EVENT {
             if tls::is_record(start.0, start.1) {
                 tls::record_passed(sk, conn, &segment, (WAY, len), start.0, tgid);
+            } else if buffers.kind == syscall::Kind::Unseen && !sealed {
+                // What is never seen is never known.
+                emit::count(KernelDrop::UnseenBuffer);
             }
             return;
         }
     }
     // SAFETY: as above.
-    if WAY == RECEIVED && conn.serves != 0 && unsafe { polled(sk) } {
+    if WAY == RECEIVED && (conn.serves != 0 || conn.is_symmetric()) && unsafe { polled(conn, sk) } {
         extra = flags::POLLED;
         if conn.work == 0 {
             turn::count_from_now(tgid);
@@ -188,7 +199,7 @@ pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32
             } else {
                 conn::read_position(sk, stream)
             };
-            let added = if WAY == SENT { propagation::take_written(conn, sk, tgid, behind, len) } else { 0 };
+            let added = if WAY == SENT { propagation::take_written(conn, sk, tgid) } else { 0 };
             (behind.wrapping_sub(len + added), flags::TCP)
         }
     };
@@ -204,16 +215,24 @@ pub(super) unsafe fn segment_passed<const WAY: usize>(sk: *const u8, result: i32
         capture::emit(&head, &segment, u64::from(want));
     }
     if config!(propagation) != 0 {
+        if WAY == SENT {
+            conn.written = 0;
+        } else if conn.mode == mode::HTTP2 && conn.serves != 0 {
+            propagation::serves_unread(conn, tgid);
+        }
         propagation::passed::<WAY>(conn, (tgid, tid), buffers, len, extra != 0);
     }
 }
 
-/// Whether the socket is in an epoll set.
+/// Whether the socket is in an epoll set, or its process is known to do without one.
 ///
 /// # Safety
 /// `sk` must be a BTF-typed `struct sock` pointer.
 #[inline(always)]
-unsafe fn polled(sk: *const u8) -> bool {
+unsafe fn polled(conn: &Conn, sk: *const u8) -> bool {
+    if conn.loops & loops::POLLS != 0 {
+        return true;
+    }
     // SAFETY: the caller's promise; the offsets are those of these very fields, and a null pointer on the way yields null.
     unsafe {
         let socket = field::<*const u8>(sk, offset!(socket));
@@ -232,7 +251,8 @@ pub(crate) fn allowed(conn: &mut Conn, tgid: u32) -> bool {
         let known = unsafe { PROCESSES.get(tgid) }.copied().unwrap_or(0);
         conn.tgid = tgid;
         conn.work = (if known & GOROUTINES != 0 { GOROUTINES } else { known & (TASKS | TURNS) }) as u8;
-        conn.prompt = u8::from(known & PROMPT != 0);
+        conn.loops = if known & PROMPT != 0 { loops::PROMPT } else { 0 };
+        conn.loops |= if known & POLLS != 0 { loops::POLLS } else { 0 };
         conn.described = u8::from(known & ANNOUNCED != 0);
         conn.excluded = u8::from(is_excluded(known));
     }

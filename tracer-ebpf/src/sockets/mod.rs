@@ -1,5 +1,7 @@
 //! Programs that see sockets being used.
 
+mod connect;
+mod datagram;
 mod decide;
 mod describe;
 mod exits;
@@ -12,6 +14,7 @@ mod state;
 
 pub(crate) use decide::{NO_EVENT, decide_segment, pack, smaller};
 pub(crate) use describe::{AF_INET6, is_tcp, open_layer};
+pub(crate) use frame::{CONTINUATION, HEADER, HEADERS, PUSH_PROMISE, frame};
 pub(crate) use framed::emit_held;
-pub(crate) use frames::emit_frames;
+pub(crate) use frames::{ADRIFT, PREFACE, emit_frames};
 pub(crate) use io::{allowed, data_header, is_excluded, wanted};

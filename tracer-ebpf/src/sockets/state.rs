@@ -1,21 +1,21 @@
-//! How TCP connections end.
+//! How TCP connections begin and end.
 
 use aya_ebpf::{
-    helpers::{bpf_get_current_pid_tgid, generated::bpf_skc_to_tcp_sock},
-    macros::btf_tracepoint,
-    programs::BtfTracePointContext,
+    helpers::generated::bpf_skc_to_tcp_sock, macros::btf_tracepoint, programs::BtfTracePointContext,
 };
-use tracer_common::event::{Close, CloseKind, Kind, close_flags};
+use tracer_common::event::{Close, CloseKind, ConnectKind, Kind, close_flags};
 
+use super::connect;
 use crate::{
     conn::{self, RECEIVED, SENT, mode},
     emit::{self, Urgency},
     globals::offset,
     kernel_read::field,
-    propagation, turn,
+    propagation,
 };
 
 /// TCP states (include/net/tcp_states.h).
+const ESTABLISHED: i32 = 1;
 const SYN_SENT: i32 = 2;
 const FIN_WAIT1: i32 = 4;
 const CLOSE: i32 = 7;
@@ -28,8 +28,18 @@ pub(crate) fn sock_state(ctx: BtfTracePointContext) -> i32 {
     let sk: *const u8 = ctx.arg(0);
     let kind = match ctx.arg::<i32>(2) {
         SYN_SENT => {
-            connects(sk);
+            connect::begins(sk);
             return 0;
+        }
+        ESTABLISHED if ctx.arg::<i32>(1) == SYN_SENT => {
+            // SAFETY: the tracepoint's argument.
+            unsafe { connect::ends(sk, ConnectKind::Opened) };
+            return 0;
+        }
+        CLOSE if ctx.arg::<i32>(1) == SYN_SENT => {
+            // SAFETY: as above.
+            unsafe { connect::ends(sk, ConnectKind::Failed) };
+            CloseKind::Gone
         }
         FIN_WAIT1 | LAST_ACK => CloseKind::Sent,
         CLOSE_WAIT => CloseKind::Received,
@@ -92,16 +102,4 @@ pub(crate) fn sock_state(ctx: BtfTracePointContext) -> i32 {
     // SAFETY: `slot` is a reserved `Close`.
     emit::record::<Close>(Urgency::Timer, |slot| unsafe { *slot = close });
     0
-}
-
-/// The current thread connects `sk` to some server.
-#[inline(always)]
-fn connects(sk: *const u8) {
-    if !turn::counts((bpf_get_current_pid_tgid() >> 32) as u32) {
-        return;
-    }
-    // SAFETY: the tracepoint's argument.
-    if let Some(conn) = unsafe { conn::of_socket(sk, true) } {
-        turn::connects(conn);
-    }
 }

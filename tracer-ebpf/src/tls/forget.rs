@@ -1,6 +1,10 @@
 //! Objects that no longer use the socket that they used, or whose bytes are not all seen.
 
-use aya_ebpf::{helpers::bpf_get_current_pid_tgid, macros::uprobe, programs::ProbeContext};
+use aya_ebpf::{
+    helpers::bpf_get_current_pid_tgid,
+    macros::{uprobe, uretprobe},
+    programs::{ProbeContext, RetProbeContext},
+};
 use tracer_common::drops::KernelDrop;
 
 use super::layer::{self, Key};
@@ -25,6 +29,13 @@ pub(crate) fn tls_forget(ctx: ProbeContext) -> i32 {
         // A call that never returned.
         call.kind = 0;
     }
+    0
+}
+
+/// An object was made, and is returned: whatever had its address before is gone.
+#[uretprobe]
+pub(crate) fn tls_made(ctx: RetProbeContext) -> i32 {
+    let _ = TLS.remove(Key { object: ctx.ret::<u64>(), tgid: bpf_get_current_pid_tgid() >> 32 });
     0
 }
 

@@ -7,7 +7,9 @@ use crate::{
     capture,
     conn::{Conn, RECEIVED, mode},
     emit,
+    globals::config,
     maps::{PROCESSES, TLS},
+    propagation,
     sockets::{NO_EVENT, allowed, data_header, emit_frames, emit_held, is_excluded, smaller, wanted},
     syscall::{Buffers, Kind},
 };
@@ -54,10 +56,24 @@ pub(crate) struct Plaintext {
     pub(crate) polled: u64,
 }
 
-/// Remembers that an object uses a socket. What it did with another one is over.
+/// What an object begins with. Not put together on the stack, which has no room for it.
+static NEW: Layer = Layer { conn: Conn::NEW, base: [0; 2], ended: 0, loose: 0 };
+
+/// Remembers that an object uses a socket: as connection `id`, of whose plaintext the first byte is at `base`. What it did with another
+/// one is over.
 #[inline(always)]
-pub(crate) fn remember(key: &Key, layer: &Layer) {
-    if TLS.insert(key, layer, u64::from(BPF_ANY)).is_err() {
+pub(crate) fn remember(key: &Key, id: u64, base: [u32; 2]) {
+    if TLS.insert(key, &NEW, u64::from(BPF_ANY)).is_ok()
+        && let Some(layer) = TLS.get_ptr_mut(key)
+    {
+        // SAFETY: a live map value. Before this it has no id, and is nobody's.
+        unsafe {
+            (*layer).conn.opened = 1;
+            (*layer).conn.layer = 1;
+            (*layer).base = base;
+            (*layer).conn.id = id;
+        }
+    } else {
         emit::count(KernelDrop::TlsUntied);
     }
 }
@@ -133,6 +149,9 @@ pub(crate) extern "C" fn plaintext_passed(plaintext: *const Plaintext) -> i32 {
     let want = if framed { 0 } else { wanted(conn, way, &segment, capture::prefix(&segment), len) };
     if want == NO_EVENT {
         return 0;
+    }
+    if config!(propagation) != 0 && conn.serves != 0 {
+        propagation::serves_unread(conn, tgid);
     }
     let mut head = data_header::<false>(conn, way, (tgid, tid), position, len, extra);
     if conn.mode == mode::HTTP2 {

@@ -8,7 +8,7 @@ use tracer_common::{
 
 use super::{
     go,
-    layer::{self, Key, Layer},
+    layer::{self, Key},
     sealed,
 };
 use crate::{
@@ -133,10 +133,6 @@ extern "C" fn tie_socket(conn: *mut Conn, passed: *const Passed) -> i32 {
     }
     conn.tls_tgid = tgid;
     conn.tls_id = conn::next_id();
-    let mut plaintext = Conn::NEW;
-    plaintext.id = conn.tls_id;
-    plaintext.opened = 1;
-    plaintext.layer = 1;
     let base = if conn.tls_based != 0 && is_hello(passed) {
         conn.tls_base
     } else {
@@ -144,7 +140,7 @@ extern "C" fn tie_socket(conn: *mut Conn, passed: *const Passed) -> i32 {
         let anywhere = unsafe { bpf_get_prandom_u32() };
         [anywhere, anywhere]
     };
-    layer::remember(&key, &Layer { conn: plaintext, base, ended: 0, loose: 0 });
+    layer::remember(&key, conn.tls_id, base);
     1
 }
 

@@ -71,7 +71,7 @@ fn batches_arrive_with_headers_and_user_agent() {
     let snapshot = stats.snapshot();
     assert_eq!((snapshot.exported_batches, snapshot.exported_spans), (2, 3));
     assert!(snapshot.exported_bytes > bytes);
-    assert_eq!(snapshot.dropped_spans, [0; 7]);
+    assert_eq!(snapshot.dropped_spans, [0; 8]);
     assert_eq!((snapshot.queued_batches, snapshot.queued_bytes, snapshot.retries), (0, 0, 0));
     assert_eq!(snapshot.last_error, None);
 }

@@ -31,7 +31,7 @@ fn batches_arrive_with_headers_and_user_agent() {
     }
     let snapshot = stats.snapshot();
     assert_eq!((snapshot.exported_batches, snapshot.exported_spans), (2, 3));
-    assert_eq!(snapshot.dropped_spans, [0; 7]);
+    assert_eq!(snapshot.dropped_spans, [0; 8]);
     assert_eq!(snapshot.last_error, None);
 }
 
@@ -207,6 +207,6 @@ fn a_success_with_an_odd_body_is_a_success() {
     }
     finish(exporter);
     let snapshot = stats.snapshot();
-    assert_eq!((snapshot.exported_spans, snapshot.retries, snapshot.dropped_spans), (3, 0, [0; 7]));
+    assert_eq!((snapshot.exported_spans, snapshot.retries, snapshot.dropped_spans), (3, 0, [0; 8]));
     assert_eq!(backend.desk.seen().len(), 3);
 }

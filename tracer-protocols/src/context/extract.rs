@@ -1,12 +1,13 @@
 //! Decides which of the contexts that a request carries counts: the one room where formats are weighed.
 
 use super::{
-    HeaderPair, TraceContext,
+    HeaderLines, HeaderPair, REQUEST_IDS, TraceContext,
     baggage::{baggage_value, decode},
     parse_b3, parse_b3_multi, parse_pair, parse_traceparent, parse_tracestate, parse_uber_trace_id,
     parse_xray,
+    request_id::is_id,
 };
-use crate::http1::{ContextHeader, Headers, RequestHead};
+use crate::http1::{ContextHeader, ContextHeaders, Headers, RequestHead};
 
 /// A format of trace context in headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,6 +47,7 @@ pub struct Extractor {
     formats: Vec<Format>,
     custom: Vec<HeaderPair>,
     baggage: Vec<BaggageKey>,
+    request_ids: Vec<String>,
 }
 
 /// A key of baggage that is wanted, and the names of the headers that may hold it alone.
@@ -96,20 +98,52 @@ impl Extractor {
                 headers: prefixes.iter().map(|prefix| format!("{prefix}{key}")).collect(),
             })
             .collect();
-        Self { formats: order, custom, baggage }
+        Self { formats: order, custom, baggage, request_ids: Vec::new() }
+    }
+
+    /// Also reads ids of requests, from the first of these headers that a request has.
+    #[must_use]
+    pub fn with_request_ids(mut self, names: &[String]) -> Self {
+        self.request_ids = names.to_vec();
+        self
+    }
+
+    /// The id by which a request is known beyond its service, if it has one that may be no other's: see [`REQUEST_IDS`].
+    pub fn request_id<'a>(&self, head: &RequestHead<'a>) -> Option<&'a str> {
+        let noted = head.context.has(ContextHeader::RequestId);
+        // Presence of the usual ones is known; others are looked for.
+        let names = self.request_ids.iter().filter(|name| noted || !REQUEST_IDS.contains(&name.as_str()));
+        for name in names {
+            match sent(head.headers, name) {
+                Sent::Nothing => {}
+                Sent::Contradiction => return None,
+                Sent::Value(value) => return is_id(value).then_some(value),
+            }
+        }
+        None
     }
 
     /// The context of a request, if it carries one that can be believed.
     pub fn context(&self, head: &RequestHead<'_>) -> Option<Carried> {
-        if self.custom.is_empty() && head.context.is_empty() {
+        self.weigh(head.context, head.headers)
+    }
+
+    /// As [`Self::context`], of a message that is none of HTTP.
+    pub fn context_of(&self, headers: &HeaderLines) -> Option<Carried> {
+        let (seen, headers) = headers.read();
+        self.weigh(seen, headers)
+    }
+
+    fn weigh(&self, seen: ContextHeaders<'_>, headers: Headers<'_>) -> Option<Carried> {
+        if self.custom.is_empty() && seen.is_empty() {
             return None;
         }
         for &format in &self.formats {
-            match self.reading(format, head) {
+            match self.reading(format, seen, headers) {
                 Reading::Nothing => {}
                 Reading::Contradiction => return None,
                 Reading::Context(context) => {
-                    let trace_state = if format == Format::W3c { trace_state(head) } else { None };
+                    let trace_state = if format == Format::W3c { trace_state(seen, headers) } else { None };
                     return Some(Carried { format, context, trace_state });
                 }
             }
@@ -139,12 +173,11 @@ impl Extractor {
         found.collect()
     }
 
-    fn reading(&self, format: Format, head: &RequestHead<'_>) -> Reading {
-        let has = |header| head.context.has(header);
-        let headers = head.headers;
+    fn reading(&self, format: Format, seen: ContextHeaders<'_>, headers: Headers<'_>) -> Reading {
+        let has = |header| seen.has(header);
         match format {
-            Format::W3c if head.context.ambiguous => Reading::Contradiction,
-            Format::W3c => head.context.traceparent.and_then(parse_traceparent).into(),
+            Format::W3c if seen.ambiguous => Reading::Contradiction,
+            Format::W3c => seen.traceparent.and_then(parse_traceparent).into(),
             Format::B3 if has(ContextHeader::B3) || has(ContextHeader::B3Multi) => b3(headers),
             Format::Jaeger if has(ContextHeader::Jaeger) => {
                 sent(headers, "uber-trace-id").parse(parse_uber_trace_id)
@@ -191,9 +224,9 @@ fn pair(headers: Headers<'_>, names: &HeaderPair) -> Reading {
 }
 
 /// All `tracestate` headers in the order sent (W3C Trace Context, section 3.3.1).
-fn trace_state(head: &RequestHead<'_>) -> Option<Box<str>> {
-    head.context.tracestate?;
-    let joined = joined(head.headers, "tracestate")?;
+fn trace_state(seen: ContextHeaders<'_>, headers: Headers<'_>) -> Option<Box<str>> {
+    seen.tracestate?;
+    let joined = joined(headers, "tracestate")?;
     parse_tracestate(&joined).filter(|state| !state.as_str().is_empty())?;
     Some(joined.into())
 }

@@ -125,6 +125,24 @@ fn tracestate_is_kept_beside_its_traceparent_only() {
 }
 
 #[test]
+fn ids_of_requests() {
+    let names = ["x-request-id", "x-trace"].map(str::to_owned);
+    let extractor = Extractor::new(&ALL, vec![], &[]).with_request_ids(&names);
+    let read = |lines: &[&str]| with_head(lines, |head| extractor.request_id(head).map(str::to_owned));
+    assert_eq!(read(&["X-Request-ID: 0af76519-16cd"]).as_deref(), Some("0af76519-16cd"));
+    assert_eq!(read(&["X-Trace: 0af76519-16cd"]).as_deref(), Some("0af76519-16cd"), "one of the user's own");
+    let both = ["X-Trace: 1af76519-16cd", "X-Request-ID: 0af76519-16cd"];
+    assert_eq!(read(&both).as_deref(), Some("0af76519-16cd"), "in the order of the names");
+    assert_eq!(read(&["X-Correlation-ID: 0af76519-16cd"]), None, "not asked for");
+    assert_eq!(read(&["X-Request-ID: 17"]), None, "too short to be one request's");
+    assert_eq!(read(&["X-Request-ID: --------"]), None);
+    assert_eq!(read(&["X-Request-ID: 0af76519-16cd", "X-Request-ID: 1af76519-16cd"]), None);
+    assert_eq!(read(&[]), None);
+    let none = Extractor::new(&ALL, vec![], &[]);
+    assert_eq!(with_head(&["X-Request-ID: 0af76519-16cd"], |head| none.request_id(head).is_some()), false);
+}
+
+#[test]
 fn baggage_only_where_it_is_asked_for() {
     let keys = ["user".to_owned(), "region".to_owned(), "none".to_owned()];
     let lines = [

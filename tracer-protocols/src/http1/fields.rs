@@ -103,6 +103,8 @@ impl<'a> Fields<'a> {
             ContextHeader::Xray
         } else if value_of(line, b"baggage").is_some() {
             ContextHeader::Baggage
+        } else if value_of(line, b"x-request-id").is_some() || value_of(line, b"x-correlation-id").is_some() {
+            ContextHeader::RequestId
         } else {
             return;
         };
@@ -279,19 +281,23 @@ mod tests {
 
     #[test]
     fn other_context_headers_are_noted() {
-        use ContextHeader::{B3, B3Multi, Baggage, Jaeger, Xray};
+        use ContextHeader::{B3, B3Multi, Baggage, Jaeger, RequestId, Xray};
         let all = [
             ("B3", B3),
             ("X-B3-TraceId", B3Multi),
             ("Uber-Trace-Id", Jaeger),
             ("x-amzn-trace-id", Xray),
             ("Baggage", Baggage),
+            ("X-Request-ID", RequestId),
         ];
         for (name, header) in all {
             let context = noted(&[("Accept", "*/*"), (name, "1")]).context;
             let seen: Vec<_> = all.into_iter().filter(|(_, other)| context.has(*other)).collect();
             assert_eq!(seen, [(name, header)]);
-            assert_eq!(context.is_empty(), header == Baggage, "{name}");
+            assert_eq!(context.is_empty(), matches!(header, Baggage | RequestId), "{name}");
+        }
+        for name in crate::context::REQUEST_IDS {
+            assert!(noted(&[(name, "1")]).context.has(RequestId), "{name}");
         }
         assert!(noted(&[("Accept-Encoding", "b3"), ("X-B3-SpanId", "1")]).context.is_empty());
         assert!(!noted(&[("traceparent", "")]).context.is_empty());

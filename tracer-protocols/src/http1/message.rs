@@ -25,15 +25,23 @@ pub enum Version {
     Http11,
     /// HTTP/2, which has no start line.
     Http2,
+    /// None of HTTP's: a web server passes the request on by FastCGI 1.0.
+    FastCgi,
 }
 
 impl Version {
+    /// As the attribute `network.protocol.name` wants it: `None` where that is `http`, which goes without saying.
+    pub fn protocol(self) -> Option<&'static str> {
+        (self == Self::FastCgi).then_some("fastcgi")
+    }
+
     /// As the attribute `network.protocol.version` wants it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Http10 => "1.0",
             Self::Http11 => "1.1",
             Self::Http2 => "2",
+            Self::FastCgi => "1.0",
         }
     }
 }
@@ -69,6 +77,8 @@ pub enum ContextHeader {
     Xray = 1 << 3,
     /// `baggage`
     Baggage = 1 << 4,
+    /// One of [`crate::context::REQUEST_IDS`], which names no trace.
+    RequestId = 1 << 5,
 }
 
 impl ContextHeaders<'_> {
@@ -79,7 +89,8 @@ impl ContextHeaders<'_> {
 
     /// Whether no header was seen that can carry a trace context.
     pub fn is_empty(&self) -> bool {
-        self.traceparent.is_none() && self.others & !(ContextHeader::Baggage as u8) == 0
+        const NO_CONTEXT: u8 = ContextHeader::Baggage as u8 | ContextHeader::RequestId as u8;
+        self.traceparent.is_none() && self.others & !NO_CONTEXT == 0
     }
 
     pub(super) fn note(&mut self, header: ContextHeader) {

@@ -3,13 +3,19 @@
 #![allow(dead_code, reason = "each user of this module takes its part")]
 #![allow(unreachable_pub, reason = "compiled into several crates, public in none")]
 
+pub mod amqp;
 pub mod cassandra;
+pub mod dns;
+pub mod fastcgi;
 pub mod frames;
 pub mod http1;
 pub mod http2;
+pub mod kafka;
 pub mod memcached;
 pub mod mongodb;
+pub mod mqtt;
 pub mod mysql;
+pub mod nats;
 pub mod postgres;
 pub mod redis;
 

@@ -77,9 +77,7 @@ fn main() {
     for (name, path) in queries {
         let answer: serde_json::Value =
             serde_json::from_slice(&http::get(server.query, &path)).expect("JSON");
-        if let Some(blocks) = answer["inspected_blocks"].as_u64() {
-            println!("| query: {name}, blocks read | {blocks} |");
-        }
+        let (cpu, read) = (server.cpu(), server.read());
         let mut times: Vec<Duration> = (0..ROUNDS)
             .map(|_| {
                 let start = Instant::now();
@@ -89,7 +87,16 @@ fn main() {
             .collect();
         times.sort();
         let p95 = times[ROUNDS * 95 / 100 - 1];
-        println!("| query: {name}, p50 / p95 | {:.1} / {:.1} ms |", ms(times[ROUNDS / 2]), ms(p95));
+        println!(
+            "| query: {name}, p50 / p95 | {:.1} / {:.1} ms; {:.1} ms of CPU, {:.2} MiB read{} |",
+            ms(times[ROUNDS / 2]),
+            ms(p95),
+            ms(server.cpu().saturating_sub(cpu)) / ROUNDS as f64,
+            (server.read() - read) as f64 / ROUNDS as f64 / f64::from(1 << 20),
+            answer["inspected_blocks"]
+                .as_u64()
+                .map_or_else(String::new, |blocks| format!(" from {blocks} blocks")),
+        );
     }
     println!("| most memory of the server | {:.0} MiB |", server.peak_memory() as f64 / 1024.0);
 }
@@ -135,6 +142,13 @@ impl ServerProcess {
         let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
         let ticks: u64 = fields[11..13].iter().map(|field| field.parse::<u64>().expect("ticks")).sum();
         Duration::from_millis(ticks * 10)
+    }
+
+    /// Bytes read so far, from files and sockets, wherever the kernel had them (proc(5), `io`).
+    fn read(&self) -> u64 {
+        let io = std::fs::read_to_string(format!("/proc/{}/io", self.child.id())).expect("io");
+        let line = io.lines().find_map(|line| line.strip_prefix("rchar: ")).expect("rchar");
+        line.parse().expect("a number")
     }
 
     /// Most resident memory so far, KiB (proc(5), `status`).

@@ -3,7 +3,7 @@
 use std::{
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use hashbrown::HashMap;
@@ -71,10 +71,13 @@ impl Engine {
     /// Counts what the store has of the past, as far as rules look back. What was sampled counts once there: the columns read do not tell
     /// for how many a span stands.
     pub(crate) fn recall(&self, store: &Store, now_ns: u64) {
+        if self.rules.is_empty() {
+            return;
+        }
         let longest = self.rules.iter().map(|rule| rule.condition.keep_ns()).max().unwrap_or(0);
         let range = now_ns.saturating_sub(longest)..now_ns;
         let mut oldest = now_ns;
-        let complete = store.visit(&range, Deadline(Some(Instant::now() + PATIENCE)), |spans| {
+        let complete = store.visit(&range, &Deadline::after(PATIENCE), |spans| {
             oldest = spans.rows().iter().map(|row| row.start_ns).fold(oldest, u64::min);
             self.count(spans, 0);
         });

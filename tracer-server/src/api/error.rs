@@ -38,6 +38,12 @@ pub(crate) enum ApiError {
     /// No or another token.
     #[error("This server asks for a token: send the header `authorization: Bearer <token>`.")]
     Unauthorized,
+    /// By the name of somebody else.
+    #[error(
+        "This server is not called {0:?}: ask for localhost or an address, or start it with --allow-host {0}. A page of another site may \
+         be behind the request."
+    )]
+    OtherHost(String),
     /// Too many questions.
     #[error("The server is busy with other queries; try again.")]
     Busy,
@@ -55,6 +61,7 @@ impl ApiError {
             }
             Self::NoTrace(_) | Self::NoSilence(_) => StatusCode::NOT_FOUND,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::OtherHost(_) => StatusCode::FORBIDDEN,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -70,6 +77,7 @@ impl ApiError {
             Self::NoSilence(_) => "silence_not_found",
             Self::Body(_) => "bad_body",
             Self::Unauthorized => "unauthorized",
+            Self::OtherHost(_) => "other_host",
             Self::Busy => "busy",
             Self::Failed => "failed",
         }

@@ -2,6 +2,7 @@
 
 mod app;
 mod error;
+mod host;
 mod jaeger;
 mod own;
 mod page;
@@ -11,4 +12,6 @@ mod time;
 mod zipkin;
 
 pub(crate) use app::{App, now_ns, router, zipkin_router};
+pub(crate) use host::Hosts;
+pub use host::names_this_host;
 pub(crate) use time::rfc3339;

@@ -22,6 +22,7 @@ use crate::{
     query::{Condition, Field, Filter, Op, Scope, Search},
     receive::PEER_SERVICE,
     spans::{Kind, SpanRef, TraceId, ValueRef},
+    store::Store,
 };
 
 /// Most traces in one answer.
@@ -70,7 +71,7 @@ impl IntoResponse for Failure {
 type Answer = Result<Json<Value>, Failure>;
 
 async fn services(State(app): State<Arc<App>>) -> Answer {
-    let operations = app.ask(|store, _| store.operations()).await?;
+    let operations = app.ask(Store::operations).await?;
     let mut names: Vec<String> = operations.into_iter().map(|operation| operation.service).collect();
     names.dedup();
     Ok(Json(json!(names)))
@@ -78,7 +79,7 @@ async fn services(State(app): State<Arc<App>>) -> Answer {
 
 async fn names(State(app): State<Arc<App>>, params: Params) -> Answer {
     let service = params.get("serviceName").ok_or(ApiError::Missing("serviceName"))?;
-    let operations = app.ask(|store, _| store.operations()).await?;
+    let operations = app.ask(Store::operations).await?;
     let of_service = operations.into_iter().filter(|operation| operation.service == service);
     let names: BTreeSet<String> = of_service.map(|operation| operation.name).collect();
     Ok(Json(json!(names)))

@@ -1,6 +1,12 @@
 //! The newest traces that have a span which is asked for.
 
-use std::time::Instant;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
 
 use hashbrown::HashMap;
 
@@ -10,14 +16,40 @@ use crate::spans::{SpanId, Spans, TraceId};
 /// Matching spans that are named for each trace; further ones are only counted.
 const NAMED: usize = 100;
 
-/// When a query has to end.
-#[derive(Clone, Copy, Debug)]
-pub struct Deadline(pub Option<Instant>);
+/// When a query has to end, and whether something was left out on the way.
+#[derive(Clone, Debug)]
+pub struct Deadline {
+    end: Instant,
+    partial: Arc<AtomicBool>,
+}
 
 impl Deadline {
+    /// The moment so far from now.
+    pub fn after(patience: Duration) -> Self {
+        Self { end: Instant::now() + patience, partial: Arc::default() }
+    }
+
     /// Whether time is up.
-    pub fn has_passed(self) -> bool {
-        self.0.is_some_and(|end| Instant::now() >= end)
+    pub fn has_passed(&self) -> bool {
+        self.left().is_zero()
+    }
+
+    /// How much time is left.
+    pub fn left(&self) -> Duration {
+        self.end.saturating_duration_since(Instant::now())
+    }
+
+    /// Notes that the answer lacks something, unless it is complete. Returns whether it is.
+    pub(crate) fn note(&self, complete: bool) -> bool {
+        if !complete {
+            self.partial.store(true, Relaxed);
+        }
+        complete
+    }
+
+    /// Whether an answer so far may lack something.
+    pub fn is_partial(&self) -> bool {
+        self.partial.load(Relaxed)
     }
 }
 

@@ -11,16 +11,19 @@ use std::{
 };
 
 use axum::http::{HeaderValue, Request, Response};
-use bytes::{Buf as _, Bytes};
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+use bytes::Bytes;
+use opentelemetry_proto::tonic::collector::{
+    metrics::v1::ExportMetricsServiceResponse, trace::v1::ExportTraceServiceResponse,
+};
 use prost::Message;
 use tonic::{
     Code, Status,
     body::Body,
-    codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder},
+    codec::CompressionEncoding,
     server::{Grpc, NamedService, UnaryService},
 };
 use tower_service::Service;
+use tracer_otlp::{Messages, Protobuf};
 
 use super::{
     LARGEST_REQUEST,
@@ -58,6 +61,28 @@ impl Method for Export {
     ) -> Pin<Box<dyn Future<Output = Result<ExportTraceServiceResponse, Refusal>> + Send>> {
         Box::pin(async move { intake.take_protobuf(body).await })
     }
+}
+
+/// `Export` of OTLP (opentelemetry/proto/collector/metrics/v1/metrics_service.proto).
+#[derive(Clone, Copy)]
+pub(crate) struct ExportMetrics;
+
+impl Method for ExportMetrics {
+    const SERVICE: &'static str = "opentelemetry.proto.collector.metrics.v1.MetricsService";
+    const PATH: &'static str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
+    type Response = ExportMetricsServiceResponse;
+
+    fn take(
+        intake: Intake,
+        body: Bytes,
+    ) -> Pin<Box<dyn Future<Output = Result<ExportMetricsServiceResponse, Refusal>> + Send>> {
+        Box::pin(async move { intake.take_metrics(body) })
+    }
+}
+
+/// The metrics service.
+pub(crate) fn metrics_service(intake: Intake) -> Unary<ExportMetrics> {
+    Unary::new(intake)
 }
 
 /// The trace service.
@@ -103,7 +128,7 @@ impl<M: Method> Service<Request<Body>> for Unary<M> {
                 service.intake.count(&refusal);
                 return Ok(status(&refusal).into_http());
             }
-            let mut grpc = Grpc::new(RawCodec::<M::Response>(PhantomData))
+            let mut grpc = Grpc::new(Messages::<Protobuf<M::Response>, Bytes>::default())
                 .accept_compressed(CompressionEncoding::Gzip)
                 .accept_compressed(CompressionEncoding::Zstd)
                 .max_decoding_message_size(LARGEST_REQUEST);
@@ -148,53 +173,17 @@ fn status(refusal: &Refusal) -> Status {
 }
 
 impl<M: Method> UnaryService<Bytes> for Unary<M> {
-    type Response = M::Response;
+    type Response = Protobuf<M::Response>;
     type Future = Pin<Box<dyn Future<Output = Result<tonic::Response<Self::Response>, Status>> + Send>>;
 
     fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
         let intake = self.intake.clone();
         Box::pin(async move {
             let result = M::take(intake.clone(), request.into_inner()).await;
-            result.map(tonic::Response::new).map_err(|refusal| {
+            result.map(|answer| tonic::Response::new(Protobuf(answer))).map_err(|refusal| {
                 intake.count(&refusal);
                 status(&refusal)
             })
         })
-    }
-}
-
-/// Hands requests on as they came.
-struct RawCodec<R>(PhantomData<R>);
-
-impl<R: Message + 'static> Codec for RawCodec<R> {
-    type Encode = R;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self(PhantomData)
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self(PhantomData)
-    }
-}
-
-impl<R: Message> Encoder for RawCodec<R> {
-    type Item = R;
-    type Error = Status;
-
-    fn encode(&mut self, response: Self::Item, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        response.encode(buffer).map_err(|error| Status::internal(error.to_string()))
-    }
-}
-
-impl<R> Decoder for RawCodec<R> {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(buffer.copy_to_bytes(buffer.remaining())))
     }
 }

@@ -1,4 +1,4 @@
-//! OTLP/HTTP: `POST /v1/traces` in protobuf or JSON ("OTLP/HTTP" of the specification).
+//! OTLP/HTTP: `POST /v1/traces` and `/v1/metrics` in protobuf or JSON ("OTLP/HTTP" of the specification).
 
 use axum::{
     Router,
@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+use bytes::Bytes;
 use prost::Message;
 use serde::Serialize;
 use tonic::Code;
@@ -26,9 +26,25 @@ const JSON: &str = "application/json";
 /// Seconds after which a client may try again what the server had no room for.
 const RETRY_AFTER: &str = "1";
 
-/// The one path.
+/// The paths.
 pub(crate) fn router(intake: Intake) -> Router {
-    Router::new().route("/v1/traces", post(export)).with_state(intake)
+    Router::new().route("/v1/traces", post(traces)).route("/v1/metrics", post(metrics)).with_state(intake)
+}
+
+async fn traces(State(intake): State<Intake>, request: Request) -> Response {
+    export(intake, request, async |intake, encoding, bytes| match encoding {
+        Encoding::Protobuf => intake.take_protobuf(bytes).await,
+        Encoding::Json => intake.take_json(&bytes).await,
+    })
+    .await
+}
+
+async fn metrics(State(intake): State<Intake>, request: Request) -> Response {
+    export(intake, request, async |intake, encoding, bytes| match encoding {
+        Encoding::Protobuf => intake.take_metrics(bytes),
+        Encoding::Json => intake.take_metrics_json(&bytes),
+    })
+    .await
 }
 
 #[derive(Clone, Copy)]
@@ -37,13 +53,20 @@ enum Encoding {
     Json,
 }
 
-async fn export(State(intake): State<Intake>, request: Request) -> Response {
+async fn export<T: Message + Serialize>(
+    intake: Intake,
+    request: Request,
+    take: impl AsyncFnOnce(Intake, Encoding, Bytes) -> Result<T, Refusal>,
+) -> Response {
     let (head, body) = request.into_parts();
     // Also what cannot be read is refused in a form that the client can read: protobuf, the default of exporters.
     let encoding = encoding_of(&head.headers);
     let reply = encoding.as_ref().copied().unwrap_or(Encoding::Protobuf);
     let result = match encoding {
-        Ok(encoding) => take(&intake, encoding, &head.headers, body).await,
+        Ok(encoding) => match read(&intake, &head.headers, body).await {
+            Ok(bytes) => take(intake.clone(), encoding, bytes).await,
+            Err(refusal) => Err(refusal),
+        },
         Err(refusal) => Err(refusal),
     };
     match result {
@@ -62,18 +85,9 @@ async fn export(State(intake): State<Intake>, request: Request) -> Response {
     }
 }
 
-async fn take(
-    intake: &Intake,
-    encoding: Encoding,
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<ExportTraceServiceResponse, Refusal> {
+async fn read(intake: &Intake, headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
     intake.authorize(headers.get(header::AUTHORIZATION).map(header::HeaderValue::as_bytes))?;
-    let bytes = body::read(headers, body).await?;
-    match encoding {
-        Encoding::Protobuf => intake.take_protobuf(bytes).await,
-        Encoding::Json => intake.take_json(&bytes).await,
-    }
+    body::read(headers, body).await
 }
 
 fn encoding_of(headers: &HeaderMap) -> Result<Encoding, Refusal> {

@@ -3,24 +3,29 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
+use opentelemetry_proto::tonic::collector::{
+    metrics::v1::{ExportMetricsPartialSuccess, ExportMetricsServiceRequest, ExportMetricsServiceResponse},
+    trace::v1::{ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse},
 };
 use prost::Message as _;
 
 use crate::{
+    agents::Agents,
+    api::now_ns,
     counters::{Counters, Loss},
     store::{AppendError, Store},
 };
 
 /// What OTLP's requests are.
 const OTLP: &str = "ExportTraceServiceRequest";
+const OTLP_METRICS: &str = "ExportMetricsServiceRequest";
 
 /// The way in.
 #[derive(Clone)]
 pub(crate) struct Intake {
     store: Arc<Store>,
     counters: Arc<Counters>,
+    agents: Arc<Agents>,
     token: Option<Arc<str>>,
 }
 
@@ -51,8 +56,13 @@ pub(crate) enum Refusal {
 }
 
 impl Intake {
-    pub(crate) fn new(store: Arc<Store>, counters: Arc<Counters>, token: Option<Arc<str>>) -> Self {
-        Self { store, counters, token }
+    pub(crate) fn new(
+        store: Arc<Store>,
+        counters: Arc<Counters>,
+        agents: Arc<Agents>,
+        token: Option<Arc<str>>,
+    ) -> Self {
+        Self { store, counters, agents, token }
     }
 
     /// Whether the `authorization` header of a request is good enough.
@@ -73,6 +83,31 @@ impl Intake {
             serde_json::from_slice(body).map_err(|error| Refusal::Malformed(OTLP, error.to_string()))?;
         // The log holds protobuf alone.
         self.take(Bytes::from(request.encode_to_vec()), request).await
+    }
+
+    /// Takes what tracers say of themselves, in protobuf; refuses other metrics.
+    pub(crate) fn take_metrics(&self, body: Bytes) -> Result<ExportMetricsServiceResponse, Refusal> {
+        let request = ExportMetricsServiceRequest::decode(body)
+            .map_err(|error| Refusal::Malformed(OTLP_METRICS, error.to_string()))?;
+        Ok(self.metrics(request))
+    }
+
+    /// As [`Self::take_metrics`], in JSON.
+    pub(crate) fn take_metrics_json(&self, body: &[u8]) -> Result<ExportMetricsServiceResponse, Refusal> {
+        let request: ExportMetricsServiceRequest = serde_json::from_slice(body)
+            .map_err(|error| Refusal::Malformed(OTLP_METRICS, error.to_string()))?;
+        Ok(self.metrics(request))
+    }
+
+    fn metrics(&self, request: ExportMetricsServiceRequest) -> ExportMetricsServiceResponse {
+        let refused = self.agents.take(request, now_ns());
+        self.counters.lose(Loss::Metrics, refused);
+        let partial_success = (refused > 0).then(|| ExportMetricsPartialSuccess {
+            rejected_data_points: i64::try_from(refused).unwrap_or(i64::MAX),
+            error_message: "This backend keeps traces, and of metrics only what tracers say of themselves."
+                .to_owned(),
+        });
+        ExportMetricsServiceResponse { partial_success }
     }
 
     /// Takes spans that came in another format; returns when they are durable.

@@ -94,7 +94,7 @@ fn expect_json(headers: &HeaderMap) -> Result<(), Refusal> {
 }
 
 /// Zipkin's spans as OTLP, by service.
-fn convert(json: &[u8]) -> Result<ExportTraceServiceRequest, Refusal> {
+pub(super) fn convert(json: &[u8]) -> Result<ExportTraceServiceRequest, Refusal> {
     let malformed = |reason: String| Refusal::Malformed("list of Zipkin's spans (JSON, version 2)", reason);
     let spans: Vec<ZipkinSpan> =
         serde_json::from_slice(json).map_err(|error| malformed(error.to_string()))?;

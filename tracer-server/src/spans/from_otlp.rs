@@ -16,7 +16,7 @@ use super::{
 };
 
 /// The service of spans whose resource names none (semantic conventions, `service.name`).
-const UNKNOWN_SERVICE: &str = "unknown_service";
+pub(crate) const UNKNOWN_SERVICE: &str = "unknown_service";
 
 /// Spans of a request that were not taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -45,7 +45,7 @@ fn any(value: &AnyValue, depth: usize) -> Json {
 }
 
 /// The JSON object of a list of attributes; of keys that come twice the last one counts.
-pub(super) fn from_attributes(attributes: &[KeyValue]) -> Map<String, Json> {
+pub(crate) fn from_attributes(attributes: &[KeyValue]) -> Map<String, Json> {
     object(attributes, DEPTH)
 }
 

@@ -12,8 +12,10 @@ mod to_otlp;
 mod value;
 
 pub use batch::{Resource, Row, SpanRef, Spans};
+pub(crate) use from_otlp::UNKNOWN_SERVICE;
 pub use from_otlp::{Refused, append};
 pub use ids::{SpanId, TraceId};
+pub(crate) use json::from_attributes;
 pub use json::{to_json, values_of_object};
 pub use texts::{Text, Texts};
 pub use to_otlp::resource_spans;

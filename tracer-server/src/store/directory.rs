@@ -43,6 +43,9 @@ pub enum OpenError {
         /// Why not.
         source: io::Error,
     },
+    /// The client of ClickHouse cannot be set up.
+    #[error("The client of ClickHouse cannot be set up: {0}.")]
+    ClickHouse(io::Error),
     /// A thread cannot be started.
     #[error("The thread that writes spans cannot be started: {0}.")]
     Thread(io::Error),

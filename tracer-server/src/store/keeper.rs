@@ -6,7 +6,7 @@ use std::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use parquet::errors::ParquetError;
@@ -14,6 +14,7 @@ use parquet::errors::ParquetError;
 use super::{
     Shared,
     block::{self, Block, BlockError, Place},
+    clickhouse::ClickHouseError,
     merge,
     tiers::Tiers,
 };
@@ -21,6 +22,9 @@ use crate::spans::Spans;
 
 /// How often it looks for what is old, and tries again what failed.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// Longest rest after something failed; the first is [`LOOK`], and each is twice the one before.
+const LONGEST_REST: Duration = Duration::from_secs(30);
 
 /// A block was not made; what it was to be made of is still there.
 #[derive(Debug, thiserror::Error)]
@@ -31,15 +35,29 @@ pub(super) enum KeepError {
     Place(#[from] io::Error),
     #[error("a block that was just written cannot be used: {0}")]
     Use(#[from] BlockError),
+    #[error("{0}; what waits for it stays in memory and in the log")]
+    ClickHouse(#[from] ClickHouseError),
 }
 
-/// Works until the writer is gone; what is sealed by then is written first.
+/// Works until the writer is gone; what is sealed by then becomes blocks first.
 pub(super) fn run(shared: &Arc<Shared>, told: &Receiver<()>) {
     let mut tiers = Tiers::default();
+    let (mut rest, mut again) = (LOOK, Instant::now());
     loop {
         let stop = matches!(told.recv_timeout(LOOK), Err(RecvTimeoutError::Disconnected));
-        if let Err(error) = keep(shared, &mut tiers) {
-            tracing::warn!(%error, "the store goes on with what it has, and tries again");
+        if stop && shared.clickhouse.is_some() {
+            // The log has it all, and ClickHouse may take its time.
+            return;
+        }
+        if stop || Instant::now() >= again {
+            match keep(shared, &mut tiers) {
+                Ok(()) => rest = LOOK,
+                Err(error) => {
+                    tracing::warn!(%error, "the store goes on with what it has, and tries again");
+                    again = Instant::now() + rest;
+                    rest = (rest * 2).min(LONGEST_REST);
+                }
+            }
         }
         if stop {
             return;
@@ -61,11 +79,14 @@ fn keep(shared: &Shared, tiers: &mut Tiers) -> Result<(), KeepError> {
     Ok(())
 }
 
-/// Writes the oldest sealed spans as a block. False if there are none.
+/// Writes the oldest sealed spans as a block, or to ClickHouse. False if there are none.
 fn write_next(shared: &Shared) -> Result<bool, KeepError> {
     let next = shared.read().sealed.first().map(|sealed| (sealed.log, Arc::clone(&sealed.spans)));
     let Some((log, spans)) = next else { return Ok(false) };
     if spans.is_empty() {
+        shared.write().sealed.retain(|sealed| sealed.log != log);
+    } else if let Some(clickhouse) = &shared.clickhouse {
+        clickhouse.insert(&spans)?;
         shared.write().sealed.retain(|sealed| sealed.log != log);
     } else {
         // A copy in the order of the block: queries go on with the original.
@@ -77,7 +98,7 @@ fn write_next(shared: &Shared) -> Result<bool, KeepError> {
         make(shared, sorted, (log, log))?;
     }
     shared.keeper_was_there();
-    // Its block says that it is done with, should it stay.
+    // Its block says that it is done with, should it stay; ClickHouse knows a batch that comes again.
     if let Err(error) = fs::remove_file(shared.directory.log(log)) {
         tracing::warn!(log, %error, "a log that is in a block cannot be removed");
     }

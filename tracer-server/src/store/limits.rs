@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::ColdTier;
+use super::{ClickHouseSettings, ColdTier};
 
 /// Bounds of a store. What goes beyond is moved to the cold tier, or deleted if there is none, the oldest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Limits {
     pub block_age: Duration,
     /// Where blocks go that leave the data directory; none to delete them.
     pub cold: Option<ColdTier>,
+    /// Where spans go instead of into blocks; none for blocks.
+    pub clickhouse: Option<ClickHouseSettings>,
 }
 
 impl Default for Limits {
@@ -31,6 +33,7 @@ impl Default for Limits {
             block_spans: 131_072,
             block_age: Duration::from_mins(5),
             cold: None,
+            clickhouse: None,
         }
     }
 }

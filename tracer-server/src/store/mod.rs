@@ -1,6 +1,8 @@
 //! Where spans are: in memory, in the log, in blocks (docs/store.md).
 
+mod archive;
 mod block;
+mod clickhouse;
 mod cold;
 mod directory;
 mod keeper;
@@ -14,10 +16,12 @@ mod state;
 mod tiers;
 mod writer;
 
+pub use clickhouse::{ClickHouseSettings, ClickHouseState, ClickHouseUrl};
 pub use cold::{ColdLocation, ColdTier};
 pub use directory::OpenError;
 pub use limits::Limits;
 pub use live::{LiveBatch, LiveSpan};
+use queries::MOST_SPANS;
 pub use queries::{Fetched, Operation, Size};
 
 use std::{
@@ -31,6 +35,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use tokio::sync::{Semaphore, oneshot};
 
 use self::{
+    clickhouse::ClickHouse,
     cold::ColdStore,
     directory::Directory,
     live::Live,
@@ -55,7 +60,7 @@ pub enum AppendError {
     #[error("The server has more to write than it can; try again.")]
     Overloaded,
     /// As on a full disk.
-    #[error("The spans cannot be written: {0}. Queries go on; make room and they are taken again.")]
+    #[error("The spans cannot be written: {0}. Queries go on, and once there is room spans are taken again.")]
     NotWritten(String),
 }
 
@@ -76,6 +81,8 @@ struct Shared {
     state: RwLock<State>,
     directory: Directory,
     cold: Option<Arc<ColdStore>>,
+    /// Where finished spans go instead of into blocks.
+    clickhouse: Option<ClickHouse>,
     limits: Limits,
     counters: Arc<Counters>,
     live: Live,

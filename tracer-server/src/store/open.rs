@@ -11,6 +11,7 @@ use prost::Message as _;
 use super::{
     Limits, OpenError, Shared, Store,
     block::{Block, Place},
+    clickhouse::{self, ClickHouse},
     cold::ColdStore,
     directory::Directory,
     live::Live,
@@ -25,7 +26,7 @@ use crate::{
 impl Store {
     /// Opens the store in a directory, which is made if it is not there. What was acknowledged before, however the process
     /// ended, is there.
-    pub fn open(root: &Path, limits: Limits, counters: Arc<Counters>) -> Result<Self, OpenError> {
+    pub fn open(root: &Path, mut limits: Limits, counters: Arc<Counters>) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Directory { path: root.to_owned(), source };
         let directory = Directory::open(root)?;
         let mut state = State::default();
@@ -54,6 +55,12 @@ impl Store {
             let failed = |source| OpenError::Cold { location: tier.location.clone(), source };
             ColdStore::open(&tier.location).map(Arc::new).map_err(failed)
         });
+        let clickhouse =
+            limits.clickhouse.clone().map(ClickHouse::new).transpose().map_err(OpenError::ClickHouse)?;
+        if clickhouse.is_some() {
+            limits.block_spans = limits.block_spans.min(clickhouse::BATCH_SPANS);
+            limits.block_age = limits.block_age.min(clickhouse::BATCH_AGE);
+        }
         let next = state.sealed.last().map_or(last, |sealed| sealed.log) + 1;
         let shared = Shared {
             state: RwLock::new(state),
@@ -61,6 +68,7 @@ impl Store {
             limits,
             counters,
             cold: cold.transpose()?,
+            clickhouse,
             live: Live::default(),
             listener: OnceLock::new(),
             written: Mutex::new(0),

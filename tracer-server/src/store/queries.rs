@@ -9,7 +9,12 @@ use std::{
 use serde::Serialize;
 use tokio::sync::broadcast::Receiver;
 
-use super::{LiveBatch, Store, block::Block};
+use super::{
+    LiveBatch, Store,
+    archive::{Archive, Recent},
+    block::Block,
+    clickhouse::{self, ClickHouse, ClickHouseState},
+};
 use crate::{
     query::{Deadline, Field, Filter, Finder, Found, Search},
     spans::{Kind, SpanRef, Spans, TraceId},
@@ -27,7 +32,7 @@ pub struct Operation {
 }
 
 /// Spans of one answer, at most, give or take those of one block.
-const MOST_SPANS: usize = 200_000;
+pub(super) const MOST_SPANS: usize = 200_000;
 
 /// Hosts that a trace is followed to, one behind the other, at most.
 const MOST_HOSTS: usize = 16;
@@ -43,7 +48,7 @@ pub struct Fetched {
 }
 
 /// How much a store holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Size {
     /// Spans that are not yet in a block.
     pub spans_in_memory: usize,
@@ -57,36 +62,27 @@ pub struct Size {
     pub cold_blocks: usize,
     /// Bytes of them.
     pub bytes_of_cold_blocks: u64,
+    /// What is known of ClickHouse; none where spans become blocks.
+    pub clickhouse: Option<ClickHouseState>,
 }
 
 impl Store {
     /// The newest traces that have a span which is searched for.
-    pub fn find(&self, search: &Search, deadline: Deadline) -> Found {
+    pub fn find(&self, search: &Search, deadline: &Deadline) -> Found {
         let mut finder = Finder::new(search);
-        let mut blocks = self.memory(|spans| finder.look(spans));
-        blocks.sort_by_key(|block| std::cmp::Reverse(block.starts.1));
-        for block in blocks {
-            if finder.is_settled(block.starts.1) {
-                finder.counted = false;
-                break;
-            }
-            if deadline.has_passed() {
-                finder.partial = true;
-                break;
-            }
-            if let Err(error) = block.find(&mut finder) {
-                finder.partial = true;
-                tracing::warn!(block = %block.place(), %error, "a block cannot be searched");
-            }
+        for archive in self.memory(|spans| finder.look(spans)) {
+            archive.find(&mut finder, deadline);
         }
-        finder.finish()
+        let found = finder.finish();
+        deadline.note(!found.partial);
+        found
     }
 
     /// Every span of these traces, and of those that they go on in on other hosts.
-    pub fn traces(&self, ids: &[TraceId], deadline: Deadline) -> Fetched {
+    pub fn traces(&self, ids: &[TraceId], deadline: &Deadline) -> Fetched {
         let ids: HashSet<TraceId> = ids.iter().copied().collect();
         let mut found = Spans::default();
-        let mut partial = self.collect(&ids, &mut found, deadline);
+        let mut complete = self.collect(&ids, &mut found, deadline);
         let (mut fetched, mut followed) = (ids.clone(), HashSet::new());
         for _ in 0..MOST_HOSTS {
             let ends: Vec<_> = found
@@ -97,7 +93,7 @@ impl Store {
                 .collect();
             let new: HashSet<_> =
                 ends.iter().map(|end| end.far_trace).filter(|trace| fetched.insert(*trace)).collect();
-            partial |= self.collect(&new, &mut found, deadline);
+            complete &= self.collect(&new, &mut found, deadline);
             if !found.join(&ends) {
                 break;
             }
@@ -105,43 +101,37 @@ impl Store {
         found.keep(&ids);
         found.sort();
         found.dedup();
-        Fetched { spans: found, partial }
+        Fetched { spans: found, partial: !deadline.note(complete) }
     }
 
-    /// Adds every span of these traces. Returns whether some may be missing.
-    fn collect(&self, ids: &HashSet<TraceId>, found: &mut Spans, deadline: Deadline) -> bool {
-        let mut partial = false;
+    /// Adds every span of these traces. False if some may be missing.
+    fn collect(&self, ids: &HashSet<TraceId>, found: &mut Spans, deadline: &Deadline) -> bool {
         if ids.is_empty() {
-            return partial;
+            return true;
         }
-        let blocks = self.memory(|spans| {
+        let archives = self.memory(|spans| {
             for span in spans.iter().filter(|span| ids.contains(&span.row().trace_id)) {
                 found.copy(span);
             }
         });
-        for block in blocks.iter().rev() {
-            if deadline.has_passed() || found.len() >= MOST_SPANS {
-                partial = true;
-                break;
-            }
-            if let Err(error) = block.traces(ids, found) {
-                partial = true;
-                tracing::warn!(block = %block.place(), %error, "a block cannot be searched");
-            }
+        let mut complete = true;
+        for archive in archives {
+            complete &= archive.collect(ids, found, deadline);
         }
-        partial
+        complete
     }
 
     /// How much there is.
     pub fn size(&self) -> Size {
         let mut size = Size::default();
-        let blocks = self.memory(|spans| size.spans_in_memory += spans.len());
+        let blocks = self.snapshot(|spans| size.spans_in_memory += spans.len());
         size.blocks = blocks.len();
         size.spans_in_blocks = blocks.iter().map(|block| block.rows).sum();
         size.bytes_of_blocks = blocks.iter().map(|block| block.bytes).sum();
         let cold = || blocks.iter().filter(|block| block.object().is_some());
         size.cold_blocks = cold().count();
         size.bytes_of_cold_blocks = cold().map(|block| block.bytes).sum();
+        size.clickhouse = self.shared.clickhouse.as_ref().map(ClickHouse::state);
         size
     }
 
@@ -152,9 +142,9 @@ impl Store {
     }
 
     /// Every operation of every service, in order.
-    pub fn operations(&self) -> Vec<Operation> {
+    pub fn operations(&self, deadline: &Deadline) -> Vec<Operation> {
         let mut operations = BTreeSet::new();
-        let blocks = self.memory(|spans| {
+        let archives = self.memory(|spans| {
             // Far fewer than spans.
             let distinct: HashSet<_> =
                 spans.rows().iter().map(|row| (row.service, row.name, row.kind)).collect();
@@ -164,86 +154,86 @@ impl Store {
                 kind,
             }));
         });
-        for block in &blocks {
-            operations.extend(block.operations.iter().cloned());
+        for archive in archives {
+            deadline.note(archive.operations(&mut operations, deadline));
         }
         operations.into_iter().collect()
     }
 
     /// Shows `look` every batch that may hold spans of a range of time, with ids, times, service, name, kind and status. False
-    /// if time ran out or a block could not be read.
-    pub fn visit(&self, range: &Range<u64>, deadline: Deadline, mut look: impl FnMut(&Spans)) -> bool {
-        let blocks = self.memory(&mut look);
+    /// if time ran out or something could not be read.
+    pub fn visit(&self, range: &Range<u64>, deadline: &Deadline, mut look: impl FnMut(&Spans)) -> bool {
         let mut complete = true;
-        for block in blocks.iter().rev().filter(|block| block.overlaps(range)) {
-            if deadline.has_passed() {
-                return false;
-            }
-            let mut spans = Spans::default();
-            match block.read(false, &mut spans) {
-                Ok(()) => look(&spans),
-                Err(error) => {
-                    complete = false;
-                    tracing::warn!(block = %block.place(), %error, "a block cannot be read");
-                }
-            }
+        for archive in self.memory(&mut look) {
+            complete &= archive.visit(range, deadline, &mut look);
         }
-        complete
+        deadline.note(complete)
     }
 
-    /// Shows `look` every span that is asked for, with these fields, ids and times, until it has seen enough; the newest block
-    /// first. False if time ran out or a block could not be read.
+    /// Shows `look` every span that is asked for, with these fields, ids and times, until it has seen enough; the newest ones
+    /// first, about. False if time ran out or something could not be read.
     pub fn select(
         &self,
         filter: &Filter,
         fields: &[Field],
-        deadline: Deadline,
+        deadline: &Deadline,
         mut look: impl FnMut(SpanRef<'_>) -> ControlFlow<()>,
     ) -> bool {
         let mut done = false;
-        let mut blocks = self.memory(|spans| {
+        let mut look = |span: SpanRef<'_>| {
+            done = done || look(span).is_break();
+            if done { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let archives = self.memory(|spans| {
             let mut matching = spans.iter().rev().filter(|span| filter.matches(*span));
-            done = done || matching.any(|span| look(span).is_break());
+            let _ = matching.try_for_each(&mut look);
         });
-        blocks.sort_by_key(|block| std::cmp::Reverse(block.starts.1));
         let mut complete = true;
-        for block in blocks {
-            if done {
-                break;
-            }
-            if deadline.has_passed() {
-                return false;
-            }
-            let mut spans = Spans::default();
-            match block.select(filter, fields, &mut spans) {
-                Ok(()) => done = spans.iter().any(|span| look(span).is_break()),
-                Err(error) => {
-                    complete = false;
-                    tracing::warn!(block = %block.place(), %error, "a block cannot be read");
-                }
-            }
+        for archive in archives {
+            complete &= archive.select(filter, fields, deadline, &mut look);
         }
-        complete
+        deadline.note(complete)
     }
 
     /// The names of the attributes that spans in a range of time have.
-    pub fn attribute_names(&self, range: &Range<u64>) -> BTreeSet<String> {
+    pub fn attribute_names(&self, range: &Range<u64>, deadline: &Deadline) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
-        let blocks = self.memory(|spans| {
+        let archives = self.memory(|spans| {
             let keys = spans.iter().filter(|span| range.contains(&span.row().start_ns));
             // Far fewer than spans.
             let distinct: HashSet<&str> =
                 keys.flat_map(|span| span.attributes().map(|(key, _)| key)).collect();
             names.extend(distinct.into_iter().map(str::to_owned));
         });
-        for block in blocks.iter().filter(|block| block.overlaps(range)) {
-            names.extend(block.attribute_names().map(str::to_owned));
+        for archive in archives {
+            deadline.note(archive.attribute_names(range, &mut names, deadline));
         }
         names
     }
 
+    /// Shows `look` the spans in memory and returns where the finished ones of the same moment are.
+    fn memory(&self, mut look: impl FnMut(&Spans)) -> Vec<Box<dyn Archive + '_>> {
+        let mut recent = Recent::default();
+        let clickhouse = self.shared.clickhouse.as_ref();
+        let blocks = self.snapshot(|spans| {
+            look(spans);
+            if clickhouse.is_some() {
+                recent.add(spans);
+            }
+        });
+        let mut archives: Vec<Box<dyn Archive + '_>> = Vec::new();
+        if let Some(clickhouse) = clickhouse {
+            archives.push(Box::new(clickhouse::View::new(clickhouse, recent)));
+        }
+        // With ClickHouse there are those from before it.
+        if !blocks.is_empty() {
+            archives.push(Box::new(blocks));
+        }
+        archives
+    }
+
     /// Shows `look` the spans in memory and returns the blocks of the same moment.
-    fn memory(&self, mut look: impl FnMut(&Spans)) -> Vec<Arc<Block>> {
+    fn snapshot(&self, mut look: impl FnMut(&Spans)) -> Vec<Arc<Block>> {
         let state = self.shared.read();
         look(&state.active);
         let sealed: Vec<Arc<Spans>> =

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::{AppendError, Shared, log::Log, state::Sealed};
+use super::{AppendError, Shared, clickhouse::ClickHouse, log::Log, state::Sealed};
 use crate::{
     counters::Loss,
     spans::{self, Refused},
@@ -108,7 +108,11 @@ impl Writer {
         let limits = &self.shared.limits;
         if self.is_full(2) {
             // The keeper cannot write blocks: what it has stays in memory, and that is bounded.
-            return Err(io::Error::other("blocks cannot be written"));
+            let why = match &self.shared.clickhouse {
+                Some(_) => "ClickHouse has not taken what waits for it",
+                None => "blocks cannot be written",
+            };
+            return Err(io::Error::other(why));
         }
         if self.shared.directory.free().is_some_and(|free| free < limits.reserve) {
             return Err(io::Error::new(io::ErrorKind::StorageFull, "the file system is almost full"));
@@ -129,7 +133,11 @@ impl Writer {
         if !(is_old || self.is_full(1)) {
             return;
         }
-        self.shared.wait_for_keeper();
+        let is_well = self.shared.clickhouse.as_ref().is_none_or(ClickHouse::is_well);
+        if is_well {
+            // It will be there in a moment; one that is down will not.
+            self.shared.wait_for_keeper();
+        }
         if self.shared.read().sealed.len() >= SEALED {
             return;
         }

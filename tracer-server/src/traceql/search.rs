@@ -49,7 +49,7 @@ pub fn search<T>(
     query: &Query,
     range: &Range<u64>,
     limit: usize,
-    deadline: Deadline,
+    deadline: &Deadline,
     mut make: impl FnMut(Hit<'_>) -> T,
 ) -> Hits<T> {
     let alternatives = needs(query);
@@ -99,7 +99,7 @@ fn page<T>(
     store: &Store,
     alternatives: &[Vec<Condition>],
     range: Range<u64>,
-    deadline: Deadline,
+    deadline: &Deadline,
     hits: &mut Hits<T>,
 ) -> Page {
     let mut found: Vec<(u64, TraceId)> = Vec::new();

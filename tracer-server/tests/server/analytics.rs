@@ -98,7 +98,9 @@ fn spans_can_be_watched_as_they_come() {
     let server = Running::start(|_| {});
     let mut stream = TcpStream::connect(server.addresses.query).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    stream.write_all(b"GET /api/v1/live?service=stock&error=true HTTP/1.1\r\nhost: test\r\n\r\n").unwrap();
+    stream
+        .write_all(b"GET /api/v1/live?service=stock&error=true HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        .unwrap();
     let mut lines = BufReader::new(stream).lines().map(Result::unwrap);
     // It watches from here on.
     lines.find(|line| line.starts_with(": spans")).expect("a greeting");

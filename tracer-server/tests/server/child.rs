@@ -11,7 +11,10 @@ use std::{
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message as _;
 use serde_json::Value;
-use tracer_server::{Server, store::ColdTier};
+use tracer_server::{
+    Server,
+    store::{ClickHouseSettings, ColdTier},
+};
 
 use crate::support::{Response, exchange, settings};
 
@@ -19,6 +22,10 @@ use crate::support::{Response, exchange, settings};
 const DATA: &str = "TEST_SERVER_DATA";
 /// Where its blocks go at once, if that is set.
 const COLD: &str = "TEST_SERVER_COLD";
+/// The ClickHouse that it uses, if that is set.
+const CLICKHOUSE: &str = "TEST_SERVER_CLICKHOUSE";
+/// Set where no part of the disk is kept free.
+const NO_RESERVE: &str = "TEST_SERVER_NO_RESERVE";
 /// In front of the line that says where it listens.
 const READY: &str = "listening ";
 
@@ -36,6 +43,12 @@ fn serve() {
         settings.limits.cold =
             Some(ColdTier { location: location.parse().unwrap(), age: Duration::from_hours(24 * 365) });
     }
+    if std::env::var_os(NO_RESERVE).is_some() {
+        settings.limits.reserve = 0;
+    }
+    if let Ok(url) = std::env::var(CLICKHOUSE) {
+        settings.limits.clickhouse = Some(clickhouse(&url));
+    }
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let server = Server::bind(settings).await.unwrap();
@@ -45,6 +58,17 @@ fn serve() {
         std::io::stdout().write_all(line.as_bytes()).unwrap();
         server.run(std::future::pending()).await.unwrap();
     });
+}
+
+/// The settings of the ClickHouse of the tests, whose tables are made.
+pub(crate) fn clickhouse(url: &str) -> ClickHouseSettings {
+    ClickHouseSettings {
+        database: "traces".to_owned(),
+        user: "tracer".to_owned(),
+        password: "secret".to_owned(),
+        create: Some(Duration::from_hours(24)),
+        ..ClickHouseSettings::new(url.parse().unwrap())
+    }
 }
 
 /// A running server. Killed when dropped, as `kill -9` does.
@@ -66,6 +90,7 @@ impl Process {
     }
 
     /// The same with an S3 server at an address, whose keys are `key` and `secret`.
+    #[allow(dead_code, reason = "for the tests of engines, which share this file")]
     pub(crate) fn start_s3(data: &Path, block_spans: usize, location: &str, server: SocketAddr) -> Self {
         let endpoint = format!("http://{server}");
         let variables = [
@@ -77,6 +102,17 @@ impl Process {
             ("AWS_SECRET_ACCESS_KEY", "secret"),
         ];
         Self::start_with(data, block_spans, None, &variables)
+    }
+
+    /// Starts one that writes until the disk is full.
+    pub(crate) fn start_without_reserve(data: &Path, block_spans: usize) -> Self {
+        Self::start_with(data, block_spans, None, &[(NO_RESERVE, "1")])
+    }
+
+    /// Starts one whose spans go to ClickHouse.
+    #[allow(dead_code, reason = "for the tests of engines, which share this file")]
+    pub(crate) fn start_clickhouse(data: &Path, block_spans: usize, url: &str) -> Self {
+        Self::start_with(data, block_spans, None, &[(CLICKHOUSE, url)])
     }
 
     fn start_with(

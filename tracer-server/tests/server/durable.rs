@@ -1,14 +1,23 @@
 //! What is acknowledged stays, whatever happens to the process; and what is too much goes.
 
-use std::{collections::BTreeSet, fs, path::Path, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::Value;
 use tracer_server::{Settings, spans::TraceId};
 
 use crate::{
     child::Process,
-    support::{Running, attribute, now_ns, of_service, request, span, text, trace_hex, wait_until},
+    support::{
+        Running, attribute, normalise, now_ns, of_service, request, span, text, trace_hex, wait_until,
+    },
 };
 
 /// One trace of two spans; the number is in its id.
@@ -90,6 +99,96 @@ fn a_full_disk_sheds_and_damages_nothing() {
     assert!(status["spans"]["losses"].as_array().unwrap().iter().all(|loss| loss["count"] == 0), "{status}");
 }
 
+/// A file system of its own, so small that it fills. Unmounted when dropped.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    /// None, with a line that says so, where this process may not mount.
+    #[allow(clippy::print_stderr, reason = "who runs the tests is told what was left out")]
+    fn mount(size: &str) -> Option<Self> {
+        let directory = tempfile::tempdir().unwrap();
+        let disk = Self(directory);
+        if disk.mount_with(&format!("size={size}")) {
+            return Some(disk);
+        }
+        eprintln!("skipped: a file system cannot be mounted, which needs root");
+        None
+    }
+
+    fn mount_with(&self, options: &str) -> bool {
+        let mut command = Command::new("mount");
+        command.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(self.0.path());
+        command.stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).stderr(Stdio::null()).status();
+    }
+}
+
+/// The same with an attribute that takes space in blocks too.
+fn noisy(number: u32, base: u64) -> ExportTraceServiceRequest {
+    let mut random = StdRng::seed_from_u64(u64::from(number));
+    let words: Vec<String> = (0..512).map(|_| format!("{:016x}", random.random::<u64>())).collect();
+    let mut request = numbered(number, base);
+    request.resource_spans[0].scope_spans[0].spans[0].attributes =
+        vec![attribute("noise", text(&words.concat()))];
+    request
+}
+
+/// No stand-in for it: writes fail in the log, and in the block that is being written.
+#[test]
+fn a_disk_that_is_really_full_sheds_and_damages_nothing() {
+    let Some(disk) = SmallDisk::mount("3m") else { return };
+    let base = now_ns();
+    let mut acknowledged = 0;
+    {
+        let process = Process::start_without_reserve(disk.0.path(), 128);
+        while process.send(&noisy(acknowledged, base)) == 200 {
+            acknowledged += 1;
+            assert!(acknowledged < 2000, "the disk does not fill");
+        }
+        assert!(acknowledged > 100, "{acknowledged}");
+        let status = process.json("/api/v1/status");
+        let losses = status["spans"]["losses"].as_array().unwrap();
+        let lost = losses.iter().find(|loss| loss["reason"] == "not_written").unwrap();
+        assert_eq!(lost["count"], 2, "{status}");
+        let last = process.json(&format!("/api/v1/traces?tag=number={}", acknowledged - 1));
+        assert_eq!(last["traces"][0]["trace_id"], numbered_id(acknowledged - 1).to_string(), "queries go on");
+        let found = process.json("/api/v1/traces?count=true&limit=1");
+        assert_eq!(found["total"], acknowledged);
+    }
+    assert!(disk.mount_with("remount,size=64m"));
+    let process = Process::start_without_reserve(disk.0.path(), 128);
+    let status = process.json("/api/v1/status");
+    assert!(status["spans"]["losses"].as_array().unwrap().iter().all(|loss| loss["count"] == 0), "{status}");
+    assert_eq!(process.json("/api/v1/traces?count=true&limit=1")["total"], acknowledged);
+    assert_eq!(process.send(&noisy(acknowledged, base)), 200);
+    wait_until("blocks can be written again", || {
+        process.json("/api/v1/status")["store"]["spans_in_memory"].as_u64() < Some(128)
+    });
+    assert_eq!(process.json("/api/v1/traces?count=true&limit=1")["total"], acknowledged + 1);
+}
+
+#[test]
+fn late_spans_join_their_trace() {
+    let base = now_ns();
+    let server = Running::start(|settings| settings.limits.block_spans = 2);
+    let mut early = numbered(1, base);
+    let spans = &mut early.resource_spans[0].scope_spans[0].spans;
+    let child = spans.remove(1);
+    spans.push(span(9, 9, 0, "other", base, 0, 1));
+    server.send(early);
+    wait_until("the root is in a block", || server.json("/api/v1/status")["store"]["spans_in_memory"] == 0);
+    server.send(request(vec![of_service("late", vec![child])]));
+    let trace = server.json(&format!("/api/v1/traces/{}", numbered_id(1)));
+    let services: Vec<&Value> =
+        trace["spans"].as_array().unwrap().iter().map(|span| &span["service"]).collect();
+    assert_eq!(services, ["numbers", "late"]);
+}
+
 #[test]
 fn blocks_answer_as_memory_does() {
     let base = now_ns() - 1_000_000_000;
@@ -134,27 +233,6 @@ fn blocks_answer_as_memory_does() {
             answer
         };
         assert_eq!(without_order(&in_blocks), without_order(&in_memory), "{path}");
-    }
-}
-
-/// Takes out what may differ: how much was looked at, and numbers of resources; sorts OTLP's lists of attributes.
-fn normalise(value: &mut Value) {
-    match value {
-        Value::Object(map) => {
-            for key in ["inspected_spans", "inspected_blocks", "inspectedSpans", "resource", "resources"] {
-                if map.get(key).is_some_and(|value| !value.is_object()) {
-                    map.remove(key);
-                }
-            }
-            map.values_mut().for_each(normalise);
-        }
-        Value::Array(list) => {
-            list.iter_mut().for_each(normalise);
-            if list.iter().all(|item| item.get("key").is_some()) {
-                list.sort_by_key(|item| item["key"].as_str().unwrap_or_default().to_owned());
-            }
-        }
-        _ => {}
     }
 }
 

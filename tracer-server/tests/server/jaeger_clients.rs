@@ -2,12 +2,8 @@
 
 use bytes::Bytes;
 use serde_json::json;
-use tonic::{
-    Code, Status,
-    client::Grpc,
-    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
-    transport::Channel,
-};
+use tonic::{Code, Status, client::Grpc, codec::DecodeBuf, transport::Channel};
+use tracer_otlp::{Messages, Received};
 use tracer_server::LARGEST_REQUEST;
 
 use crate::support::{Refused, Response, Running, block_on, exchange};
@@ -24,40 +20,12 @@ fn post(server: &Running, headers: &[(&str, &str)], body: &[u8]) -> Response {
     exchange(server.addresses.jaeger_http.unwrap(), "POST", path, headers, body)
 }
 
-/// Sends bytes as they are.
-struct Raw;
+/// An answer that says nothing.
+struct Nothing;
 
-impl Codec for Raw {
-    type Encode = Bytes;
-    type Decode = ();
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, item: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        bytes::BufMut::put(buffer, item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = ();
-    type Error = Status;
-
-    fn decode(&mut self, _: &mut DecodeBuf<'_>) -> Result<Option<()>, Status> {
-        Ok(Some(()))
+impl Received for Nothing {
+    fn read(_: &mut DecodeBuf<'_>) -> Result<Self, Status> {
+        Ok(Self)
     }
 }
 
@@ -68,7 +36,7 @@ fn post_spans(server: &Running, body: Bytes) -> Result<(), Status> {
         let mut client = Grpc::new(channel);
         client.ready().await.unwrap();
         let path = "/jaeger.api_v2.CollectorService/PostSpans".parse().unwrap();
-        client.unary(tonic::Request::new(body), path, Raw).await.map(tonic::Response::into_inner)
+        client.unary(tonic::Request::new(body), path, Messages::<Bytes, Nothing>::default()).await.map(drop)
     })
 }
 

@@ -4,10 +4,8 @@
 
 use std::process::{Command, ExitCode};
 
-use tracer_user::config::Config;
-
 use super::{
-    Daemon,
+    Daemon, POLICIES, STAGES, Stages, config,
     records::Record,
     script::{SHAPES, Shape},
     title,
@@ -15,17 +13,18 @@ use super::{
 
 /// Tells this program to be the one that is counted; a shape follows.
 pub(super) const CHILD: &str = "--counted";
-/// Tells the one that is counted to encode, too.
+/// Tell the one that is counted to encode, and to sample.
 pub(super) const ENCODE: &str = "--encode";
+pub(super) const SAMPLE: &str = "--sample";
 
 /// Exchanges from end to end. The first half is not counted: by then tables have their size and every name was seen.
 const EXCHANGES: u64 = 4000;
 
 /// Runs under valgrind; prints how many spans were made meanwhile.
-pub(super) fn child(shape: Shape, encode: bool) {
+pub(super) fn child(shape: Shape, stages: Stages) {
     let records = shape.records(EXCHANGES);
     let (warm_up, counted) = records.split_at(records.len() / 2);
-    let mut daemon = Daemon::new(&Config::default(), encode);
+    let mut daemon = Daemon::new(&config(if stages.sample { POLICIES } else { "" }), stages.encode);
     daemon.take(warm_up);
     let before = daemon.spans();
     steady(&mut daemon, counted);
@@ -41,10 +40,10 @@ fn steady(daemon: &mut Daemon, records: &[Record]) {
 /// Counts every shape and prints the figures.
 pub(super) fn report() -> ExitCode {
     for shape in SHAPES {
-        for encode in [false, true] {
-            match count(shape, encode) {
+        for stages in STAGES {
+            match count(shape, stages) {
                 Ok(instructions) => {
-                    println!("{} {instructions:>6.0} instructions a span", title(shape, encode));
+                    println!("{} {instructions:>6.0} instructions a span", title(shape, stages));
                 }
                 Err(reason) => {
                     println!("{reason}");
@@ -57,7 +56,7 @@ pub(super) fn report() -> ExitCode {
 }
 
 /// Instructions a span.
-fn count(shape: Shape, encode: bool) -> Result<f64, String> {
+fn count(shape: Shape, stages: Stages) -> Result<f64, String> {
     let this = std::env::current_exe().map_err(|error| format!("This program cannot be found: {error}."))?;
     let mut valgrind = Command::new("valgrind");
     // Callgrind counts from the entry of a function to its return (callgrind manual, `--toggle-collect`).
@@ -66,7 +65,11 @@ fn count(shape: Shape, encode: bool) -> Result<f64, String> {
         "--callgrind-out-file=/dev/null",
         "--toggle-collect=*::counted::steady",
     ]);
-    valgrind.arg(this).args([CHILD, &format!("{shape:?}")]).args(encode.then_some(ENCODE));
+    valgrind
+        .arg(this)
+        .args([CHILD, &format!("{shape:?}")])
+        .args(stages.encode.then_some(ENCODE))
+        .args(stages.sample.then_some(SAMPLE));
     let output = valgrind.output().map_err(|error| {
         format!("valgrind could not be started ({error}); install it to have instructions counted.")
     })?;

@@ -1,4 +1,5 @@
-//! What one core makes of kernel records: stages 2 to 7, with and without encoding to OTLP.
+//! What one core makes of kernel records: stages 2 to 6, then with sampling by policies, with encoding to OTLP, and with both. Sampling keeps everything
+//! here, so that every span pays for all of it.
 //!
 //! `cargo bench -p tracer-user --bench pipeline`. No kernel, no root. Requests and responses have the size and headers of
 //! browsers, proxies and frameworks, on connections that are kept alive.
@@ -8,8 +9,9 @@
 //! | nothing | CPU time and spans a second: of a quiet machine |
 //! | `--ci` | each shape once: shows that the benchmark works |
 //! | `--instructions` | instructions a span, counted by valgrind: the same on a busy machine |
+//! | `--waiting` | memory of 50,000 traces that wait for policies |
 //! | `--profile SHAPE` | repeats one shape for some seconds, for a profiler |
-//! | `--toml TEXT` | with this configuration, such as a sampler |
+//! | `--toml TEXT` | the two without sampling with this configuration instead of none |
 #![expect(clippy::print_stdout, reason = "a benchmark reports to the terminal")]
 
 mod counted;
@@ -17,6 +19,7 @@ mod counted;
 #[expect(dead_code, reason = "shared with tests, which make other records too")]
 mod records;
 mod script;
+mod waiting;
 
 use std::{hint::black_box, path::Path, process::ExitCode};
 
@@ -28,7 +31,7 @@ use tracer_user::{
     config::{Config, Environment, Flags, combine},
     export::otlp::Encoder,
     identity::Host,
-    pipeline::Pipeline,
+    pipeline::{Census, Pipeline},
     processes::Processes,
     spans::span::Span,
     traces::ids::Ids,
@@ -45,6 +48,16 @@ const ROUNDS: usize = 7;
 const PASS: usize = 512;
 /// Spans in one request to the backend.
 const BATCH: usize = 512;
+/// Sampling that looks at whole traces and keeps them: two policies that say no to nearly all, and one that says yes.
+const POLICIES: &str = r#"
+[sampling.tail]
+decision_wait = "100ms"
+policies = [
+    { name = "errors", type = "status_code", status_code = { status_codes = ["ERROR"] } },
+    { name = "slow", type = "latency", latency = { threshold_ms = 500 } },
+    { name = "rest", type = "probabilistic", probabilistic = { sampling_percentage = 100 } },
+]
+"#;
 const CLOCK: WallClock = WallClock { offset_ns: 1_790_000_000_000_000_000 };
 
 fn main() -> ExitCode {
@@ -64,9 +77,13 @@ fn main() -> ExitCode {
             black_box(run(&config, &records, false));
         }
     } else if let Some(shape) = behind(counted::CHILD) {
-        counted::child(shape, has(counted::ENCODE));
+        counted::child(shape, Stages { sample: has(counted::SAMPLE), encode: has(counted::ENCODE) });
+    } else if let Some(shape) = behind(waiting::CHILD) {
+        waiting::child(shape);
     } else if has("--instructions") {
         return counted::report();
+    } else if has("--waiting") {
+        return waiting::report();
     } else {
         measure(&config, if has("--ci") { 1 } else { ROUNDS });
     }
@@ -79,30 +96,63 @@ fn config(text: &str) -> Config {
     combine(Some(file), &Flags::default(), &Environment::default()).unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// What is measured of each shape: with sampling, with encoding.
+const STAGES: [Stages; 4] = [
+    Stages { sample: false, encode: false },
+    Stages { sample: true, encode: false },
+    Stages { sample: false, encode: true },
+    Stages { sample: true, encode: true },
+];
+
+/// The stages behind that which makes traces.
+#[derive(Clone, Copy)]
+struct Stages {
+    sample: bool,
+    encode: bool,
+}
+
+impl Stages {
+    fn name(self) -> &'static str {
+        match (self.sample, self.encode) {
+            (false, false) => "traces",
+            (true, false) => "and sampling",
+            (false, true) => "and OTLP",
+            (true, true) => "and both",
+        }
+    }
+}
+
 fn measure(config: &Config, count: usize) {
+    let sampling = self::config(POLICIES);
     for shape in SHAPES {
         let records = shape.records(EXCHANGES);
-        for encode in [false, true] {
+        let mut alone = f64::NAN;
+        for stages in STAGES {
+            let config = if stages.sample { &sampling } else { config };
             let mut rounds: Vec<f64> = (0..count)
                 .map(|_| {
                     let start_ns = cpu_ns();
-                    let spans = black_box(run(config, &records, encode));
+                    let spans = black_box(run(config, &records, stages.encode));
                     (cpu_ns() - start_ns) as f64 / spans as f64
                 })
                 .collect();
             rounds.sort_by(f64::total_cmp);
             let (best, median) = (rounds[0], rounds[count / 2]);
+            if alone.is_nan() {
+                alone = median;
+            }
             println!(
-                "{} {median:>6.0} ns a span (best {best:.0}), {:>9.0} spans a second and core",
-                title(shape, encode),
-                1e9 / median
+                "{} {median:>6.0} ns a span (best {best:.0}), {:>9.0} spans a second and core, {:>2.0} % behind the traces",
+                title(shape, stages),
+                1e9 / median,
+                (median - alone) / median * 100.0
             );
         }
     }
 }
 
-fn title(shape: Shape, encode: bool) -> String {
-    format!("{:<8}{:<10}", format!("{shape:?}"), if encode { "and OTLP" } else { "" })
+fn title(shape: Shape, stages: Stages) -> String {
+    format!("{:<8}{:<14}", format!("{shape:?}"), stages.name())
 }
 
 /// CPU time of this thread: what others do on the machine does not count.
@@ -174,6 +224,10 @@ impl Daemon {
 
     /// Spans that were made.
     fn spans(&self) -> usize {
-        self.pipeline.census().finished_spans as usize
+        self.census().finished_spans as usize
+    }
+
+    fn census(&self) -> Census {
+        self.pipeline.census()
     }
 }

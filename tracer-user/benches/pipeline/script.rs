@@ -88,6 +88,7 @@ impl Script {
             tcp: true,
             eof: false,
             tls: false,
+            datagram: false,
             tgid: service.pid,
             tid: service.pid + 1 + thread as u32,
             task: 0,

@@ -6,7 +6,7 @@ use toml::Table;
 
 use super::{configure, say};
 use crate::{
-    agent::{Agent, Options, reload_flag, stop_flag},
+    agent::{Agent, Backends, Options, reload_flag, stop_flag},
     config::{self, Environment, Flags, effective, keys::KEYS, reload},
     control::DEFAULT_SOCKET,
     kernel::privileges::CapabilitySet,
@@ -38,7 +38,7 @@ pub fn agent(args: AgentArgs) -> anyhow::Result<ExitCode> {
         environment,
         only_selected: false,
         socket: Some(socket),
-        export: true,
+        backends: Backends::Configured,
         keep: Some(CapabilitySet::empty()),
     };
     let mut agent = Agent::start(&options)?;

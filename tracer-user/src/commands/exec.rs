@@ -12,7 +12,7 @@ use anyhow::Context;
 
 use super::configure;
 use crate::{
-    agent::{Agent, Options, stop_flag, terminal_style},
+    agent::{Agent, Backends, Options, stop_flag, terminal_style},
     config::{Environment, Flags},
     export::output::Show,
 };
@@ -51,7 +51,7 @@ pub fn exec(args: &ExecArgs) -> anyhow::Result<ExitCode> {
         environment,
         only_selected: true,
         socket: None,
-        export: true,
+        backends: Backends::Configured,
         keep: None,
     })?;
     let mut style = terminal_style(&std::io::stderr());

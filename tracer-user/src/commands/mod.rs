@@ -1,6 +1,7 @@
 //! The commands of the `tracer` binary, one file each.
 
 pub mod agent;
+mod backend;
 pub mod check;
 pub mod completions;
 pub mod config;

@@ -1,9 +1,7 @@
 //! `tracer run`: the tracer and its own backend in one.
 
 use std::{
-    ffi::OsString,
-    io::{BufRead as _, BufReader},
-    net::SocketAddr,
+    io::{BufRead as _, BufReader, Write as _},
     os::unix::{fs::chown, process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, ExitCode, Stdio},
@@ -16,15 +14,17 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::{Pid, User, geteuid},
 };
-use tracer_server::Rules;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use tracer_server::{Rules, store::ColdLocation};
 
 use super::{
     agent::summarise,
+    backend::BackendArgs,
     configure, say,
-    server::{GRPC, PAGE, StoreArgs},
+    server::{GRPC, PAGE},
 };
 use crate::{
-    agent::{Agent, Options, stop_flag},
+    agent::{Agent, Backends, Options, stop_flag},
     config::{Environment, Flags, Print, Rule},
     control::DEFAULT_SOCKET,
     kernel::privileges::CapabilitySet,
@@ -42,17 +42,8 @@ pub struct RunArgs {
     #[command(flatten)]
     flags: Flags,
     #[command(flatten)]
-    store: StoreArgs,
-    /// Address for OTLP over gRPC, from this tracer and from instrumented programs
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4317")]
-    otlp_grpc: SocketAddr,
-    /// Address for OTLP over HTTP
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4318")]
-    otlp_http: SocketAddr,
-    /// Address of the page and the query API
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:16686")]
-    query: SocketAddr,
-    /// The user that the server runs as, when this is started by root; the data directory becomes this user's
+    backend: BackendArgs,
+    /// The user that the server runs as, when this is started by root; the data directory, and that of --cold, become this user's
     #[arg(long, value_name = "NAME", default_value = "nobody")]
     user: String,
     /// Control socket for `tracer status` and `tracer tail`
@@ -67,6 +58,10 @@ pub fn run(mut args: RunArgs) -> anyhow::Result<ExitCode> {
     // Flags win over whatever the environment says of other backends.
     args.flags.set.push(format!("export.otlp.endpoint={}", server.endpoint));
     args.flags.set.push("export.otlp.protocol=grpc".to_owned());
+    if let Some(token) = &server.token {
+        let token = utf8_percent_encode(token, NON_ALPHANUMERIC);
+        args.flags.set.push(format!("export.otlp.headers=authorization=Bearer%20{token}"));
+    }
     let environment = Environment::of_this_process();
     let mut config = configure(&args.flags, &environment)?;
     config.export.print = Print::Never;
@@ -74,8 +69,14 @@ pub fn run(mut args: RunArgs) -> anyhow::Result<ExitCode> {
     config.select.exclude.push(Rule { pid: Some(server.child.id()), ..Rule::default() });
     // The server, which is another user's, is asked to end at the end.
     let keep = Some(CapabilitySet::KILL);
-    let options =
-        Options { config, environment, only_selected: false, socket: Some(args.socket), export: true, keep };
+    let options = Options {
+        config,
+        environment,
+        only_selected: false,
+        socket: Some(args.socket),
+        backends: Backends::Own,
+        keep,
+    };
     let mut agent = Agent::start(&options)?;
     say(format_args!("tracer is attached: {}", agent.attached().join(", ")));
     say(format_args!("The traces are at {}", server.page));
@@ -91,40 +92,31 @@ pub fn run(mut args: RunArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// The server runs elsewhere: its path to the rules is absolute. What is wrong with them is found out before anything starts.
-fn rules_argument(store: &StoreArgs) -> anyhow::Result<Vec<OsString>> {
-    let Some(path) = &store.rules else { return Ok(Vec::new()) };
-    Rules::read(path)?;
-    Ok(vec!["--rules".into(), std::path::absolute(path)?.into()])
-}
-
 /// The server. Ended when dropped, and by the kernel when this process is killed.
 struct ServerProcess {
     child: Child,
+    token: Option<String>,
     endpoint: String,
     page: String,
 }
 
 impl ServerProcess {
     fn start(args: &RunArgs) -> anyhow::Result<Self> {
+        // What is wrong with the rules is found out before anything starts.
+        args.backend.rules.as_deref().map(Rules::read).transpose()?;
+        let token = args.backend.token()?;
         // This very file, also where its directory is closed to the user that the server runs as.
         let mut command = Command::new("/proc/self/exe");
         command
             .arg0("tracer")
-            .args(["server", "--with-parent", "--data"])
-            .arg(&args.store.data)
-            .arg("--keep")
-            .arg(humantime::format_duration(args.store.keep).to_string())
-            .args(["--max-bytes", &args.store.max_bytes.to_string()])
-            .args(["--reserve", &args.store.reserve.to_string()])
-            .args(["--otlp-grpc", &args.otlp_grpc.to_string()])
-            .args(["--otlp-http", &args.otlp_http.to_string()])
-            .args(["--query", &args.query.to_string()])
-            .args(rules_argument(&args.store)?)
+            .args(["server", "--with-parent"])
+            .args(args.backend.arguments()?)
+            // The token's file need not be the server's to read.
+            .args(token.as_ref().map(|_| "--token-from-stdin"))
             .current_dir("/")
             // Ctrl-C is for this process, whose last traces the server has to take before it ends.
             .process_group(0)
-            .stdin(Stdio::null())
+            .stdin(if token.is_some() { Stdio::piped() } else { Stdio::null() })
             .stdout(Stdio::piped());
         if geteuid().is_root() {
             let user = User::from_name(&args.user).ok().flatten().with_context(|| {
@@ -134,13 +126,19 @@ impl ServerProcess {
                 !user.uid.is_root(),
                 "The server does not run as root; name another user with --user."
             );
-            give(&args.store.data, &user)?;
+            give(&args.backend.data, &user)?;
+            if let Some(ColdLocation::Directory(directory)) = &args.backend.cold {
+                give(directory, &user)?;
+            }
             // Its other groups go too (std::os::unix::process::CommandExt::uid), and with the user the capabilities.
             command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
         }
         let child =
             command.spawn().context("The server cannot be started; may its user execute this program?")?;
-        let mut server = Self { child, endpoint: String::new(), page: String::new() };
+        let mut server = Self { child, token, endpoint: String::new(), page: String::new() };
+        if let (Some(token), Some(mut stdin)) = (&server.token, server.child.stdin.take()) {
+            stdin.write_all(token.as_bytes()).context("The token cannot be handed to the server")?;
+        }
         let mut lines =
             server.child.stdout.take().map(|out| BufReader::new(out).lines()).into_iter().flatten();
         while server.page.is_empty() {
@@ -150,18 +148,19 @@ impl ServerProcess {
             match line.split_once(": ") {
                 Some((GRPC, address)) => address.clone_into(&mut server.endpoint),
                 Some((PAGE, address)) => address.clone_into(&mut server.page),
-                _ => {}
+                // Where other clients can send.
+                _ => say(format_args!("{line}")),
             }
         }
         Ok(server)
     }
 }
 
-/// Makes the data directory the server's own.
+/// Makes a directory for spans the server's own.
 fn give(data: &Path, user: &User) -> anyhow::Result<()> {
     std::fs::create_dir_all(data)
         .and_then(|()| chown(data, Some(user.uid.as_raw()), Some(user.gid.as_raw())))
-        .with_context(|| format!("The data directory {} cannot be made for {}", data.display(), user.name))
+        .with_context(|| format!("The directory {} cannot be made for {}", data.display(), user.name))
 }
 
 impl Drop for ServerProcess {

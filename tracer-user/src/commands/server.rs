@@ -2,7 +2,6 @@
 
 use std::{
     io::Write as _,
-    net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
@@ -18,10 +17,11 @@ use rustix::{
 };
 use tracer_server::{
     Addresses, Rules, Settings, TlsFiles, serve,
-    store::{ColdLocation, ColdTier, Limits},
+    store::{ClickHouseSettings, ClickHouseUrl, ColdTier, Limits},
 };
 use tracing_subscriber::EnvFilter;
 
+use super::backend::{BackendArgs, secret};
 use crate::agent::stop_flag;
 
 /// What the addresses are printed under, one to a line.
@@ -35,67 +35,64 @@ pub(crate) const PAGE: &str = "Page and query API";
 #[derive(Debug, clap::Args)]
 pub struct ServerArgs {
     #[command(flatten)]
-    store: StoreArgs,
-    /// Address for OTLP over gRPC
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4317")]
-    otlp_grpc: SocketAddr,
-    /// Address for OTLP over HTTP
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4318")]
-    otlp_http: SocketAddr,
-    /// Address of the page and the query API
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:16686")]
-    query: SocketAddr,
-    /// Take spans from clients of Zipkin and answer its queries, at this address
-    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:9411")]
-    zipkin: Option<SocketAddr>,
-    /// Take spans from clients of Jaeger over HTTP (Thrift), at this address
-    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:14268")]
-    jaeger_http: Option<SocketAddr>,
-    /// Take spans from clients of Jaeger over gRPC, at this address
-    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:14250")]
-    jaeger_grpc: Option<SocketAddr>,
+    backend: BackendArgs,
+    #[command(flatten)]
+    clickhouse: ClickHouseArgs,
     /// Serve TLS on every address: file with the certificate and those that lead to a known authority (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
     /// File with the certificate's private key (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Move blocks here instead of deleting them when they are older than --keep or more than --max-bytes: a directory, or
-    /// s3://BUCKET/PREFIX with keys, region and endpoint from the environment (AWS_ACCESS_KEY_ID and so on)
-    #[arg(long, value_name = "LOCATION")]
-    cold: Option<ColdLocation>,
-    /// Delete spans there when they are this old
-    #[arg(long, value_name = "DURATION", default_value = "365d", value_parser = humantime::parse_duration)]
-    keep_cold: Duration,
-    /// File with the token that clients have to send as `authorization: Bearer`; needed for addresses beyond loopback
-    #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
     /// Say whether a file of alert rules is right, and end
     #[arg(long, value_name = "FILE")]
     check_rules: Option<PathBuf>,
     /// End when the process that started this one does
     #[arg(long, hide = true)]
     with_parent: bool,
+    /// Read the token from standard input: its file may be another user's
+    #[arg(long, hide = true, conflicts_with = "token_file")]
+    token_from_stdin: bool,
 }
 
-/// Where spans are kept, and how many.
-#[derive(Clone, Debug, clap::Args)]
-pub(crate) struct StoreArgs {
-    /// Directory for the spans
-    #[arg(long, value_name = "DIR", default_value = "/var/lib/tracer")]
-    pub(crate) data: PathBuf,
-    /// Delete spans when they are this old
-    #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = humantime::parse_duration)]
-    pub(crate) keep: Duration,
-    /// Delete the oldest spans when there are more bytes than these
-    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().bytes)]
-    pub(crate) max_bytes: u64,
-    /// Alert rules, YAML (docs/alerts.md)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) rules: Option<PathBuf>,
-    /// Take nothing more when the file system has fewer free bytes
-    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().reserve)]
-    pub(crate) reserve: u64,
+/// A ClickHouse instead of files of the data directory.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+struct ClickHouseArgs {
+    /// Keep spans in ClickHouse, in the tables of the OpenTelemetry collector, instead of in files: address of its HTTP
+    /// interface, such as http://localhost:8123 (docs/clickhouse.md)
+    #[arg(long, value_name = "URL", conflicts_with = "cold")]
+    clickhouse: Option<ClickHouseUrl>,
+    /// Its database
+    #[arg(long, value_name = "NAME", default_value = "default", requires = "clickhouse")]
+    clickhouse_database: String,
+    /// Its table of spans
+    #[arg(long, value_name = "NAME", default_value = "otel_traces", requires = "clickhouse")]
+    clickhouse_table: String,
+    /// As whom to ask it
+    #[arg(long, value_name = "NAME", default_value = "default", requires = "clickhouse")]
+    clickhouse_user: String,
+    /// File with that user's password
+    #[arg(long, value_name = "FILE", requires = "clickhouse")]
+    clickhouse_password_file: Option<PathBuf>,
+    /// Make the database and the tables if they are not there, and have them delete spans that are older than --keep
+    #[arg(long, requires = "clickhouse")]
+    clickhouse_create_tables: bool,
+}
+
+impl ClickHouseArgs {
+    fn settings(self, keep: Duration) -> anyhow::Result<Option<ClickHouseSettings>> {
+        let Some(url) = self.clickhouse else { return Ok(None) };
+        let password = self.clickhouse_password_file.map(|path| secret("password", &path)).transpose()?;
+        Ok(Some(ClickHouseSettings {
+            url,
+            database: self.clickhouse_database,
+            table: self.clickhouse_table,
+            user: self.clickhouse_user,
+            password: password.unwrap_or_default(),
+            create: self.clickhouse_create_tables.then_some(keep),
+        }))
+    }
 }
 
 /// Serves until SIGINT or SIGTERM.
@@ -116,33 +113,30 @@ pub fn server(args: ServerArgs) -> anyhow::Result<ExitCode> {
     // A second command in one process (tests) keeps the first one's log.
     let _ = log.try_init();
     let stop = stop_flag()?;
-    let token = args.token_file.as_deref().map(|path| {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("The token file {} cannot be read", path.display()))?;
-        let token = text.trim().to_owned();
-        anyhow::ensure!(
-            !token.is_empty(),
-            "The token file {} is empty; put a secret into it.",
-            path.display()
-        );
-        Ok(token)
-    });
-    let rules = args.store.rules.as_deref().map(Rules::read).transpose()?.unwrap_or_default();
+    let backend = args.backend;
+    let token = if args.token_from_stdin {
+        Some(std::io::read_to_string(std::io::stdin()).context("The token cannot be read")?)
+    } else {
+        backend.token()?
+    };
+    let rules = backend.rules.as_deref().map(Rules::read).transpose()?.unwrap_or_default();
     let settings = Settings {
-        otlp_grpc: args.otlp_grpc,
-        otlp_http: args.otlp_http,
-        query: args.query,
-        zipkin: args.zipkin,
-        jaeger_http: args.jaeger_http,
-        jaeger_grpc: args.jaeger_grpc,
+        otlp_grpc: backend.otlp_grpc,
+        otlp_http: backend.otlp_http,
+        query: backend.query,
+        zipkin: backend.zipkin,
+        jaeger_http: backend.jaeger_http,
+        jaeger_grpc: backend.jaeger_grpc,
         tls: args.tls_cert.zip(args.tls_key).map(|(certificate, key)| TlsFiles { certificate, key }),
-        token: token.transpose()?,
-        data: args.store.data,
+        token,
+        hosts: backend.allow_host,
+        data: backend.data,
         limits: Limits {
-            age: args.store.keep,
-            bytes: args.store.max_bytes,
-            reserve: args.store.reserve,
-            cold: args.cold.map(|location| ColdTier { location, age: args.keep_cold }),
+            age: backend.keep,
+            bytes: backend.max_bytes,
+            reserve: backend.reserve,
+            cold: backend.cold.map(|location| ColdTier { location, age: backend.keep_cold }),
+            clickhouse: args.clickhouse.settings(backend.keep)?,
             ..Limits::default()
         },
         rules,

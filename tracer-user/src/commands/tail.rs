@@ -9,7 +9,7 @@ use std::{
 
 use super::{configure, say};
 use crate::{
-    agent::{Agent, Options, stop_flag, terminal_style},
+    agent::{Agent, Backends, Options, stop_flag, terminal_style},
     config::{Environment, Flags},
     control::{DEFAULT_SOCKET, Request, Tail, ask},
     export::output::Watcher,
@@ -69,7 +69,7 @@ pub fn tail(args: TailArgs) -> anyhow::Result<ExitCode> {
         environment,
         only_selected: false,
         socket: None,
-        export: false,
+        backends: Backends::None,
         keep: None,
     })?;
     let (sender, traces) = std::sync::mpsc::sync_channel(1024);

@@ -1,7 +1,7 @@
 //! `[context]`: which headers say where a request comes from.
 
 use serde::{Deserialize, Deserializer, de};
-use tracer_protocols::context::{Extractor, Format, HeaderPair};
+use tracer_protocols::context::{Extractor, Format, HeaderPair, REQUEST_IDS};
 
 /// `[context]`: how the trace context of requests is read.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -15,6 +15,8 @@ pub struct Context {
     pub custom: Vec<HeaderPair>,
     /// Baggage keys whose values spans show as `baggage.<key>`.
     pub baggage_keys: Vec<String>,
+    /// Headers with ids of requests that services pass on, in order of weight.
+    pub request_ids: Vec<String>,
 }
 
 impl Default for Context {
@@ -23,6 +25,7 @@ impl Default for Context {
             formats: vec![Format::W3c, Format::B3, Format::Jaeger, Format::Xray, Format::Baggage],
             custom: Vec::new(),
             baggage_keys: Vec::new(),
+            request_ids: REQUEST_IDS.map(str::to_owned).to_vec(),
         }
     }
 }
@@ -31,6 +34,7 @@ impl Context {
     /// What reads requests by these settings.
     pub fn extractor(&self) -> Extractor {
         Extractor::new(&self.formats, self.custom.clone(), &self.baggage_keys)
+            .with_request_ids(&self.request_ids)
     }
 }
 

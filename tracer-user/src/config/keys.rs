@@ -46,6 +46,7 @@ const RULES: &str = "a list of rules such as { exe = \"/usr/bin/py*\", port = 80
 const BOOL: &str = "true or false";
 const SAMPLER: &str = "\"always_on\", \"always_off\", \"traceidratio\" or \"adaptive\", each also with \"parentbased_\" in front";
 const RATE: &str = "a number from 0 (no limit) to 1000000";
+const HEADERS: &str = "a list of up to 64 different names of headers in quotes, without the colon";
 const FILE: &str = "the path of a PEM file in quotes";
 
 /// All keys, in the order of the example file.
@@ -78,6 +79,8 @@ pub const KEYS: &[Key] = &[
     ),
     key("capture.unix_sockets", Kind::Bool, "TRACER_CAPTURE_UNIX_SOCKETS", BOOL),
     key("capture.databases", Kind::Bool, "TRACER_CAPTURE_DATABASES", BOOL),
+    key("capture.dns", Kind::Bool, "TRACER_CAPTURE_DNS", BOOL),
+    key("capture.failed_connects", Kind::Bool, "TRACER_CAPTURE_FAILED_CONNECTS", BOOL),
     key("tls.enabled", Kind::Bool, "TRACER_TLS_ENABLED", BOOL),
     key(
         "http.routes",
@@ -94,6 +97,8 @@ pub const KEYS: &[Key] = &[
     ),
     key("http.redact_query", Kind::Bool, "TRACER_HTTP_REDACT_QUERY", BOOL),
     key("http.keep_query_keys", Kind::List, "TRACER_HTTP_KEEP_QUERY_KEYS", "a list of names in quotes"),
+    key("http.request_headers", Kind::List, "TRACER_HTTP_REQUEST_HEADERS", HEADERS),
+    key("http.response_headers", Kind::List, "TRACER_HTTP_RESPONSE_HEADERS", HEADERS),
     key(
         "http.max_request_age",
         Kind::Text,
@@ -126,6 +131,12 @@ pub const KEYS: &[Key] = &[
         "TRACER_CONTEXT_BAGGAGE_KEYS",
         "a list of up to 64 different names in quotes",
     ),
+    key(
+        "context.request_ids",
+        Kind::List,
+        "TRACER_CONTEXT_REQUEST_IDS",
+        "a list of up to 8 different names of headers in quotes, in lower case, such as [\"x-request-id\"]",
+    ),
     key("propagation.enabled", Kind::Bool, "TRACER_PROPAGATION_ENABLED", BOOL),
     key(
         "propagation.cgroup",
@@ -133,6 +144,7 @@ pub const KEYS: &[Key] = &[
         "TRACER_PROPAGATION_CGROUP",
         "the directory of a cgroup in quotes such as \"/sys/fs/cgroup/system.slice\", or \"\" for the whole host",
     ),
+    key("propagation.http2", Kind::Text, "TRACER_PROPAGATION_HTTP2", "\"off\", \"first\" or \"every\""),
     key(
         "traces.event_loops",
         Kind::List,
@@ -186,6 +198,12 @@ pub const KEYS: &[Key] = &[
         "",
         "a list of up to 128 policies such as { name = \"errors\", type = \"status_code\", status_code = { status_codes = \
          [\"ERROR\"] } }: docs/sampling.md has all types",
+    ),
+    key(
+        "remote_sampling.listen",
+        Kind::Text,
+        "TRACER_REMOTE_SAMPLING_LISTEN",
+        "an address on the loopback and a port in quotes such as \"127.0.0.1:5778\"",
     ),
     key(
         "export.otlp.endpoint",

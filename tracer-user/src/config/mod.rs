@@ -22,6 +22,7 @@ mod pattern;
 mod policies;
 mod redact;
 pub mod reload;
+mod remote_sampling;
 mod sampling;
 #[cfg(test)]
 mod sampling_tests;
@@ -52,8 +53,11 @@ pub use self::{
     pattern::{PathPattern, PatternError, PortRange, TextPattern},
     policies::{Code, Composite, LearnedLatency, Rare},
     redact::Redact,
+    remote_sampling::RemoteSampling,
     sampling::{Choice, ForceAttribute, Root, Sampling, SamplingRule},
-    sections::{Capture, Export, Http, Level, Log, Print, Propagation, ResourceSection, Routes, Tls},
+    sections::{
+        Capture, Export, Http, Level, Log, Print, Propagation, ResourceSection, Routes, Streams, Tls,
+    },
     security::Security,
     select::{PortFilter, Rule, Select, SkipReason, Verdict},
     tail::{Policy, PolicyKind, Tail},
@@ -90,6 +94,8 @@ pub struct Config {
     pub traces: Traces,
     /// Which traces are kept.
     pub sampling: Sampling,
+    /// Where SDKs ask what to keep.
+    pub remote_sampling: RemoteSampling,
     /// Where spans go.
     pub export: Export,
     /// Metrics for Prometheus.

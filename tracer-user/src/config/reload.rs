@@ -3,11 +3,12 @@
 use super::Config;
 
 /// Keys, or sections with a point at the end, that are taken over.
-pub const RELOADED: [&str; 7] = [
+pub const RELOADED: [&str; 8] = [
     "http.",
     "redact.",
     "context.formats",
     "context.custom",
+    "context.request_ids",
     "sampling.",
     "export.batch_spans",
     "export.batch_delay",
@@ -28,6 +29,7 @@ pub fn take_over(running: &mut Config, new: &Config) {
     running.redact = new.redact.clone();
     running.context.formats.clone_from(&new.context.formats);
     running.context.custom.clone_from(&new.context.custom);
+    running.context.request_ids.clone_from(&new.context.request_ids);
     running.sampling = new.sampling.clone();
     running.export.batch_spans = new.export.batch_spans;
     running.export.batch_delay = new.export.batch_delay;
@@ -53,12 +55,15 @@ mod tests {
         max_routes_per_service = 7
         redact_query = false
         keep_query_keys = ["page"]
+        request_headers = ["x-tenant"]
+        response_headers = ["x-cache"]
         max_request_age = "9m"
         [redact]
         patterns = ["x{3}"]
         [context]
         formats = ["b3"]
         custom = [{ trace_id = "x-t", span_id = "x-s" }]
+        request_ids = ["x-id"]
         [sampling]
         sampler = "always_off"
         traces_per_second = 5.0
@@ -82,7 +87,7 @@ mod tests {
         assert_eq!(running, new);
         let values = CHANGED.parse().unwrap();
         let changed = effective::differences(&toml::Table::new(), &values);
-        assert!(changed.len() == 18 && changed.iter().all(|key| is_reloadable(key, &running, &new)));
+        assert!(changed.len() == 21 && changed.iter().all(|key| is_reloadable(key, &running, &new)));
         let known = |key: &str| KEYS.iter().any(|other| other.path.starts_with(key));
         assert!(RELOADED.into_iter().all(known));
     }

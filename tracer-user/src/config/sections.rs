@@ -21,8 +21,12 @@ pub struct Capture {
     pub ring_bytes: u32,
     /// Whether AF_UNIX stream sockets are traced.
     pub unix_sockets: bool,
-    /// Whether calls of databases and caches are traced.
+    /// Whether calls of databases and caches are traced, and messages to and from brokers.
     pub databases: bool,
+    /// Whether lookups in DNS are traced.
+    pub dns: bool,
+    /// Whether connections that cannot be opened are traced.
+    pub failed_connects: bool,
 }
 
 /// `[tls]`: whether TLS connections are read.
@@ -47,6 +51,10 @@ pub struct Http {
     pub redact_query: bool,
     /// Query keys whose values are kept although `redact_query` is set.
     pub keep_query_keys: Vec<String>,
+    /// Headers of requests that spans show.
+    pub request_headers: Vec<String>,
+    /// Headers of responses that spans show.
+    pub response_headers: Vec<String>,
     /// Age at which a request without an answer ends as an error.
     #[serde(deserialize_with = "duration")]
     pub max_request_age: Duration,
@@ -64,6 +72,21 @@ pub struct Propagation {
     pub enabled: bool,
     /// Directory of the cgroup (version 2) whose processes' requests get it; empty for the whole host.
     pub cgroup: PathBuf,
+    /// Which requests of HTTP/2 get it.
+    pub http2: Streams,
+}
+
+/// Requests of HTTP/2 that trace context is written into.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Streams {
+    /// None.
+    Off,
+    /// The first one on each connection, which is an ordinary one from then on.
+    #[default]
+    First,
+    /// Every one.
+    Every,
 }
 
 /// `[export]`: where spans go.
@@ -145,6 +168,8 @@ impl Default for Capture {
             ring_bytes: 4 << 20,
             unix_sockets: true,
             databases: true,
+            dns: true,
+            failed_connects: true,
         }
     }
 }
@@ -163,6 +188,8 @@ impl Default for Http {
             max_routes_per_service: 200,
             redact_query: true,
             keep_query_keys: Vec::new(),
+            request_headers: Vec::new(),
+            response_headers: Vec::new(),
             max_request_age: Duration::from_mins(5),
         }
     }

@@ -88,6 +88,7 @@ fn a_good_file_is_read_whole() {
     let config = from_text(GOOD).expect("good.toml is good");
     assert!(config.propagation.enabled);
     assert_eq!(config.propagation.cgroup, Path::new("/sys/fs/cgroup/shop.slice"));
+    assert_eq!(config.propagation.http2, Streams::Every);
     let rule = |text: &str| with_flags(&["--include", text]).expect(text).select.include.remove(0);
     assert_eq!(config.select.include, [rule("exe=/usr/bin/py*,port=8000-8999"), rule("service=shop-*")]);
     assert_eq!(
@@ -102,7 +103,9 @@ fn a_good_file_is_read_whole() {
             message_bytes: 16384,
             ring_bytes: 1 << 20,
             unix_sockets: false,
-            databases: true
+            databases: true,
+            dns: true,
+            failed_connects: true
         }
     );
     assert!(!config.http.route_guess && !config.http.redact_query);
@@ -224,7 +227,7 @@ fn values_that_cannot_be_used() {
                  command, port, pid, container, service.";
     let cases = [
         ("capture = 3", "1:11: `capture` cannot be 3. It must be a section with the keys request_head_bytes, \
-                         response_head_bytes, message_bytes, ring_bytes, unix_sockets, databases.".to_owned()),
+                         response_head_bytes, message_bytes, ring_bytes, unix_sockets, databases, dns, failed_connects.".to_owned()),
         ("[capture]\nring_bytes = -1", "2:14: `capture.ring_bytes` cannot be -1. It must be a power of two from 65536 \
                                         to 1073741824.".to_owned()),
         ("[http]\nmax_request_age = '5 parsecs'", "2:19: `http.max_request_age` cannot be '5 parsecs': unknown time unit \

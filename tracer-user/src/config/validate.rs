@@ -26,8 +26,10 @@ pub(super) fn first_problem(config: &Config) -> Option<Problem> {
     rules(config)
         .or_else(|| numbers(config))
         .or_else(|| durations(config))
+        .or_else(|| headers(config))
         .or_else(|| context(config))
         .or_else(|| sampling(config))
+        .or_else(|| addresses(config))
         .or_else(|| words(config))
         .or_else(|| targets(config))
         .or_else(|| attributes(config))
@@ -109,6 +111,35 @@ fn durations(config: &Config) -> Option<Problem> {
     })
 }
 
+fn headers(config: &Config) -> Option<Problem> {
+    let lists = [
+        ("http.request_headers", &config.http.request_headers),
+        ("http.response_headers", &config.http.response_headers),
+    ];
+    for (key, names) in lists {
+        let problem = |key: String, value: String, reason| Some(Problem { key, value, reason, also: &[] });
+        if names.len() > 64 {
+            return problem(key.to_owned(), format!("{} names", names.len()), "");
+        }
+        for (at, name) in names.iter().enumerate() {
+            let reason = if !is_header(name) {
+                "it is no name that a header can have (letters, digits, `-`, `_`, `.` and the like)"
+            } else if names[..at].iter().any(|other| other.eq_ignore_ascii_case(name)) {
+                "it is named twice"
+            } else {
+                continue;
+            };
+            return problem(format!("{key}[{at}]"), format!("\"{name}\""), reason);
+        }
+    }
+    None
+}
+
+/// Names of headers are tokens (RFC 9110, section 5.1), as those of baggage are.
+fn is_header(name: &str) -> bool {
+    name.len() <= 128 && is_baggage_key(name)
+}
+
 fn context(config: &Config) -> Option<Problem> {
     let (custom, keys) = (&config.context.custom, &config.context.baggage_keys);
     let problem =
@@ -118,6 +149,19 @@ fn context(config: &Config) -> Option<Problem> {
     }
     if keys.len() > 64 {
         return Some(problem("context.baggage_keys", format!("{} names", keys.len()), ""));
+    }
+    let names = &config.context.request_ids;
+    if names.len() > 8 {
+        return Some(problem("context.request_ids", format!("{} names", names.len()), ""));
+    }
+    let is_name = |name: &String| {
+        let token = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
+        !name.is_empty() && name.bytes().all(token)
+    };
+    if let Some((index, name)) =
+        names.iter().enumerate().find(|(index, name)| !is_name(name) || names[..*index].contains(name))
+    {
+        return Some(problem(&format!("context.request_ids[{index}]"), format!("\"{name}\""), ""));
     }
     let repeated = |(index, key): &(usize, &String)| keys[..*index].contains(*key);
     let wrong = keys.iter().enumerate().find(|(_, key)| !is_baggage_key(key)).map(|(index, key)| {
@@ -153,10 +197,20 @@ fn sampling(config: &Config) -> Option<Problem> {
             .then(|| problem(format!("{place}.traces_per_second"), rate.to_string(), ""))
     });
     let header = &sampling.force_header;
-    // Names of headers are tokens (RFC 9110, section 5.1), as those of baggage are.
-    let of_header = (!header.is_empty() && (header.len() > 128 || !is_baggage_key(header)))
+    let of_header = (!header.is_empty() && !is_header(header))
         .then(|| problem("sampling.force_header".to_owned(), format!("\"{header}\""), ""));
     of_samplers.or(of_header)
+}
+
+/// Who is told what to keep learns names of operations, and is not asked who they are.
+fn addresses(config: &Config) -> Option<Problem> {
+    let open = config.remote_sampling.listen.filter(|address| !address.ip().is_loopback())?;
+    Some(Problem {
+        key: "remote_sampling.listen".to_owned(),
+        value: format!("\"{open}\""),
+        reason: "other hosts could reach it",
+        also: &[],
+    })
 }
 
 fn words(config: &Config) -> Option<Problem> {

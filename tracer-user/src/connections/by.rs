@@ -1,6 +1,6 @@
 //! Who made a call on a socket.
 
-use tracer_common::event::{DataHeader, flags};
+use tracer_common::event::{Connect, DataHeader, flags};
 
 /// The work that a thread was at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,6 +14,18 @@ pub enum Work {
     Goroutine(u32),
     /// A turn: what the thread did between two reads from sockets (`DataHeader::task`).
     Turn(u32),
+}
+
+impl Work {
+    /// `DataHeader::task`, with the flags of its record.
+    fn of(task: u32, record: u16) -> Self {
+        match task {
+            0 => Self::Unknown,
+            turn if record & flags::TURN != 0 => Self::Turn(turn),
+            goroutine if record & flags::GOROUTINE != 0 => Self::Goroutine(goroutine),
+            task => Self::Task(task),
+        }
+    }
 }
 
 /// Process, thread and what that was at.
@@ -32,13 +44,14 @@ pub struct By {
 impl By {
     /// Reads a data record.
     pub fn of(head: &DataHeader) -> Self {
-        let has = |flag| head.header.flags & flag != 0;
-        let work = match head.task {
-            0 => Work::Unknown,
-            turn if has(flags::TURN) => Work::Turn(turn),
-            goroutine if has(flags::GOROUTINE) => Work::Goroutine(goroutine),
-            task => Work::Task(task),
-        };
-        Self { tgid: head.header.tgid, tid: head.tid, work, polled: has(flags::POLLED) }
+        let record = head.header.flags;
+        let polled = record & flags::POLLED != 0;
+        Self { tgid: head.header.tgid, tid: head.tid, work: Work::of(head.task, record), polled }
+    }
+
+    /// Reads a record of a connection that was asked for.
+    pub fn of_connect(connect: &Connect) -> Self {
+        let work = Work::of(connect.task, connect.header.flags);
+        Self { tgid: connect.header.tgid, tid: connect.tid, work, polled: false }
     }
 }

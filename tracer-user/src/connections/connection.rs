@@ -1,12 +1,11 @@
 //! One end of a connection.
 
 use tracer_common::event::{Close, CloseKind, DataHeader, close_flags};
-use tracer_protocols::context::TraceContext;
 
 use super::{
     by::{By, Work},
     ends::Ends,
-    stream::Stream,
+    stream::{At, Insertion, Stream},
 };
 use crate::{
     ingest::Segment,
@@ -82,6 +81,14 @@ impl Connection {
         }
     }
 
+    /// A datagram was sent or received.
+    pub(crate) fn datagram<S: ExchangeSink>(&mut self, way: Way, segment: &Segment<'_>, sink: &mut S) {
+        self.check(way, segment.head.number, sink);
+        self.streams[way as usize].skip_number();
+        let at = At::of(&segment.head);
+        self.conversation.datagram(way, segment.bytes, &at, &self.ends, sink);
+    }
+
     /// The application read bytes, or came upon their end.
     fn read<S: ExchangeSink>(&self, head: &DataHeader, sink: &mut S) {
         let by = By::of(head);
@@ -92,9 +99,9 @@ impl Connection {
         }
     }
 
-    /// Trace context was written into the request that the next segment sent begins.
-    pub(crate) fn written(&mut self, added: u32, context: TraceContext) {
-        self.streams[Way::Sent as usize].written(added, context);
+    /// Trace context was written into a request that is about to be told of.
+    pub(crate) fn written(&mut self, written: Insertion) {
+        self.streams[Way::Sent as usize].written(written);
     }
 
     /// The peer sends nothing more, and all that it sent was read.

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use tracer_common::event::{Family, Open};
+use tracer_common::event::{Connect, Family, Open};
 
 /// An address with its text, which spans share.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct End {
     pub port: u16,
     /// The address as text.
     pub text: Arc<str>,
+    /// The name that the other end's process looked up to find it.
+    pub name: Option<Arc<str>>,
 }
 
 /// Path of a unix socket; abstract names start with `@` (unix(7)).
@@ -61,6 +63,24 @@ impl Ends {
         }
     }
 
+    /// Reads a record of a connection that was asked for.
+    pub fn of_connect(connect: &Connect) -> Self {
+        let v6 = connect.family == Family::V6 as u16;
+        Self::Inet {
+            local: end(connect.local, v6, connect.local_port),
+            peer: end(connect.peer, v6, connect.peer_port),
+            net: connect.net,
+        }
+    }
+
+    /// The same, with the name that is known of the other end.
+    pub fn named(mut self, name: impl FnOnce(IpAddr) -> Option<Arc<str>>) -> Self {
+        if let Self::Inet { peer, .. } = &mut self {
+            peer.name = name(peer.address);
+        }
+        self
+    }
+
     /// The port that a server of this connection listens on, given whether this end is the server.
     pub fn server_port(&self, is_server: bool) -> Option<u16> {
         match self {
@@ -76,7 +96,7 @@ fn end(bytes: [u8; 16], v6: bool, port: u16) -> End {
     } else {
         IpAddr::V4(Ipv4Addr::new(bytes[0], bytes[1], bytes[2], bytes[3]))
     };
-    End { address, port, text: address.to_string().into() }
+    End { address, port, text: address.to_string().into(), name: None }
 }
 
 fn path(bytes: &[u8]) -> Path {

@@ -1,6 +1,9 @@
 //! One direction of one connection: records in, contiguous runs and gaps out.
 
-use tracer_common::{event::flags, limits::TAIL};
+use tracer_common::{
+    event::{DataHeader, flags},
+    limits::TAIL,
+};
 use tracer_protocols::{context::TraceContext, contract::Follows};
 
 use super::by::By;
@@ -22,14 +25,70 @@ pub struct At {
     pub position: u32,
     /// Who made the newest call.
     pub by: By,
-    /// Bytes that the kernel side added to the stream within the run's first message: positions behind it are that much higher.
-    pub added: u32,
-    /// What they say of the run's first message.
-    pub written: Option<TraceContext>,
+    /// What the kernel side wrote into a message that begins in the run.
+    pub written: Option<Insertion>,
     /// A TLS library carries the bytes.
     pub secure: bool,
     /// The run starts where a segment starts: the place where a lost parser may find its way again.
     pub segment_start: bool,
+}
+
+/// Trace context that the kernel side wrote into a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Insertion {
+    /// Position of the request's first byte, modulo 2^32.
+    pub position: u32,
+    /// Bytes that were added to the stream behind that byte: positions of all others behind it are that much higher.
+    pub added: u32,
+    /// What they say.
+    pub context: TraceContext,
+}
+
+impl At {
+    /// What a data record says of its first byte.
+    pub(super) fn of(head: &DataHeader) -> Self {
+        Self {
+            first_ns: head.header.time_ns,
+            last_ns: head.header.time_ns,
+            position: head.position,
+            by: By::of(head),
+            written: None,
+            secure: head.header.flags & flags::TLS != 0,
+            segment_start: true,
+        }
+    }
+
+    /// Position of the byte at an offset of the run.
+    pub fn position_of(&self, offset: usize) -> u32 {
+        let position = self.position.wrapping_add(offset as u32);
+        match self.written {
+            Some(written) if is_behind(position, written.position) => position.wrapping_add(written.added),
+            _ => position,
+        }
+    }
+
+    /// Where the run goes on behind its first `bytes`.
+    #[must_use]
+    pub fn behind(self, bytes: usize) -> Self {
+        let unmoved = self.position.wrapping_add(bytes as u32);
+        Self {
+            position: self.position_of(bytes),
+            written: self.written.filter(|written| !is_behind(unmoved, written.position)),
+            segment_start: self.segment_start && bytes == 0,
+            ..self
+        }
+    }
+
+    /// What was written into the request that begins at a position.
+    pub fn written_at(&self, position: u32) -> Option<TraceContext> {
+        self.written.filter(|written| written.position == position).map(|written| written.context)
+    }
+}
+
+/// Whether a position lies behind another one.
+fn is_behind(position: u32, other: u32) -> bool {
+    let distance = position.wrapping_sub(other);
+    distance != 0 && distance < MAX_GAP
 }
 
 /// What reads a stream.
@@ -50,10 +109,8 @@ pub struct Stream {
     next_number: u32,
     next_position: u32,
     started: bool,
-    /// Bytes that were added to the segment to come.
-    added: u32,
-    /// What they say.
-    written: Option<TraceContext>,
+    /// What was written into a segment to come.
+    written: Option<Insertion>,
     /// Bytes that the consumer wants to see again.
     pending: Vec<u8>,
     pending_at: Option<At>,
@@ -63,19 +120,15 @@ impl Stream {
     /// Takes a data record.
     pub fn segment(&mut self, segment: &Segment<'_>, consumer: &mut impl Consumer) {
         let head = &segment.head;
-        let mut at = At {
-            first_ns: head.header.time_ns,
-            last_ns: head.header.time_ns,
-            position: head.position,
-            by: By::of(head),
-            added: std::mem::take(&mut self.added),
-            written: self.written.take(),
-            secure: head.header.flags & flags::TLS != 0,
-            segment_start: true,
-        };
+        let last = head.position.wrapping_add(head.len.saturating_sub(1));
+        let mut at = At::of(head);
+        at.written = self
+            .written
+            .take_if(|written| !is_behind(written.position, last))
+            .filter(|written| !is_behind(head.position, written.position));
         self.check_number(head.number, consumer);
         self.check_position(head.position, &at, consumer);
-        self.next_position = head.position.wrapping_add(head.len).wrapping_add(at.added);
+        self.next_position = at.position_of(head.len as usize);
 
         let captured = segment.bytes.len().min(head.len as usize);
         let rest = head.len as usize - captured;
@@ -87,14 +140,12 @@ impl Stream {
             return;
         }
         let tail = if head.header.flags & flags::HAS_TAIL == 0 { 0 } else { rest.min(TAIL) };
+        at = at.behind(captured);
         at.segment_start = false;
-        at.position = head.position.wrapping_add(captured as u32).wrapping_add(at.added);
-        at.added = 0;
-        at.written = None;
         if rest > tail {
             self.give_up_pending(consumer);
             consumer.gap((rest - tail) as u64, &at);
-            at.position = at.position.wrapping_add((rest - tail) as u32);
+            at = at.behind(rest - tail);
         }
         if tail > 0 {
             self.run(&head.tail.to_ne_bytes()[TAIL - tail..], Follows::Maybe, at, consumer);
@@ -125,7 +176,6 @@ impl Stream {
                 last_ns: now_ns,
                 position: self.next_position,
                 by: By::default(),
-                added: 0,
                 written: None,
                 secure: false,
                 segment_start: false,
@@ -136,10 +186,9 @@ impl Stream {
         }
     }
 
-    /// The kernel side added bytes with trace context within the first message of the segment to come.
-    pub fn written(&mut self, added: u32, context: TraceContext) {
-        self.added = added;
-        self.written = Some(context);
+    /// The kernel side wrote trace context into a message of a segment to come.
+    pub fn written(&mut self, written: Insertion) {
+        self.written = Some(written);
     }
 
     /// A record without bytes was taken.
@@ -169,37 +218,26 @@ impl Stream {
             whole.first_ns = first.first_ns;
             whole.position = first.position;
             whole.segment_start = first.segment_start;
-            whole.added = first.added;
-            whole.written = first.written;
+            whole.written = first.written.or(at.written);
         }
         let mut pending = std::mem::take(&mut self.pending);
         let consumed = consumer.run(&pending, follows, &whole).min(pending.len());
         pending.drain(..consumed);
         if consumed > 0 {
             // What is left starts inside the newest segment or in an older one; its own time is at least that of the run's end.
-            whole.first_ns = at.first_ns;
-            whole.position = whole.position.wrapping_add(consumed as u32).wrapping_add(whole.added);
-            whole.added = 0;
-            whole.written = None;
-            whole.segment_start = false;
+            whole = At { first_ns: at.first_ns, ..whole.behind(consumed) };
         }
         self.pending = pending;
         self.pending_at = (!self.pending.is_empty()).then_some(whole);
         self.bound(consumer);
     }
 
-    fn keep(&mut self, bytes: &[u8], consumed: usize, mut at: At, consumer: &mut impl Consumer) {
+    fn keep(&mut self, bytes: &[u8], consumed: usize, at: At, consumer: &mut impl Consumer) {
         if bytes.is_empty() {
             return;
         }
-        if consumed > 0 {
-            at.position = at.position.wrapping_add(consumed as u32).wrapping_add(at.added);
-            at.added = 0;
-            at.written = None;
-            at.segment_start = false;
-        }
         self.pending.extend_from_slice(bytes);
-        self.pending_at = Some(at);
+        self.pending_at = Some(at.behind(consumed));
         self.bound(consumer);
     }
 
@@ -227,7 +265,7 @@ impl Stream {
 
 #[cfg(test)]
 mod tests {
-    use tracer_common::event::{DataHeader, Header};
+    use tracer_common::event::Header;
 
     use super::*;
 
@@ -326,6 +364,58 @@ mod tests {
         feed(&mut stream, &mut lines, 0, 0, 3, b"abc", None);
         feed(&mut stream, &mut lines, 1, 9, 2, b"d\n", None);
         assert_eq!(lines.0, ["abc@0", "gap 6", "d\n@9"]);
+    }
+
+    /// A segment in three pieces, as HTTP/2 is reported in: what was written into the second line moves what is behind it.
+    #[test]
+    fn positions_behind_what_was_written_are_higher() {
+        for pieces in [&[12][..], &[4, 8], &[5, 7], &[6, 6], &[4, 4, 4], &[1; 12]] {
+            let (mut stream, mut lines) = (Stream::default(), Lines::default());
+            let context = tracer_protocols::context::parse_traceparent(
+                "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            );
+            stream.written(Insertion { position: 104, added: 69, context: context.unwrap() });
+            let (mut at, mut positions) = (0, Vec::new());
+            for (number, &len) in pieces.iter().enumerate() {
+                let position = 100 + at as u32 + if at > 4 { 69 } else { 0 };
+                feed(
+                    &mut stream,
+                    &mut lines,
+                    number as u32,
+                    position,
+                    len,
+                    &b"aaa\nbbb\nccc\n"[at..][..len as usize],
+                    None,
+                );
+                at += len as usize;
+                positions.push(position);
+            }
+            let seen = lines.0.concat();
+            assert!(!seen.contains("gap"), "{pieces:?} at {positions:?}: {seen}");
+            feed(&mut stream, &mut lines, pieces.len() as u32, 181, 2, b"d\n", None);
+            assert_eq!(lines.0.last().unwrap(), "d\n@181", "{pieces:?}");
+        }
+    }
+
+    #[test]
+    fn where_a_run_goes_on() {
+        let context = tracer_protocols::context::parse_traceparent(
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        );
+        let written = Insertion { position: 2, added: 70, context: context.unwrap() };
+        let at = At {
+            first_ns: 0,
+            last_ns: 0,
+            position: u32::MAX - 1,
+            by: By::default(),
+            written: Some(written),
+            secure: false,
+            segment_start: true,
+        };
+        assert_eq!([0, 2, 4, 5].map(|offset| at.position_of(offset)), [u32::MAX - 1, 0, 2, 73]);
+        assert!(at.written_at(2).is_some() && at.written_at(0).is_none());
+        assert!(at.behind(4).written.is_some() && at.behind(5).written.is_none());
+        assert_eq!(at.behind(4).behind(1).position, at.behind(5).position);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use tracer_protocols::context::parse_traceparent;
 use super::{
     connection::{Connection, Way},
     ends::Ends,
+    stream::Insertion,
 };
 use crate::{ingest::Segment, spans::exchange::ExchangeSink, telemetry::drops::Drop};
 
@@ -84,6 +85,8 @@ impl Tracker {
             self.remember_own(open.header.conn, &ends);
             return;
         }
+        let (tgid, now_ns) = (open.header.tgid, open.header.time_ns);
+        let ends = ends.named(|address| sink.name_of(tgid, address, now_ns));
         // Another thread's data, on another CPU, may have overtaken the description.
         match self.connections.get_mut(&open.header.conn) {
             Some(connection) => connection.ends = ends,
@@ -118,6 +121,14 @@ impl Tracker {
             return;
         }
         let way = if header.flags & flags::SENT == 0 { Way::Received } else { Way::Sent };
+        if header.flags & flags::DATAGRAM != 0 {
+            connection.datagram(way, segment, sink);
+            // Nothing tells of its end, and it is described anew before it is used again.
+            if connection.is_idle() {
+                self.connections.pop(&header.conn);
+            }
+            return;
+        }
         connection.segment(way, segment, sink);
     }
 
@@ -130,7 +141,7 @@ impl Tracker {
         };
         // Where the description was lost, so is the place of the request.
         if let Some(connection) = self.connections.get_mut(&written.header.conn) {
-            connection.written(written.added, context);
+            connection.written(Insertion { position: written.position, added: written.added, context });
         }
     }
 

@@ -134,6 +134,8 @@ fn document<'a>(span: &'a Span, index: &'a str, version: &'a str) -> Document<'a
         kind: match span.kind {
             SpanKind::Server => "Server",
             SpanKind::Client => "Client",
+            SpanKind::Producer => "Producer",
+            SpanKind::Consumer => "Consumer",
         },
         duration: span.duration_ns(),
         status: StatusJson {

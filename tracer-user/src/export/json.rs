@@ -13,7 +13,7 @@ use super::{
     hex::Hex,
     otlp::{
         SCHEMA_URL, SCOPE_NAME,
-        fields::{FAR_EVIDENCE, added_attributes, flags, kind_number, status_number},
+        fields::{added_attributes, flags, kind_number, link_evidence, status_number},
     },
 };
 use crate::spans::span::{Key, Link, Span, Status, Value};
@@ -83,8 +83,8 @@ struct SpanJson<'a> {
     start_time_unix_nano: Text<u64>,
     end_time_unix_nano: Text<u64>,
     attributes: Attributes<'a, &'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    links: Option<[LinkJson<'a>; 1]>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    links: Vec<LinkJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<StatusJson>,
 }
@@ -102,7 +102,7 @@ impl<'a> SpanJson<'a> {
             start_time_unix_nano: Text(span.start_ns),
             end_time_unix_nano: Text(span.end_ns),
             attributes: Attributes { own: &span.attributes, added: added_attributes(span).collect() },
-            links: span.far.as_deref().map(|far| [LinkJson::to(far)]),
+            links: span.links.iter().map(LinkJson::to).collect(),
             status: (span.status != Status::Unset).then(|| StatusJson { code: status_number(span.status) }),
         }
     }
@@ -117,12 +117,11 @@ struct LinkJson<'a> {
 }
 
 impl<'a> LinkJson<'a> {
-    fn to(far: &'a Link) -> Self {
-        let (key, value) = FAR_EVIDENCE;
+    fn to(link: &'a Link) -> Self {
         Self {
-            trace_id: Text(Hex(&far.trace_id)),
-            span_id: Text(Hex(&far.span_id)),
-            attributes: Attributes { own: &[], added: vec![(key, Value::Static(value))] },
+            trace_id: Text(Hex(&link.trace_id)),
+            span_id: Text(Hex(&link.span_id)),
+            attributes: Attributes { own: &[], added: vec![link_evidence(link)] },
         }
     }
 }
@@ -171,6 +170,13 @@ enum AnyValue<'a> {
     Int(Text<i64>),
     #[serde(rename = "boolValue")]
     Bool(bool),
+    #[serde(rename = "arrayValue")]
+    Array(ArrayValue<'a>),
+}
+
+#[derive(Serialize)]
+struct ArrayValue<'a> {
+    values: Vec<AnyValue<'a>>,
 }
 
 impl<'a> AnyValue<'a> {
@@ -181,6 +187,9 @@ impl<'a> AnyValue<'a> {
             Value::Static(text) => Self::String(text),
             Value::Int(number) => Self::Int(Text(*number)),
             Value::Bool(truth) => Self::Bool(*truth),
+            Value::List(texts) => {
+                Self::Array(ArrayValue { values: texts.iter().map(|text| Self::String(text)).collect() })
+            }
         }
     }
 }

@@ -6,13 +6,14 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use crate::spans::span::{Evidence, Key, Link, Parent, Resource, Span, SpanId, SpanKind, Status, Value};
 
-const EVIDENCE: [Evidence; 7] = [
+const EVIDENCE: [Evidence; 8] = [
     Evidence::Header,
     Evidence::TcpSeq,
     Evidence::Socket,
     Evidence::Goroutine,
     Evidence::Task,
     Evidence::Thread,
+    Evidence::Value,
     Evidence::Process,
 ];
 
@@ -24,6 +25,7 @@ fn any_value() -> impl Strategy<Value = Value> {
         any::<i64>().prop_map(Value::Int),
         (0i64..1000).prop_map(Value::Int),
         any::<bool>().prop_map(Value::Bool),
+        vec(".{0,150}", 0..4).prop_map(|texts| Value::List(texts.into_iter().map(Into::into).collect())),
     ]
 }
 
@@ -75,7 +77,10 @@ fn any_span(resources: Vec<Arc<Resource>>) -> impl Strategy<Value = Span> {
             attributes,
             resource,
             incomplete: outcome.1,
-            far: far.map(|(trace_id, span_id)| Box::new(Link { trace_id, span_id })),
+            links: far
+                .map(|(trace_id, span_id)| Link { trace_id, span_id, evidence: Evidence::TcpSeq })
+                .into_iter()
+                .collect(),
         })
 }
 
@@ -108,6 +113,6 @@ pub(crate) fn span(id: u8, resource: &Arc<Resource>, kind: SpanKind, name: &str)
         attributes: Vec::new(),
         resource: Arc::clone(resource),
         incomplete: false,
-        far: None,
+        links: Vec::new(),
     }
 }

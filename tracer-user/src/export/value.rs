@@ -17,11 +17,12 @@ impl Serialize for Plain<'_> {
             Value::Str(text) => serializer.serialize_str(text),
             Value::Shared(text) => serializer.serialize_str(text),
             Value::Static(text) => serializer.serialize_str(text),
+            Value::List(texts) => serializer.collect_seq(texts),
         }
     }
 }
 
-/// A value as text.
+/// A value as text; a list as a JSON array (OpenTelemetry specification, "Attribute", for formats that have none).
 pub(super) fn text(value: &Value) -> Cow<'_, str> {
     match value {
         Value::Int(number) => number.to_string().into(),
@@ -29,5 +30,6 @@ pub(super) fn text(value: &Value) -> Cow<'_, str> {
         Value::Str(text) => Cow::Borrowed(text),
         Value::Shared(text) => Cow::Borrowed(text),
         Value::Static(text) => Cow::Borrowed(text),
+        Value::List(texts) => serde_json::json!(texts).to_string().into(),
     }
 }

@@ -81,6 +81,8 @@ impl<'a> SpanJson<'a> {
             kind: match span.kind {
                 SpanKind::Server => "SERVER",
                 SpanKind::Client => "CLIENT",
+                SpanKind::Producer => "PRODUCER",
+                SpanKind::Consumer => "CONSUMER",
             },
             timestamp: span.start_ns / 1000,
             duration: (span.duration_ns() / 1000).max(1),

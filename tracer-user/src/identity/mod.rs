@@ -20,6 +20,7 @@ mod service_name;
 mod tests;
 mod title;
 
+pub(crate) use self::resource::instance_id;
 pub use self::{
     directory::Directory,
     host::Host,

@@ -21,7 +21,8 @@ pub fn resource(facts: &ProcessFacts, host: &Host, configured: &[(Key, Value)]) 
     let text = |text: String| Value::Str(text.into());
     let name = facts.service_name();
 
-    put(&mut attributes, "service.instance.id", text(instance_id(facts, host)));
+    let id = instance_id(&host.seed, facts.pid, facts.start_ticks());
+    put(&mut attributes, "service.instance.id", text(id));
     put(&mut attributes, "process.pid", Value::Int(i64::from(facts.pid)));
     if facts.parent_pid != 0 {
         put(&mut attributes, "process.parent_pid", Value::Int(i64::from(facts.parent_pid)));
@@ -78,8 +79,9 @@ pub fn resource(facts: &ProcessFacts, host: &Host, configured: &[(Key, Value)]) 
     Resource { service_name: name.into(), attributes }
 }
 
-fn instance_id(facts: &ProcessFacts, host: &Host) -> String {
-    let inherent = format!("{}/{}/{}", host.seed, facts.pid, facts.start_ticks());
+/// What tells a process from every other one: its host by `seed`, its id, and when it started, in whatever unit.
+pub(crate) fn instance_id(seed: &str, pid: u32, start: u64) -> String {
+    let inherent = format!("{seed}/{pid}/{start}");
     Uuid::new_v5(&INSTANCE_NAMESPACE, inherent.as_bytes()).to_string()
 }
 

@@ -1,6 +1,7 @@
 //! Waits for the kernel side and drains it.
 
 use std::{
+    collections::VecDeque,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -14,13 +15,13 @@ use nix::{
 };
 
 use super::{
-    decode::tls_seen,
+    decode::{Notice, notice},
     merge::{Merge, Pass},
 };
 use crate::{
     clock::monotonic_ns,
     kernel::loader::{Kernel, LoadError},
-    libraries::Search,
+    libraries::{Look, Search},
 };
 
 /// Records handed out before the caller gets to its other duties.
@@ -37,6 +38,12 @@ const RECORDS_TO_GATHER: u64 = 64;
 /// How long to sleep when nothing is going on. A process's first request wakes the daemon by itself.
 const IDLE_PAUSE: Duration = Duration::from_millis(100);
 
+/// Processes that wait for a look at what they run. Most that start are gone within milliseconds.
+const MAX_STARTED: usize = 4096;
+/// Age at which the program of a process is looked at for functions of TLS libraries: probes in files that compilers make
+/// and run once would only be in the way.
+const GROWN: Duration = Duration::from_millis(200);
+
 /// Niceness of the capture thread (setpriority(2); Linux keeps it for each thread).
 const NICE: i32 = -10;
 
@@ -48,6 +55,10 @@ pub struct Capture {
     epoll: Epoll,
     /// Looks for TLS libraries, where they are wanted.
     search: Option<Search>,
+    /// Processes that run another program since the last look.
+    started: Vec<u32>,
+    /// Processes whose programs are to be looked at for functions of TLS libraries, with when they were heard of.
+    young: VecDeque<(Instant, u32)>,
     pause: Duration,
     drained: Instant,
 }
@@ -73,11 +84,34 @@ impl Capture {
             merge: Merge::default(),
             epoll,
             search,
+            started: Vec::new(),
+            young: VecDeque::new(),
             pause: BUSY_PAUSE,
             drained: Instant::now(),
         };
         capture.probe();
         Ok(capture)
+    }
+
+    /// Processes that were seen to start a program since the last call.
+    pub fn take_started(&mut self) -> Vec<u32> {
+        let started = std::mem::take(&mut self.started);
+        if self.search.is_some() {
+            let room = MAX_STARTED.saturating_sub(self.young.len());
+            self.young.extend(started.iter().take(room).map(|&pid| (self.drained, pid)));
+        }
+        started
+    }
+
+    /// Has the programs of processes looked at that have lived for a while.
+    fn look_at_grown(&mut self, now: Instant) {
+        while let Some(&(since, pid)) = self.young.front()
+            && now - since >= GROWN
+        {
+            self.young.pop_front();
+            // One that finds no room is looked at once it uses TLS.
+            let _ = self.search.as_ref().is_some_and(|search| search.look_at(Look::Program(pid)));
+        }
     }
 
     /// Probes the libraries that were found.
@@ -113,19 +147,24 @@ impl Capture {
     /// Hands out what has settled without waiting.
     pub fn drain(&mut self, mut handle: impl FnMut(&[u8])) -> Pass {
         self.probe();
-        let Self { kernel, merge, search, .. } = self;
+        let Self { kernel, merge, search, started, .. } = self;
         let pass = merge.pass(&mut kernel.rings, monotonic_ns(), RECORDS_PER_TURN, |record| {
-            match (tls_seen(record), search.as_ref()) {
-                (None, _) => handle(record),
-                (Some(pid), Some(search)) if !search.look_at(pid) => {
-                    tracing::debug!(pid, "a process that uses TLS is not looked at: too many wait");
+            match notice(record) {
+                None => handle(record),
+                Some(Notice::TlsSeen(pid)) => {
+                    if search.as_ref().is_some_and(|search| !search.look_at(Look::Whole(pid))) {
+                        tracing::debug!(pid, "a process that uses TLS is not looked at: too many wait");
+                    }
                 }
-                _ => {}
+                // Where too many wait, what it runs is found out by its first request.
+                Some(Notice::Exec(pid)) if started.len() < MAX_STARTED => started.push(pid),
+                Some(Notice::Exec(_)) => {}
             }
         });
         let now = Instant::now();
         self.pause = pause_after(&pass, now - self.drained);
         self.drained = now;
+        self.look_at_grown(now);
         pass
     }
 }

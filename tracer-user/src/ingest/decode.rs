@@ -1,6 +1,8 @@
 //! Bytes of a record become an [`Event`]. The only place that reinterprets memory.
 
-use tracer_common::event::{Close, DataHeader, Exit, Header, Kind, Lineage, Open, Process, TlsSeen, Written};
+use tracer_common::event::{
+    Close, Connect, DataHeader, Exec, Exit, Header, Kind, Lineage, Open, Process, TlsSeen, Written,
+};
 
 /// A record in the form that the stages use. Byte blocks borrow from the record.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +13,8 @@ pub enum Event<'a> {
     Open(Open),
     /// A TCP connection is ending.
     Close(Close),
+    /// A TCP connection could not be opened, or one that may be in place of such a one is open.
+    Connect(Connect),
     /// A process is described.
     Process(ProcessRecord<'a>),
     /// A process ended.
@@ -89,6 +93,7 @@ impl Event<'_> {
             Self::Segment(segment) => &segment.head.header,
             Self::Open(open) => &open.header,
             Self::Close(close) => &close.header,
+            Self::Connect(connect) => &connect.header,
             Self::Process(process) => &process.process.header,
             Self::Exit(exit) => &exit.header,
             Self::Lineage(lineage) => &lineage.header,
@@ -110,6 +115,8 @@ pub fn decode(record: &[u8]) -> Result<Event<'_>, DecodeError> {
         Ok(Event::Open(*view(record)?))
     } else if kind == Kind::Close as u8 {
         Ok(Event::Close(*view(record)?))
+    } else if kind == Kind::Connect as u8 {
+        Ok(Event::Connect(*view(record)?))
     } else if kind == Kind::Process as u8 {
         Ok(Event::Process(ProcessRecord { process: view(record)? }))
     } else if kind == Kind::Exit as u8 {
@@ -128,11 +135,25 @@ pub(super) fn time_ns(record: &[u8]) -> u64 {
     record.get(8..16).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_ne_bytes)
 }
 
-/// The process, if the record is one of [`Kind::TlsSeen`]: it is about the capture, not about what is captured.
-pub(super) fn tls_seen(record: &[u8]) -> Option<u32> {
-    (*record.first()? == Kind::TlsSeen as u8)
-        .then(|| view::<TlsSeen>(record).ok())?
-        .map(|seen| seen.header.tgid)
+/// A record that is about the capture, not about what is captured: nobody else gets to see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Notice {
+    /// A process moves TLS records by no function that is probed.
+    TlsSeen(u32),
+    /// A process runs another program.
+    Exec(u32),
+}
+
+/// The notice, if a record is one.
+pub(super) fn notice(record: &[u8]) -> Option<Notice> {
+    let kind = *record.first()?;
+    if kind == Kind::TlsSeen as u8 {
+        Some(Notice::TlsSeen(view::<TlsSeen>(record).ok()?.header.tgid))
+    } else if kind == Kind::Exec as u8 {
+        Some(Notice::Exec(view::<Exec>(record).ok()?.header.tgid))
+    } else {
+        None
+    }
 }
 
 /// Types that may be viewed in a record: `repr(C)`, no padding, every bit pattern valid.
@@ -147,7 +168,11 @@ unsafe impl Record for Open {}
 // SAFETY: as above.
 unsafe impl Record for Close {}
 // SAFETY: as above.
+unsafe impl Record for Connect {}
+// SAFETY: as above.
 unsafe impl Record for Process {}
+// SAFETY: as above.
+unsafe impl Record for Exec {}
 // SAFETY: as above.
 unsafe impl Record for Exit {}
 // SAFETY: as above.
@@ -182,6 +207,21 @@ mod tests {
         assert_eq!(decode(&Aligned([99; 64]).0).unwrap_err(), DecodeError::UnknownKind(99));
         assert_eq!(decode(&Aligned([3; 8]).0).unwrap_err(), DecodeError::Short { kind: 3, len: 8 });
         assert_eq!(decode(&Aligned([3; 64]).0[1..]).unwrap_err(), DecodeError::Misaligned);
+    }
+
+    #[test]
+    fn notices_are_told_from_what_is_captured() {
+        for (kind, expected) in [
+            (Kind::TlsSeen as u8, Some(Notice::TlsSeen(7))),
+            (Kind::Exec as u8, Some(Notice::Exec(7))),
+            (Kind::Exit as u8, None),
+        ] {
+            let mut record = Aligned([0; 24]);
+            record.0[0] = kind;
+            record.0[4] = 7;
+            assert_eq!(notice(&record.0), expected);
+            assert_eq!(notice(&record.0[..16]), None, "a cut one");
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ use std::{
 
 use tracer_common::{
     ABI,
-    event::{Close, DataHeader, Exit, Lineage, Open, Process, Written, flags},
+    event::{Close, Connect, DataHeader, Exit, Lineage, Open, Process, Written, flags},
     limits::TAIL,
 };
 
@@ -136,6 +136,7 @@ impl<W: Write> Recorder<W> {
                 size_of::<Process>()
             }
             Event::Close(_) => size_of::<Close>(),
+            Event::Connect(_) => size_of::<Connect>(),
             Event::Exit(_) => size_of::<Exit>(),
             Event::Lineage(_) => size_of::<Lineage>(),
             Event::Written(_) => size_of::<Written>(),

@@ -21,6 +21,7 @@ use tracer_common::{
 use super::{
     attaching,
     btf::{self, BtfError, VMLINUX},
+    fill::Fills,
     memory,
     plan::Plan,
     probes::Probes,
@@ -132,6 +133,8 @@ pub struct Kernel {
     pub plan: Plan,
     /// Every program with its state.
     pub programs: Vec<ProgramState>,
+    /// How full the maps are.
+    pub fills: Fills,
     /// TLS libraries that were found, and programs that move TLS records by none that is known.
     pub libraries: Vec<Probed>,
     /// Whether TLS libraries can be probed.
@@ -181,6 +184,7 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
         }
     }
     let mut ebpf = loader.load(OBJECT)?;
+    let fills = Fills::of(&ebpf)?;
     let drops = PerCpuArray::try_from(ebpf.take_map("DROPS").ok_or(LoadError::NoMap("DROPS"))?)?;
     let processes = HashMap::try_from(ebpf.take_map("PROCESSES").ok_or(LoadError::NoMap("PROCESSES"))?)?;
     let verdicts = HashMap::try_from(ebpf.take_map("VERDICTS").ok_or(LoadError::NoMap("VERDICTS"))?)?;
@@ -205,6 +209,7 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
         rings,
         plan,
         programs,
+        fills,
         libraries: Vec::new(),
         probes,
         links: Links::default(),

@@ -2,6 +2,7 @@
 
 mod attaching;
 pub mod btf;
+pub mod fill;
 pub mod loader;
 mod memory;
 pub mod plan;

@@ -32,6 +32,7 @@ const fn spec(name: &'static str) -> ProgramSpec {
 /// The programs, in the order of attaching: nobody enters a call whose return is not noticed.
 pub const TLS_PROGRAMS: &[ProgramSpec] = &[
     spec("tls_forget"),
+    spec("tls_made"),
     spec("tls_loosen"),
     spec("tls_unread"),
     spec("tls_sealed"),
@@ -135,6 +136,7 @@ fn cookie(program: &str, site: &Site) -> Option<u64> {
         ("tls_enter", Probe::Call(cookie)) | ("go_tls_return", Probe::GoReturn(cookie)) => Some(cookie),
         ("tls_exit", Probe::Call(_))
         | ("tls_forget", Probe::Forget)
+        | ("tls_made", Probe::Made)
         | ("tls_loosen", Probe::Loosen)
         | ("tls_unread", Probe::Unread)
         | ("tls_sealed", Probe::Sealed)

@@ -1,8 +1,10 @@
 //! What is probed in a file.
 
+use std::fs::File;
+
 use object::ReadRef;
 
-use super::{elf::Elf, gnutls, go, openssl};
+use super::{boringssl, elf::Elf, gnutls, go, openssl};
 
 /// A place for a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub enum Probe {
     Call(u64),
     /// The object is freed.
     Forget,
+    /// An object is made: the function returns it.
+    Made,
     /// The object is given another transport, or the same anew.
     Loosen,
     /// Bytes travel that are not read.
@@ -57,15 +61,15 @@ pub(super) fn functions() -> Vec<&'static str> {
     [&openssl::FUNCTIONS[..], &gnutls::FUNCTIONS[..]].concat()
 }
 
-/// Decides what to probe in a file.
-pub(super) fn plan<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>) -> Plan {
+/// Decides what to probe in a file, which is open as `file` too.
+pub(super) fn plan<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>, file: &File) -> Plan {
     for plan in [openssl::plan, gnutls::plan, go::plan] {
         match plan(elf) {
             Plan::Nothing => {}
             plan => return plan,
         }
     }
-    Plan::Nothing
+    boringssl::plan(elf, file)
 }
 
 /// A function looks otherwise than is known.

@@ -60,10 +60,19 @@ pub enum Found {
     },
 }
 
+/// What to look at, by process id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// A process that has just started, or runs already: its program, and the usual folders of its root.
+    Program(u32),
+    /// A process that uses TLS: every file that it runs.
+    Whole(u32),
+}
+
 /// The thread that looks.
 #[derive(Debug)]
 pub struct Search {
-    processes: SyncSender<u32>,
+    processes: SyncSender<Look>,
     found: Receiver<Found>,
 }
 
@@ -73,9 +82,9 @@ impl Search {
         let (processes, asked) = sync_channel(QUEUE);
         // Bounded: the thread waits for the capture loop.
         let (sender, found) = sync_channel(QUEUE);
-        let mut look = Look::new(proc);
+        let mut looks = Looks::new(proc);
         // Before anything else: what is started from now on finds its library probed.
-        look.folders(Path::new("/"), &mut |found| drop(sender.try_send(found)));
+        looks.folders(Path::new("/"), &mut |found| drop(sender.try_send(found)));
         std::thread::Builder::new().name("tracer-libraries".into()).spawn(move || {
             only_look();
             let mut report = |found| {
@@ -83,16 +92,23 @@ impl Search {
                 let _ = sender.send(found);
                 wake();
             };
-            while let Ok(pid) = asked.recv() {
-                look.process(pid, &mut report);
+            // What runs already may open its first TLS connection in a moment.
+            for pid in looks.running() {
+                looks.program(pid, &mut report);
+            }
+            while let Ok(look) = asked.recv() {
+                match look {
+                    Look::Program(pid) => looks.program(pid, &mut report),
+                    Look::Whole(pid) => looks.process(pid, &mut report),
+                }
             }
         })?;
         Ok(Self { processes, found })
     }
 
     /// Asks for a look at a process. False where too many wait.
-    pub fn look_at(&self, pid: u32) -> bool {
-        self.processes.try_send(pid).is_ok()
+    pub fn look_at(&self, look: Look) -> bool {
+        self.processes.try_send(look).is_ok()
     }
 
     /// What was found since the last call.
@@ -104,7 +120,7 @@ impl Search {
 /// Identity of a file: device and inode.
 type FileId = (u64, u64);
 
-struct Look {
+struct Looks {
     proc: PathBuf,
     /// Files that were looked at, and whether they have the functions that connections are read by.
     known: HashMap<FileId, bool, RandomState>,
@@ -112,7 +128,7 @@ struct Look {
     roots: HashSet<FileId, RandomState>,
 }
 
-impl Look {
+impl Looks {
     fn new(proc: PathBuf) -> Self {
         Self { proc, known: HashMap::default(), roots: HashSet::default() }
     }
@@ -133,6 +149,24 @@ impl Look {
                 }
             }
         }
+    }
+
+    /// Processes that run now, but this one.
+    fn running(&self) -> Vec<u32> {
+        let entries = fs::read_dir(&self.proc).into_iter().flatten().flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        pids.filter(|&pid| pid != std::process::id()).collect()
+    }
+
+    /// The program that a process runs, which may hold the functions itself (Node.js, Go), and the usual folders of its root, which
+    /// is another one in a container.
+    fn program(&mut self, pid: u32, report: &mut impl FnMut(Found)) {
+        let process = self.proc.join(pid.to_string());
+        let link = process.join("exe");
+        // A kernel thread runs none, and most processes that have started are gone by now.
+        let (Ok(name), Ok(file)) = (fs::read_link(&link), File::open(&link)) else { return };
+        self.file(file, &name, report);
+        self.folders(&process.join("root"), report);
     }
 
     /// The files that a process runs.
@@ -168,7 +202,7 @@ impl Look {
         let plan = {
             // Of a file of many megabytes, the symbol table is all that is read.
             let cache = ReadCache::new(&file);
-            Elf::read(&cache, &functions()).map_or(Plan::Nothing, |elf| plan(&elf))
+            Elf::read(&cache, &functions()).map_or(Plan::Nothing, |elf| plan(&elf, &file))
         };
         let has_functions = matches!(plan, Plan::Sites { reads: true, .. } | Plan::Unknown(_));
         self.known.insert(id, has_functions);
@@ -239,7 +273,7 @@ mod tests {
     #[test]
     fn a_process_without_the_functions_is_unread() {
         let mut found = Vec::new();
-        Look::new("/proc".into()).process(std::process::id(), &mut |one| found.push(one));
+        Looks::new("/proc".into()).process(std::process::id(), &mut |one| found.push(one));
         let program = fs::read_link("/proc/self/exe").unwrap();
         let unread = |one: &&Found| matches!(one, Found::Unread { program: named } if *named == program);
         assert_eq!(found.iter().filter(unread).count(), 1, "{found:?}");
@@ -249,7 +283,7 @@ mod tests {
     fn a_file_is_reported_once() {
         let path = Path::new("/usr/lib/x86_64-linux-gnu/libssl.so.3");
         let Ok(file) = File::open(path) else { return };
-        let (mut look, mut reports) = (Look::new("/proc".into()), 0);
+        let (mut look, mut reports) = (Looks::new("/proc".into()), 0);
         let mut report = |_| reports += 1;
         assert!(look.file(file.try_clone().unwrap(), path, &mut report));
         assert!(look.file(file, path, &mut report));

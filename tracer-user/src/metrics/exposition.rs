@@ -8,6 +8,7 @@ use super::{
     histogram::{Exemplar, Histogram},
     sink::Sink,
 };
+use crate::asked::{Question, Request};
 
 /// Which of the formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,16 +51,29 @@ pub struct Exposition {
 
 impl Format {
     /// The format that an `Accept` header asks for.
-    pub fn accepted(accept: &str) -> Self {
+    fn accepted(accept: &str) -> Self {
         if accept.contains("application/openmetrics-text") { Self::OpenMetrics } else { Self::Text }
     }
 
-    /// The `Content-Type` of the text.
-    pub const fn content_type(self) -> &'static str {
+    const fn media_type(self) -> &'static str {
         match self {
             Self::Text => "text/plain; version=0.0.4; charset=utf-8",
             Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
         }
+    }
+}
+
+impl Question for Format {
+    const ENDPOINT: &'static str = "metrics";
+    const KEY: &'static str = "metrics.listen";
+    const PATHS: &'static [&'static str] = &["/metrics"];
+
+    fn read(request: &Request<'_>) -> Result<Self, &'static str> {
+        Ok(Self::accepted(request.accept))
+    }
+
+    fn content_type(&self) -> &'static str {
+        self.media_type()
     }
 }
 

@@ -4,7 +4,7 @@ mod exposition;
 mod graph;
 mod histogram;
 mod influx;
-mod listener;
+mod instance;
 mod otlp;
 mod own;
 mod push;
@@ -17,7 +17,7 @@ mod tests;
 
 pub use exposition::{Exposition, Format, Kind, Label};
 pub use histogram::{Exemplar, Histogram};
-pub use listener::{ListenError, Listener, Scrape};
+pub use instance::Instance;
 pub use own::write_own;
 pub use push::{Payload, Push};
 pub use sink::Sink;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::{
     exposition::{Kind, Label},
     histogram::Histogram,
+    instance::Instance,
     requests::ATTRIBUTES,
     sink::Sink,
 };
@@ -175,7 +176,7 @@ impl Own {
     }
 
     /// The bytes, and the number of data points.
-    pub(super) fn finish(mut self) -> (Vec<u8>, u32) {
+    pub(super) fn finish(mut self, instance: &Instance) -> (Vec<u8>, u32) {
         self.end_metric();
         let metrics = self.metrics.into_bytes();
         let mut out = Writer::with_capacity(metrics.len() + 256);
@@ -183,6 +184,10 @@ impl Own {
             out.message(field::resource_metrics::RESOURCE, 1, |out| {
                 text_attribute(out, field::resource::ATTRIBUTES, "service.name", SCOPE_NAME);
                 text_attribute(out, field::resource::ATTRIBUTES, "service.version", VERSION);
+                text_attribute(out, field::resource::ATTRIBUTES, "service.instance.id", &instance.id);
+                if let Some(host) = &instance.host {
+                    text_attribute(out, field::resource::ATTRIBUTES, "host.name", host);
+                }
             });
             out.message(field::resource_metrics::SCOPE_METRICS, LENGTH, |out| {
                 out.message(field::scope_metrics::SCOPE, 1, |out| out.string(field::scope::NAME, SCOPE_NAME));

@@ -27,6 +27,7 @@ pub fn write_own(snapshot: &Snapshot, now_ns: u64, out: &mut dyn Sink) {
     exports(snapshot, out);
     drops(snapshot, out);
     programs(snapshot, out);
+    maps(snapshot, out);
     sampling(snapshot, out);
 }
 
@@ -161,6 +162,24 @@ fn programs(snapshot: &Snapshot, out: &mut dyn Sink) {
         for program in &snapshot.programs {
             out.sample(&["program"], &[Label::Text(&program.name)], value(program));
         }
+    }
+}
+
+fn maps(snapshot: &Snapshot, out: &mut dyn Sink) {
+    let names = ["map"];
+    out.metric(
+        "tracer_map_entries",
+        Kind::Gauge,
+        "Entries of a map of the kernel programs, counted about once a minute.",
+    );
+    for map in &snapshot.maps {
+        if let Some(entries) = map.entries {
+            out.sample(&names, &[Label::Text(&map.name)], entries as f64);
+        }
+    }
+    out.metric("tracer_map_max_entries", Kind::Gauge, "Most entries of a map of the kernel programs.");
+    for map in &snapshot.maps {
+        out.sample(&names, &[Label::Text(&map.name)], map.max_entries as f64);
     }
 }
 

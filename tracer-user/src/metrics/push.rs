@@ -7,6 +7,7 @@ use tracer_otlp::{Batch, Exporter, Settings, Snapshot, StartError, Stats};
 use super::{
     Metrics,
     influx::Lines,
+    instance::Instance,
     otlp::{Own, Times},
     write_own,
 };
@@ -20,6 +21,7 @@ pub struct Push {
     due_ns: u64,
     start_wall_ns: u64,
     payload: Payload,
+    instance: Instance,
 }
 
 /// The form in which metrics are sent.
@@ -27,6 +29,8 @@ pub struct Push {
 pub enum Payload {
     /// `ExportMetricsServiceRequest` in protobuf.
     Otlp,
+    /// The same, but of what the tracer says of itself alone.
+    OtlpOwn,
     /// InfluxDB's line protocol.
     InfluxLines,
 }
@@ -37,6 +41,7 @@ impl Push {
         settings: Settings,
         payload: Payload,
         interval: Duration,
+        instance: Instance,
         now_ns: u64,
         wall_ns: u64,
     ) -> Result<Self, StartError> {
@@ -50,6 +55,7 @@ impl Push {
             due_ns: now_ns + interval_ns,
             start_wall_ns: wall_ns,
             payload,
+            instance,
         })
     }
 
@@ -76,8 +82,9 @@ impl Push {
     /// Sends what was counted, and what the tracer says of itself.
     pub fn send(&mut self, metrics: Option<&Metrics>, status: &status::Snapshot, wall_ns: u64) {
         let (payload, points) = match self.payload {
-            Payload::Otlp => {
+            Payload::Otlp | Payload::OtlpOwn => {
                 let times = Times { start_ns: self.start_wall_ns, now_ns: wall_ns };
+                let metrics = metrics.filter(|_| self.payload == Payload::Otlp);
                 let requests = metrics.and_then(|metrics| metrics.to_otlp(times.start_ns, times.now_ns));
                 let (mut payload, count) = requests.unwrap_or_default();
                 let mut others = Own::new(times);
@@ -85,7 +92,7 @@ impl Push {
                     metrics.write_others(&mut others);
                 }
                 write_own(status, wall_ns, &mut others);
-                let (bytes, more) = others.finish();
+                let (bytes, more) = others.finish(&self.instance);
                 // Both are lists of resources, and protobuf lists may be put together byte by byte.
                 payload.extend_from_slice(&bytes);
                 (payload, count + more)

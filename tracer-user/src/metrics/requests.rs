@@ -61,7 +61,7 @@ impl Requests {
     }
 
     pub(super) fn take(&mut self, span: &Span, kept: bool) {
-        if span.is_database_call() {
+        if span.is_database_call() || span.is_messaging() {
             return;
         }
         self.of(span.kind).entry(&labels(span), || Histogram::new(&BOUNDS)).take(span, kept);
@@ -74,10 +74,7 @@ impl Requests {
     }
 
     fn of(&mut self, kind: SpanKind) -> &mut SeriesOf<Histogram> {
-        match kind {
-            SpanKind::Server => &mut self.server,
-            SpanKind::Client => &mut self.client,
-        }
+        if kind == SpanKind::Server { &mut self.server } else { &mut self.client }
     }
 
     pub(super) fn write(&self, out: &mut dyn Sink) {
@@ -134,5 +131,7 @@ fn label(value: &Value) -> Label<'_> {
         Value::Int(number) => Label::Int(*number),
         Value::Bool(true) => Label::Text("true"),
         Value::Bool(false) => Label::Text("false"),
+        // None of the attributes that are labels is one.
+        Value::List(_) => Label::Absent,
     }
 }

@@ -52,6 +52,8 @@ fn labels(span: &Span) -> [Label<'_>; NAMES.len()] {
     let kind = match span.kind {
         SpanKind::Server => "SPAN_KIND_SERVER",
         SpanKind::Client => "SPAN_KIND_CLIENT",
+        SpanKind::Producer => "SPAN_KIND_PRODUCER",
+        SpanKind::Consumer => "SPAN_KIND_CONSUMER",
     };
     let status = match span.status {
         Status::Unset => "STATUS_CODE_UNSET",

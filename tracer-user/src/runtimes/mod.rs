@@ -85,6 +85,11 @@ pub(crate) fn code_at<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>, start: u64, end: u64
     Some((bytes, segment.file_range().0 + (start - segment.address())))
 }
 
+/// Whether process `pid` runs an interpreter whose runtime is a library that it loads a moment after its start.
+pub(crate) fn is_interpreter(proc: &Path, pid: u32) -> bool {
+    python::is_python(&proc.join(pid.to_string()))
+}
+
 /// Programs whose event loop handles one event at a time: what a read leads to is sent before the next read, or later by a
 /// timer. (haproxy, envoy and tokio read from many sockets first.)
 pub const PROMPT_LOOPS: [&str; 3] = ["nginx", "node", "nodejs"];

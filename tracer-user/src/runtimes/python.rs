@@ -62,8 +62,7 @@ pub(super) fn find(
     mut read: impl FnMut(FileId, File) -> Option<Symbols>,
 ) -> Option<PythonProgram> {
     let process = proc.join(pid.to_string());
-    let program = fs::read_link(process.join("exe")).ok()?;
-    if !program.file_name()?.to_str()?.contains("python") {
+    if !is_python(&process) {
         return None;
     }
     let maps = fs::read_to_string(process.join("maps")).ok()?;
@@ -84,6 +83,12 @@ pub(super) fn find(
         };
         Some(PythonProgram { layout, file: id, path, new_context: symbols.new_context })
     })
+}
+
+/// Whether the program of a process, given by its folder below /proc, is named as an interpreter is.
+pub(super) fn is_python(process: &Path) -> bool {
+    let Ok(program) = fs::read_link(process.join("exe")) else { return false };
+    program.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.contains("python"))
 }
 
 /// Start address, path and minor version, if a line of /proc/PID/maps is the first of an interpreter.

@@ -9,6 +9,7 @@ use super::{
     bucket::Bucket,
     decision::{Decision, Reason},
     entry::Entry,
+    remote::Share,
     threshold::{Randomness, Threshold},
     trace_state,
 };
@@ -60,6 +61,15 @@ enum Roots {
     Adaptive(Adaptive),
 }
 
+/// What is done with the requests of a service.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Usual {
+    /// The share that is kept, where it does not change.
+    pub(super) probability: Option<f64>,
+    /// Traces a second, where nothing else decides.
+    pub(super) limit: Option<f64>,
+}
+
 /// Traces a second of each service.
 #[derive(Debug)]
 struct Limits {
@@ -100,8 +110,49 @@ impl Head {
         if self.is_forced(trace) {
             return Decision { keep: true, reason: Reason::Forced, threshold: Some(Threshold::ALWAYS) };
         }
-        let rule = self.rules.iter_mut().find(|rule| rule.applies(&entry));
-        rule.map_or(&mut self.usual, |rule| &mut rule.plan).decide(&entry, now_ns)
+        self.plan_mut(&entry).decide(&entry, now_ns)
+    }
+
+    /// Counts a request that somebody else decides on by what they are told here.
+    pub(super) fn witness(&mut self, entry: &Entry<'_>, now_ns: u64) {
+        if let Roots::Adaptive(adaptive) = &mut self.plan_mut(entry).root {
+            let _ = adaptive.threshold(entry.served, now_ns);
+        }
+    }
+
+    /// What is done with requests of a service where no route tells more.
+    pub(super) fn usual(&self, service: &str) -> Usual {
+        let plan = self.plan(service, "");
+        let probability = match &plan.root {
+            Roots::On => Some(1.0),
+            Roots::Off => Some(0.0),
+            Roots::Ratio(threshold) => Some(threshold.map_or(0.0, Threshold::probability)),
+            Roots::Adaptive(_) => None,
+        };
+        // A limit behind a sampler cannot be told along with it.
+        let limit = plan.limits.as_ref().map(|limits| limits.per_second);
+        Usual { probability, limit: limit.filter(|_| matches!(plan.root, Roots::On)) }
+    }
+
+    /// What is kept of an operation, and how many requests it has.
+    pub(super) fn share(&self, service: &Arc<str>, route: &str, name: &Arc<str>, now_ns: u64) -> Share {
+        let fixed = |probability| Share { probability, rate: 0.0 };
+        match &self.plan(service, route).root {
+            Roots::On => fixed(1.0),
+            Roots::Off => fixed(0.0),
+            Roots::Ratio(threshold) => fixed(threshold.map_or(0.0, Threshold::probability)),
+            Roots::Adaptive(adaptive) => adaptive.share(service, name, now_ns),
+        }
+    }
+
+    fn plan(&self, service: &str, route: &str) -> &Plan {
+        let rule = self.rules.iter().find(|rule| rule.applies(service, route));
+        rule.map_or(&self.usual, |rule| &rule.plan)
+    }
+
+    fn plan_mut(&mut self, entry: &Entry<'_>) -> &mut Plan {
+        let rule = self.rules.iter_mut().find(|rule| rule.applies(entry.service(), entry.route()));
+        rule.map_or(&mut self.usual, |rule| &mut rule.plan)
     }
 
     fn is_forced(&self, trace: &[Span]) -> bool {
@@ -122,9 +173,9 @@ fn asks(force: &ForceAttribute, span: &Span) -> bool {
 }
 
 impl Rule {
-    fn applies(&self, entry: &Entry<'_>) -> bool {
-        self.service.as_ref().is_none_or(|service| service.matches(entry.service()))
-            && self.route.as_ref().is_none_or(|route| route.matches(entry.route()))
+    fn applies(&self, service: &str, route: &str) -> bool {
+        self.service.as_ref().is_none_or(|glob| glob.matches(service))
+            && self.route.as_ref().is_none_or(|glob| glob.matches(route))
     }
 }
 

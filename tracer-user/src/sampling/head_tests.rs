@@ -19,7 +19,7 @@ pub(super) fn config(text: &str) -> Sampling {
     combine(Some(file), &Flags::default(), &Environment::default()).expect(text).sampling
 }
 
-fn head(text: &str) -> Head {
+pub(super) fn head(text: &str) -> Head {
     Head::new(&config(&format!("[sampling]\n{text}")))
 }
 

@@ -9,8 +9,10 @@ mod entry;
 mod head;
 #[cfg(test)]
 mod head_tests;
+mod health;
 mod operations;
 mod recent;
+mod remote;
 mod tail;
 mod threshold;
 mod trace_state;
@@ -18,9 +20,10 @@ mod trace_state;
 pub use decision::{Decision, Reason};
 pub use entry::Entry;
 pub use head::{FORCED_KEY, Head};
+pub use remote::StrategyRequest;
 pub use threshold::{Randomness, Threshold};
 
-use self::{decision::Counts, recent::Recent, tail::Tail};
+use self::{decision::Counts, recent::Recent, remote::Remote, tail::Tail};
 use crate::{config::Sampling, spans::span::Span, telemetry};
 
 /// Stage 7.
@@ -32,6 +35,8 @@ pub struct Sampler {
     tail: Option<Tail>,
     recent: Recent,
     counts: Counts,
+    /// Where SDKs ask what to keep.
+    remote: Option<Remote>,
 }
 
 impl Sampler {
@@ -45,6 +50,28 @@ impl Sampler {
             tail,
             recent: Recent::default(),
             counts: Counts::new(policies),
+            remote: None,
+        }
+    }
+
+    /// Somebody may ask for [`Self::strategy`], so that operations are remembered.
+    #[must_use]
+    pub fn with_remote(self, wanted: bool) -> Self {
+        Self { remote: wanted.then(Remote::default), ..self }
+    }
+
+    /// What SDKs of a service are to keep, as the JSON of Jaeger's remote sampling.
+    pub fn strategy(&self, service: &str, now_ns: u64) -> String {
+        let nothing = Remote::default();
+        self.remote.as_ref().unwrap_or(&nothing).answer(&self.head, service, now_ns)
+    }
+
+    /// Counts a request that begins a trace and that the SDK of its process decides on.
+    pub fn witness(&mut self, served: &Span, now_ns: u64) {
+        if let Some(remote) = &mut self.remote {
+            let entry = Entry { root: served, served };
+            self.head.witness(&entry, now_ns);
+            remote.note(&entry, now_ns);
         }
     }
 
@@ -71,6 +98,11 @@ impl Sampler {
             tail.add(trace, None, now_ns);
             self.flush(now_ns, out);
             return;
+        }
+        if let Some(remote) = &mut self.remote
+            && let Some(entry) = Entry::of(&trace)
+        {
+            remote.note(&entry, now_ns);
         }
         let decision = self.head.decide(&trace, now_ns);
         match &mut self.tail {

@@ -16,6 +16,18 @@ pub(super) struct Operations<T> {
     others: T,
 }
 
+impl<T> Operations<T> {
+    /// The state of an operation, if it is followed.
+    pub(super) fn get(&self, service: &Arc<str>, name: &Arc<str>) -> Option<&T> {
+        self.by_name.get(&(service.clone(), name.clone()))
+    }
+
+    /// All that are followed one by one: service and name, and the state.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&(Arc<str>, Arc<str>), &T)> {
+        self.by_name.iter()
+    }
+}
+
 impl<T: Default> Operations<T> {
     /// The state of the operation of a span. Where there is no room for one more, those that `stale` says are of no more use
     /// give way.

@@ -8,9 +8,12 @@ use tracer_protocols::{
 
 use super::{
     database::{self, Dialogue, Judgement},
+    dns::{self, Dns},
     exchange::{ExchangeId, ExchangeSink, Failure},
+    fastcgi::FastCgi,
     http1::{Drive as Drive1, Http1},
     http2::{Drive as Drive2, Http2},
+    messaging::{self, Session, Talk},
 };
 use crate::{
     connections::{At, Consumer, Ends, Way},
@@ -26,6 +29,8 @@ pub(crate) enum Conversation {
     Http1(Box<Http1>),
     Http2(Box<Http2>),
     Database(Box<Dialogue>),
+    Messaging(Box<Session>),
+    Dns(Box<Dns>),
 }
 
 /// A [`Conversation`] together with what it needs to work.
@@ -39,16 +44,27 @@ pub(crate) struct Drive<'a, S> {
 impl Conversation {
     /// `requests`: the way in which the client's bytes go, where the first bytes tell.
     fn new(protocol: Protocol, requests: Way) -> Self {
+        let is_broker = requests == Way::Received;
         match protocol {
             Protocol::Http1 => Self::Http1(Box::default()),
             Protocol::Http2 => Self::Http2(Box::default()),
+            Protocol::Dns => Self::Dns(Box::new(Dns::new(requests))),
+            Protocol::FastCgi => Self::database(Box::<FastCgi>::default(), requests),
             Protocol::Redis => Self::database(Box::<database::Redis>::default(), requests),
             Protocol::Postgres => Self::database(Box::<database::Postgres>::default(), requests),
             Protocol::Mysql => Self::database(Box::<database::Mysql>::default(), requests),
             Protocol::Cassandra => Self::database(Box::<database::Cassandra>::default(), requests),
             Protocol::Mongodb => Self::database(Box::<database::Mongodb>::default(), requests),
             Protocol::Memcached => Self::database(Box::<database::Memcached>::default(), requests),
+            Protocol::Kafka => Self::messaging(Box::<messaging::Kafka>::default(), requests),
+            Protocol::Amqp => Self::messaging(Box::new(messaging::Amqp::new(is_broker)), requests),
+            Protocol::Nats => Self::messaging(Box::new(messaging::Nats::new(is_broker)), requests),
+            Protocol::Mqtt => Self::messaging(Box::new(messaging::Mqtt::new(is_broker)), requests),
         }
+    }
+
+    fn messaging(protocol: Box<dyn Talk>, requests: Way) -> Self {
+        Self::Messaging(Box::new(Session::new(protocol, requests)))
     }
 
     fn database(protocol: Box<dyn database::Speech>, requests: Way) -> Self {
@@ -59,6 +75,8 @@ impl Conversation {
     pub(crate) fn take_judgement(&mut self) -> Option<Judgement> {
         match self {
             Self::Database(dialogue) => dialogue.take_judgement(),
+            Self::Messaging(session) => session.take_judgement(),
+            Self::Dns(dns) => dns.take_judgement(),
             Self::Unknown | Self::Http1(_) | Self::Http2(_) => None,
         }
     }
@@ -70,6 +88,8 @@ impl Conversation {
             Self::Http1(http) => http.is_idle(),
             Self::Http2(http) => http.is_idle(),
             Self::Database(dialogue) => dialogue.is_idle(),
+            Self::Messaging(session) => session.is_idle(),
+            Self::Dns(dns) => dns.is_idle(),
         }
     }
 
@@ -80,6 +100,8 @@ impl Conversation {
             Self::Http1(http) => http.is_server(),
             Self::Http2(http) => http.is_server(),
             Self::Database(dialogue) => Some(dialogue.is_server()),
+            Self::Messaging(session) => Some(session.is_server()),
+            Self::Dns(dns) => Some(dns.is_server()),
         }
     }
 
@@ -88,7 +110,25 @@ impl Conversation {
         match self {
             Self::Http1(http) => http.receiving(),
             Self::Database(dialogue) => dialogue.receiving(),
-            Self::Unknown | Self::Http2(_) => None,
+            Self::Messaging(session) => session.receiving(),
+            Self::Unknown | Self::Http2(_) | Self::Dns(_) => None,
+        }
+    }
+
+    /// A datagram that was sent or received, as far as it was captured.
+    pub(crate) fn datagram<S: ExchangeSink>(
+        &mut self,
+        way: Way,
+        bytes: &[u8],
+        at: &At,
+        ends: &Ends,
+        sink: &mut S,
+    ) {
+        if matches!(self, Self::Unknown) {
+            *self = Self::new(Protocol::Dns, Way::Sent);
+        }
+        if let Self::Dns(dns) = self {
+            dns::Drive { dns, way, ends, sink }.datagram(bytes, at);
         }
     }
 
@@ -99,6 +139,11 @@ impl Conversation {
             Self::Http1(http) => http.ended(way, now_ns, ends, sink),
             Self::Http2(http) => http.ended(way, now_ns, ends, sink),
             Self::Database(dialogue) => dialogue.ended(way, now_ns, ends, sink),
+            Self::Messaging(session) => session.ended(way, now_ns, ends, sink),
+            Self::Dns(dns) if way == Way::Received => {
+                dns.abort(Failure::ConnectionClosed, now_ns, ends, sink)
+            }
+            Self::Dns(_) => {}
         }
     }
 
@@ -115,6 +160,8 @@ impl Conversation {
             Self::Http1(http) => http.abort(failure, now_ns, ends, sink),
             Self::Http2(http) => http.abort(failure, now_ns, ends, sink),
             Self::Database(dialogue) => dialogue.abort(failure, now_ns, ends, sink),
+            Self::Messaging(session) => session.abort(failure, now_ns, ends, sink),
+            Self::Dns(dns) => dns.abort(failure, now_ns, ends, sink),
         }
     }
 
@@ -125,6 +172,8 @@ impl Conversation {
             Self::Http1(http) => http.expire(before_ns, now_ns, ends, sink),
             Self::Http2(http) => http.expire(before_ns, now_ns, ends, sink),
             Self::Database(dialogue) => dialogue.expire(before_ns, now_ns, ends, sink),
+            Self::Messaging(session) => session.expire(before_ns, now_ns, ends, sink),
+            Self::Dns(dns) => dns.expire(before_ns, now_ns, ends, sink),
         }
     }
 
@@ -135,6 +184,8 @@ impl Conversation {
             Self::Http1(http) => http.retract(ends, sink),
             Self::Http2(http) => http.retract(ends, sink),
             Self::Database(dialogue) => dialogue.retract(ends, sink),
+            Self::Messaging(session) => session.retract(ends, sink),
+            Self::Dns(dns) => dns.retract(ends, sink),
         }
     }
 }
@@ -171,8 +222,7 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
                 let used = drive.run(bytes, follows, at);
                 let Some((exchange, requests)) = http.take_upgraded() else { return used };
                 *self.conversation = Conversation::Http2(Box::new(Http2::upgraded(exchange, requests)));
-                let behind =
-                    At { position: at.position.wrapping_add(used as u32), segment_start: false, ..*at };
+                let behind = At { segment_start: false, ..at.behind(used) };
                 used + self.run(&bytes[used..], follows, &behind)
             }
             Conversation::Http2(http) => {
@@ -181,6 +231,14 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
             }
             Conversation::Database(dialogue) => {
                 let mut drive = database::Drive { dialogue, way: self.way, ends: self.ends, sink: self.sink };
+                drive.run(bytes, follows, at)
+            }
+            Conversation::Messaging(session) => {
+                messaging::Drive { session, way: self.way, ends: self.ends, sink: self.sink }
+                    .run(bytes, follows, at)
+            }
+            Conversation::Dns(dns) => {
+                let mut drive = dns::Drive { dns, way: self.way, ends: self.ends, sink: self.sink };
                 drive.run(bytes, follows, at)
             }
         }
@@ -207,6 +265,15 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
                 drive.gap(bytes, at);
                 *self.conversation = Conversation::Database(dialogue);
             }
+            Conversation::Messaging(mut session) => {
+                messaging::Drive { session: &mut session, way: self.way, ends: self.ends, sink: self.sink }
+                    .gap(bytes, at);
+                *self.conversation = Conversation::Messaging(session);
+            }
+            Conversation::Dns(mut dns) => {
+                dns::Drive { dns: &mut dns, way: self.way, ends: self.ends, sink: self.sink }.gap(bytes);
+                *self.conversation = Conversation::Dns(dns);
+            }
         }
     }
 
@@ -218,8 +285,12 @@ impl<S: ExchangeSink> Consumer for Drive<'_, S> {
                 Drive1 { http, way: self.way, ends: self.ends, sink: self.sink }.lost(records);
             }
             Conversation::Http2(http) => http.lost(),
+            Conversation::Dns(dns) => dns.lost(),
             Conversation::Database(dialogue) => {
                 database::Drive { dialogue, way: self.way, ends: self.ends, sink: self.sink }.lost(records);
+            }
+            Conversation::Messaging(session) => {
+                messaging::Drive { session, way: self.way, ends: self.ends, sink: self.sink }.lost();
             }
         }
     }

@@ -1,6 +1,6 @@
 //! A request and its response, as one end of a connection saw them.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use tracer_protocols::{
     context::{Extractor, TraceContext},
@@ -10,6 +10,9 @@ use tracer_protocols::{
 
 use super::{
     database::{Call, Judgement},
+    headers::{Captured, Wanted},
+    messaging::{Message, Reading},
+    network::Network,
     span::{SpanId, SpanKind},
 };
 use crate::{
@@ -30,7 +33,7 @@ pub struct Exchange {
     pub span_id: SpanId,
     /// Trace context that the kernel side wrote into the request, on behalf of this span. The receiver is bound by it.
     pub written: Option<TraceContext>,
-    /// Whether this end received or sent the request.
+    /// Whether this end received or sent the request: `Server` or `Client`, whatever the kind of its span.
     pub kind: SpanKind,
     /// Who read or wrote the request.
     pub by: By,
@@ -47,12 +50,18 @@ pub struct Exchange {
     pub head_ns: u64,
     /// Last byte of the response so far, or the first of the request.
     pub last_ns: u64,
-    /// The request; that of a database has nothing in it but what `call` says.
+    /// The request; where `call` or `message` says what it is, it has nothing in it but trace context.
     pub request: Request,
     /// What a database was asked.
     pub call: Option<Box<Call>>,
+    /// Messages that were published, received or delivered. One that is delivered is a request that the consumer received.
+    pub message: Option<Box<Message>>,
+    /// What it is, if it is neither a request nor a call.
+    pub network: Option<Box<Network>>,
     /// The response, once its head was seen.
     pub response: Option<Response>,
+    /// Its headers that the configuration asks for.
+    pub response_headers: Captured,
     /// Why there is no whole response.
     pub failure: Option<Failure>,
     /// Records were lost while it was open.
@@ -60,6 +69,41 @@ pub struct Exchange {
 }
 
 impl Exchange {
+    /// One that is none of HTTP, and begins with the bytes at `position`.
+    pub(super) fn of_call<S: ExchangeSink>(kind: SpanKind, at: &At, position: u32, sink: &mut S) -> Self {
+        Self {
+            id: sink.ids().exchange(),
+            span_id: sink.ids().span(),
+            written: None,
+            kind,
+            by: at.by,
+            position,
+            start_ns: at.first_ns,
+            head_ns: at.last_ns,
+            last_ns: at.last_ns,
+            request: Request::of_call(),
+            call: None,
+            message: None,
+            network: None,
+            response: None,
+            response_headers: Captured::default(),
+            failure: None,
+            from_start: true,
+            secure: at.secure,
+            incomplete: false,
+        }
+    }
+
+    /// Whether this end of the connection is the server's: a consumer serves what is delivered to it, on a connection of the broker's.
+    pub(crate) fn is_at_server(&self) -> bool {
+        self.kind == SpanKind::Server && self.has_other_end()
+    }
+
+    /// Whether the other end of its connection has an exchange of its own.
+    pub(crate) fn has_other_end(&self) -> bool {
+        self.message.as_ref().is_none_or(|message| message.has_server)
+    }
+
     /// It ended without a whole response. One of which records were lost may have had its answer: that is no failure of the
     /// service.
     pub(super) fn fail(&mut self, failure: Failure) {
@@ -70,7 +114,8 @@ impl Exchange {
     }
 }
 
-/// The id of the span of a request: one that its caller can tell too, where there may be one on another host.
+/// The id of the span of a request: the one that was written into it, or one that its caller can tell too, where there may be one on another
+/// host.
 pub(super) fn span_id<S: ExchangeSink>(
     kind: SpanKind,
     ends: &Ends,
@@ -78,6 +123,9 @@ pub(super) fn span_id<S: ExchangeSink>(
     at: &At,
     sink: &mut S,
 ) -> SpanId {
+    if let Some(written) = at.written_at(position) {
+        return written.span_id;
+    }
     let own = if kind == SpanKind::Server { far::server_of(kind, ends, position, at.secure) } else { None };
     own.map_or_else(|| sink.ids().span(), |own| own.span_id)
 }
@@ -93,16 +141,22 @@ pub struct Request {
     pub target: Box<str>,
     /// HTTP version.
     pub version: Version,
+    /// It came to a web server over TLS, which passes it on without.
+    pub https: bool,
     /// `Host`
     pub host: Option<Arc<str>>,
     /// `User-Agent`
     pub user_agent: Option<Arc<str>>,
+    /// The id that it came with and that may be passed on: see `context.request_ids`.
+    pub id: Option<Arc<str>>,
     /// Valid trace context that the request carries.
     pub context: Option<TraceContext>,
     /// Its `tracestate`, valid and not empty.
     pub trace_state: Option<Box<str>>,
     /// Values of the baggage keys that the configuration asks for, each with its place among those.
     pub baggage: Box<[(usize, Box<str>)]>,
+    /// Headers that the configuration asks for.
+    pub headers: Captured,
     /// It has the header that asks for its trace to be kept.
     pub forced: bool,
     /// It is a gRPC call (or one of gRPC-Web), by its content type.
@@ -119,11 +173,14 @@ impl Request {
             other_method: None,
             target: Box::default(),
             version: Version::Http11,
+            https: false,
             host: None,
             user_agent: None,
+            id: None,
             context: None,
             trace_state: None,
             baggage: Box::default(),
+            headers: Captured::default(),
             forced: false,
             grpc: false,
             body_bytes: None,
@@ -155,6 +212,8 @@ pub enum Failure {
     NetworkTimeout,
     /// No answer within `max_request_age`.
     NoResponse,
+    /// The server said that it will not look at the request (FastCGI: `protocolStatus` of `END_REQUEST`).
+    Refused,
     /// One side gave up the exchange and not the connection, for a reason by its code (RFC 9113, section 7).
     StreamReset(u32),
 }
@@ -191,6 +250,7 @@ impl Failure {
             Self::ConnectionClosed => "connection_closed",
             Self::NetworkTimeout => "network_timeout",
             Self::NoResponse => "timeout",
+            Self::Refused => "refused",
             // RFC 9113, section 7: unknown codes are no more than INTERNAL_ERROR.
             Self::StreamReset(code) => STREAM_ERRORS.get(code as usize).copied().unwrap_or("INTERNAL_ERROR"),
         }
@@ -215,6 +275,10 @@ pub trait ExchangeSink {
     fn extractor(&self) -> &Extractor;
     /// The header of requests that ask for their traces to be kept, if there is one.
     fn force_header(&self) -> Option<&str>;
+    /// The headers that the configuration asks for.
+    fn wanted(&self) -> &Wanted;
+    /// What messages are made sense of with.
+    fn reading(&mut self) -> Reading<'_>;
     /// Where losses are counted.
     fn drops(&mut self) -> &mut Drops;
     /// Bytes of an exchange, a request or an answer, were read at `now_ns`; `None` for one that is not known.
@@ -225,6 +289,10 @@ pub trait ExchangeSink {
     fn closed(&mut self, exchange: Exchange, ends: &Ends);
     /// The kernel side's guess at the protocol of a connection is right or wrong.
     fn judged(&mut self, conn: u64, judgement: Judgement);
+    /// Process `tgid` was told that `name` has this address, for so many seconds.
+    fn resolved(&mut self, tgid: u32, address: IpAddr, name: &Arc<str>, seconds: u32, now_ns: u64);
+    /// The name by which process `tgid` knows an address.
+    fn name_of(&mut self, tgid: u32, address: IpAddr, now_ns: u64) -> Option<Arc<str>>;
     /// The exchange is not to be shown after all.
     fn retracted(&mut self, exchange: Exchange, ends: &Ends);
 }

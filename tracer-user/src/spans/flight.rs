@@ -12,6 +12,7 @@ use tracer_protocols::http1::End;
 use super::{
     database::Call,
     exchange::{Exchange, Failure, Request, Response},
+    headers::Captured,
 };
 
 /// Most requests in flight on one connection; no client pipelines more.
@@ -99,18 +100,29 @@ impl InFlight {
         self.queue.remove(at)
     }
 
-    /// An answer has begun. False where its request is not in flight.
-    pub(super) fn answered(&mut self, response: Response, now_ns: u64) -> bool {
+    /// An answer has begun. `None` where its request is not in flight.
+    pub(super) fn answered(&mut self, response: Response, now_ns: u64) -> Option<&mut Exchange> {
+        self.answered_with(response, Captured::default(), now_ns)
+    }
+
+    /// An answer has begun with headers. `None` where its request is not in flight.
+    pub(super) fn answered_with(
+        &mut self,
+        response: Response,
+        headers: Captured,
+        now_ns: u64,
+    ) -> Option<&mut Exchange> {
         if self.overdue > 0 {
             self.overdue -= 1;
-            return false;
+            return None;
         }
         let mut unanswered = self.queue.iter_mut().filter(|exchange| exchange.response.is_none());
-        let Some(exchange) = unanswered.next() else { return false };
+        let exchange = unanswered.next()?;
         exchange.response = Some(response);
+        exchange.response_headers = headers;
         exchange.last_ns = now_ns;
         self.pipelines |= unanswered.next().is_some();
-        true
+        Some(exchange)
     }
 
     /// The answer at hand is over.
@@ -130,6 +142,13 @@ impl InFlight {
     pub(super) fn touch(&mut self, now_ns: u64) {
         if let Some(exchange) = self.queue.front_mut() {
             exchange.last_ns = now_ns;
+        }
+    }
+
+    /// Bytes of the answers went through unseen: the head of the next one may have been among them.
+    pub(super) fn unseen(&mut self) {
+        if let Some(exchange) = self.queue.front_mut().filter(|exchange| exchange.response.is_none()) {
+            exchange.incomplete = true;
         }
     }
 

@@ -21,9 +21,10 @@ pub(super) fn outcome(attributes: &mut Attributes, exchange: &Exchange) -> bool 
     let status = exchange.response.and_then(|response| response.grpc);
     if let Some(status) = status {
         attributes.put("rpc.status_code", Value::Static(status.name()));
-        let failed = match exchange.kind {
-            SpanKind::Client => status.is_client_error(),
-            SpanKind::Server => status.is_server_error(),
+        let failed = if exchange.kind == SpanKind::Server {
+            status.is_server_error()
+        } else {
+            status.is_client_error()
         };
         if failed {
             attributes.put("error.type", Value::Static(status.name()));

@@ -7,8 +7,10 @@ use tracer_protocols::{
 };
 
 use super::{
+    database,
     exchange::{Exchange, ExchangeId, ExchangeSink, Failure, Response, span_id},
     flight::{InFlight, Order},
+    headers::Captured,
     request::Requests,
     span::SpanKind,
 };
@@ -125,13 +127,11 @@ impl<S: ExchangeSink> Drive<'_, S> {
 
     fn request(&mut self, head: &RequestHead<'_>, at: &At, position: u32) {
         let request = self.http.heads.keep(head, self.sink);
-        // Of a segment, the first message alone.
-        let written = at.written.filter(|_| self.way == Way::Sent && position == at.position);
+        let written = at.written_at(position);
         let kind = if self.way == Way::Received { SpanKind::Server } else { SpanKind::Client };
         let exchange = Exchange {
             id: self.sink.ids().exchange(),
-            span_id: written
-                .map_or_else(|| span_id(kind, self.ends, position, at, self.sink), |written| written.span_id),
+            span_id: span_id(kind, self.ends, position, at, self.sink),
             written,
             kind,
             by: at.by,
@@ -141,7 +141,10 @@ impl<S: ExchangeSink> Drive<'_, S> {
             last_ns: at.last_ns,
             request,
             call: None,
+            message: None,
+            network: None,
             response: None,
+            response_headers: Captured::default(),
             failure: None,
             from_start: self.http.from_start,
             secure: at.secure,
@@ -177,8 +180,13 @@ impl<S: ExchangeSink> Drive<'_, S> {
         }
         let response =
             Response { status: head.status, grpc: self.grpc_status(head), body_bytes: None, by: at.by };
-        if !self.http.in_flight.answered(response, at.last_ns) {
-            self.sink.drops().count(Drop::ResponseWithoutRequest);
+        let headers = self.sink.wanted().of_response(head.headers);
+        match self.http.in_flight.answered_with(response, headers, at.last_ns) {
+            Some(exchange) if exchange.kind == SpanKind::Client => {
+                exchange.call = database::asked(&exchange.request, head.status, &head.headers);
+            }
+            Some(_) => {}
+            None => self.sink.drops().count(Drop::ResponseWithoutRequest),
         }
     }
 
@@ -250,8 +258,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
             };
             match &parser.step(rest, follows, answering) {
                 Step::Message { message, consumed } => {
-                    let added = if used == 0 { 0 } else { at.added };
-                    self.message(message, at, at.position.wrapping_add(used as u32 + added));
+                    self.message(message, at, at.position_of(used));
                     used += consumed;
                     if self.http.upgraded.is_some() {
                         return used;
@@ -283,6 +290,9 @@ impl<S: ExchangeSink> Drive<'_, S> {
         let Some(parser) = &mut self.http.parsers[self.way as usize] else { return };
         parser.gap(bytes);
         self.touch(at.last_ns);
+        if self.http.side(self.way) == Some(Side::Response) {
+            self.http.in_flight.unseen();
+        }
         // A message whose last byte lies in the gap is over now, not when the next one comes.
         self.run(&[], Follows::Maybe, at);
     }

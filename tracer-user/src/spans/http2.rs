@@ -9,6 +9,7 @@ use tracer_protocols::{
 
 use super::{
     exchange::{Exchange, ExchangeId, ExchangeSink, Failure, Response, span_id},
+    headers::Captured,
     request::Requests,
     span::SpanKind,
     streams::{Stream, Streams},
@@ -122,7 +123,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
             self.http.from_start |= parser.is_from_start();
             match parser.step(rest, follows) {
                 Step::Message { message, consumed } => {
-                    self.message(message, at, at.position.wrapping_add(used as u32));
+                    self.message(message, at, at.position_of(used));
                     used += consumed;
                 }
                 Step::NeedMore => return used,
@@ -211,7 +212,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
             id: self.sink.ids().exchange(),
             span_id: span_id(kind, self.ends, position, at, self.sink),
             kind,
-            written: None,
+            written: at.written_at(position),
             by: at.by,
             position,
             from_start: self.http.from_start,
@@ -221,7 +222,10 @@ impl<S: ExchangeSink> Drive<'_, S> {
             last_ns: at.last_ns,
             request: self.http.heads.keep(head, self.sink),
             call: None,
+            message: None,
+            network: None,
             response: None,
+            response_headers: Captured::default(),
             failure: None,
             incomplete: head.truncated,
         };
@@ -247,7 +251,11 @@ impl<S: ExchangeSink> Drive<'_, S> {
         if self.http.streams.began_before(stream) {
             self.sink.drops().count(Drop::ResponseWithoutRequest);
         }
-        self.touch(stream, at, |stream| stream.response = Some(response));
+        let headers = self.sink.wanted().of_response(head.block.headers);
+        self.touch(stream, at, |stream| {
+            stream.response = Some(response);
+            stream.response_headers = headers;
+        });
     }
 
     fn trailers(&mut self, stream: StreamId, block: &Block<'_>, at: &At) {

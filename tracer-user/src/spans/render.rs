@@ -3,14 +3,14 @@
 use std::{borrow::Cow, sync::Arc};
 
 use tracer_protocols::{
-    http1::Target,
+    http1::{Target, Version},
     redact::{self, QueryValues},
 };
 
 use super::{
     database,
     exchange::Exchange,
-    grpc,
+    grpc, messaging, network,
     routes::{Routes, bare},
     span::{Resource, Span, SpanKind, Status, Value},
 };
@@ -71,6 +71,14 @@ impl Renderer {
             return;
         }
         for (_, value) in &mut span.attributes {
+            if let Value::List(texts) = value {
+                for text in texts {
+                    if let Some(redacted) = self.redact.apply(text) {
+                        *text = redacted.into();
+                    }
+                }
+                continue;
+            }
             // What was known when the daemon was built is nobody's secret.
             if let Value::Str(_) | Value::Shared(_) = value
                 && let Some(text) = value.as_str().and_then(|text| self.redact.apply(text))
@@ -94,8 +102,30 @@ impl Renderer {
         if let Some(call) = &exchange.call {
             let mut attributes = Attributes(Vec::with_capacity(USUAL_ATTRIBUTES[0]));
             let (name, failed) = database::render::describe(&mut attributes, exchange, call);
-            peers(&mut attributes, ends, exchange.kind == SpanKind::Server, None, None);
+            if exchange.request.target.is_empty() {
+                peers(&mut attributes, ends, exchange.kind == SpanKind::Server, None, None);
+            } else {
+                self.over_http(&mut attributes, exchange, ends);
+            }
             let mut span = finished(exchange, attributes, name, failed, resource, clock);
+            self.redact(&mut span);
+            return span;
+        }
+        if let Some(network) = &exchange.network {
+            let mut attributes = Attributes(Vec::with_capacity(USUAL_ATTRIBUTES[0]));
+            let (name, failed) = network::describe(&mut attributes, exchange, network);
+            peers(&mut attributes, ends, false, None, None);
+            let mut span = finished(exchange, attributes, name, failed, resource, clock);
+            self.redact(&mut span);
+            return span;
+        }
+        if let Some(message) = &exchange.message {
+            let mut attributes = Attributes(Vec::with_capacity(USUAL_ATTRIBUTES[0]));
+            let (name, failed) = messaging::render::describe(&mut attributes, exchange, message);
+            peers(&mut attributes, ends, exchange.is_at_server(), None, None);
+            let mut span = finished(exchange, attributes, name, failed, resource, clock);
+            span.kind = messaging::render::kind(exchange, message);
+            span.links.clone_from(&message.contexts);
             self.redact(&mut span);
             return span;
         }
@@ -111,7 +141,13 @@ impl Renderer {
         } else {
             self.request(&mut attributes, exchange, &resource, &target, authority, ends)
         };
+        // What passes a request on by FastCGI calls the application, not whom the request was meant for.
+        let (host, port) =
+            if request.version == Version::FastCgi && !server { (None, None) } else { (host, port) };
         peers(&mut attributes, ends, server, host, port);
+        if let Some(protocol) = request.version.protocol() {
+            attributes.put("network.protocol.name", Value::Static(protocol));
+        }
         attributes.put("network.protocol.version", Value::Static(request.version.as_str()));
         if let Some(size) = request.body_bytes.filter(|&size| size > 0 && !request.grpc) {
             attributes.put("http.request.body.size", Value::Int(size as i64));
@@ -124,6 +160,9 @@ impl Renderer {
         if request.forced {
             attributes.put(FORCED_KEY, Value::Bool(true));
         }
+        for captured in [&request.headers, &exchange.response_headers] {
+            attributes.0.extend(captured.attributes(request.grpc, self.values()));
+        }
         let failed = if request.grpc {
             grpc::outcome(&mut attributes, exchange)
         } else {
@@ -133,6 +172,16 @@ impl Renderer {
         let mut span = finished(exchange, attributes, name, failed, resource, clock);
         self.redact(&mut span);
         span
+    }
+
+    /// What a database that is asked over HTTP has besides.
+    fn over_http(&mut self, attributes: &mut Attributes, exchange: &Exchange, ends: &Ends) {
+        let target = Target::parse(&exchange.request.target);
+        let authority = authority(exchange, &target);
+        let (host, port) = split_authority(authority);
+        attributes.put("http.request.method", Value::Static(conventional(exchange)));
+        attributes.put("url.full", Value::Str(self.full_url(scheme(exchange), &target, authority, ends)));
+        peers(attributes, ends, false, host, port);
     }
 
     /// What only HTTP requests have, and the span's name.
@@ -263,7 +312,7 @@ fn finished(
         attributes: attributes.0,
         resource,
         incomplete: exchange.incomplete,
-        far: None,
+        links: Vec::new(),
     }
 }
 
@@ -277,7 +326,7 @@ impl Attributes {
 
 /// `url.scheme`
 fn scheme(exchange: &Exchange) -> &'static str {
-    if exchange.secure { "https" } else { "http" }
+    if exchange.secure || exchange.request.https { "https" } else { "http" }
 }
 
 /// `http.request.method`: the method, or `_OTHER`.
@@ -314,8 +363,8 @@ fn peers(attributes: &mut Attributes, ends: &Ends, server: bool, host: Option<&s
     match ends {
         Ends::Inet { local, peer, .. } => {
             let here = if server { local } else { peer };
-            let address =
-                host.map_or_else(|| Value::Shared(here.text.clone()), |host| text(host, &here.text));
+            let name = here.name.as_ref().filter(|_| !server).unwrap_or(&here.text);
+            let address = host.map_or_else(|| Value::Shared(name.clone()), |host| text(host, &here.text));
             attributes.put("server.address", address);
             attributes.put("server.port", Value::Int(port.unwrap_or(here.port).into()));
             if server {
@@ -355,7 +404,9 @@ fn text(host: &str, shared: &Arc<str>) -> Value {
 /// Status code, sizes and error. Returns whether the span failed.
 fn outcome(attributes: &mut Attributes, exchange: &Exchange) -> bool {
     if let Some(response) = exchange.response {
-        attributes.put("http.response.status_code", Value::Int(response.status.into()));
+        if response.status != 0 {
+            attributes.put("http.response.status_code", Value::Int(response.status.into()));
+        }
         if let Some(size) = response.body_bytes.filter(|&size| size > 0) {
             attributes.put("http.response.body.size", Value::Int(size as i64));
         }

@@ -9,6 +9,17 @@ pub enum SpanKind {
     Server,
     /// The side that sent the request.
     Client,
+    /// The side that published messages.
+    Producer,
+    /// The side that received or handled messages.
+    Consumer,
+}
+
+impl SpanKind {
+    /// Whether something came in: a request, or messages.
+    pub const fn is_inbound(self) -> bool {
+        matches!(self, Self::Server | Self::Consumer)
+    }
 }
 
 /// Why a span has the parent that it has. No evidence, no parent.
@@ -22,6 +33,8 @@ pub enum Evidence {
     TcpSeq,
     /// Both ends of one socket on this host, matched by request order.
     Socket,
+    /// The identity of a message: the name that its sender gave to the place for answers, or its offset in a partition.
+    Message,
     /// The goroutine (or one of its ancestors) that handles the request made the call.
     Goroutine,
     /// The runtime task (asyncio, tokio, Node, JVM) that handles the request made the call.
@@ -31,6 +44,8 @@ pub enum Evidence {
     Turn,
     /// The thread that handles the request, and nothing else, made the call.
     Thread,
+    /// The call carries an id that came with the request, and with no other one: see `context.request_ids`.
+    Value,
     /// The thread that handles the request, and nothing else, started the program that made the call.
     Process,
 }
@@ -42,10 +57,12 @@ impl Evidence {
             Self::Header => "header",
             Self::TcpSeq => "tcp-seq",
             Self::Socket => "socket",
+            Self::Message => "message",
             Self::Goroutine => "goroutine",
             Self::Task => "task",
             Self::Turn => "turn",
             Self::Thread => "thread",
+            Self::Value => "value",
             Self::Process => "process",
         }
     }
@@ -73,6 +90,8 @@ pub enum Value {
     Int(i64),
     /// A truth value.
     Bool(bool),
+    /// A list of texts, such as the values of a header.
+    List(Box<[Box<str>]>),
 }
 
 impl Value {
@@ -82,7 +101,7 @@ impl Value {
             Self::Str(text) => Some(text),
             Self::Shared(text) => Some(text),
             Self::Static(text) => Some(text),
-            Self::Int(_) | Self::Bool(_) => None,
+            Self::Int(_) | Self::Bool(_) | Self::List(_) => None,
         }
     }
 }
@@ -92,6 +111,7 @@ impl PartialEq for Value {
         match (self, other) {
             (Self::Int(a), Self::Int(b)) => a == b,
             (Self::Bool(a), Self::Bool(b)) => a == b,
+            (Self::List(a), Self::List(b)) => a == b,
             _ => matches!((self.as_str(), other.as_str()), (Some(a), Some(b)) if a == b),
         }
     }
@@ -99,6 +119,8 @@ impl PartialEq for Value {
 
 /// The first attribute of every database call.
 pub(super) const DATABASE_SYSTEM: &str = "db.system.name";
+/// The first attribute of everything that is done with messages.
+pub(super) const MESSAGING_SYSTEM: &str = "messaging.system";
 
 /// A key among the attributes of a resource: a constant of the semantic conventions, or named by the user.
 pub type Key = Cow<'static, str>;
@@ -133,6 +155,15 @@ pub struct Link {
     pub trace_id: TraceId,
     /// Itself.
     pub span_id: SpanId,
+    /// Why it has to do with the span that links to it.
+    pub evidence: Evidence,
+}
+
+impl Link {
+    /// To a span that a header on the wire names.
+    pub(super) const fn by_header(trace_id: TraceId, span_id: SpanId) -> Self {
+        Self { trace_id, span_id, evidence: Evidence::Header }
+    }
 }
 
 /// A finished span, ready for sampling and export.
@@ -148,7 +179,7 @@ pub struct Span {
     pub trace_state: Option<Box<str>>,
     /// W3C trace flags (bit 0 sampled, bit 1 random).
     pub flags: u8,
-    /// Server or client.
+    /// What it describes.
     pub kind: SpanKind,
     /// Low-cardinality name by the semantic conventions.
     pub name: Arc<str>,
@@ -164,8 +195,9 @@ pub struct Span {
     pub resource: Arc<Resource>,
     /// Kernel events of this exchange were lost: attributes or end time may be off.
     pub incomplete: bool,
-    /// Of a CLIENT span: the SERVER span on another host, if that is traced. Its evidence is `tcp-seq`.
-    pub far: Option<Box<Link>>,
+    /// Spans that it has to do with beyond its parent. Of a CLIENT span the SERVER span on another host, if that is traced (`tcp-seq`); of received messages
+    /// those that published them.
+    pub links: Vec<Link>,
 }
 
 impl Span {
@@ -177,6 +209,11 @@ impl Span {
     /// Whether a database was called, so that HTTP's conventions do not apply.
     pub fn is_database_call(&self) -> bool {
         self.attributes.first().is_some_and(|(key, _)| *key == DATABASE_SYSTEM)
+    }
+
+    /// Whether messages were published, received or handled, so that HTTP's conventions do not apply.
+    pub fn is_messaging(&self) -> bool {
+        self.attributes.first().is_some_and(|(key, _)| *key == MESSAGING_SYSTEM)
     }
 
     /// Duration in nanoseconds.

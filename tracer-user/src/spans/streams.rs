@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 
 use tracer_protocols::http2::StreamId;
 
-use super::exchange::{Exchange, ExchangeId, Failure, Response};
+use super::{
+    exchange::{Exchange, ExchangeId, Failure, Response},
+    headers::Captured,
+};
 
 /// Streams of one connection at a time. Servers allow 100 to 1000 (`SETTINGS_MAX_CONCURRENT_STREAMS`).
 const MAX_STREAMS: usize = 4096;
@@ -32,6 +35,8 @@ pub(super) struct Stream {
     exchange: Option<Exchange>,
     /// The answer so far.
     pub(super) response: Option<Response>,
+    /// Its headers that the configuration asks for.
+    pub(super) response_headers: Captured,
     /// Bytes of the request's content.
     pub(super) sent: Count,
     /// Bytes of the response's content.
@@ -210,6 +215,7 @@ impl Stream {
             exchange.request.body_bytes = self.sent.0;
         }
         exchange.response = self.response;
+        exchange.response_headers = self.response_headers;
         if let Some(response) = &mut exchange.response {
             response.body_bytes = self.received.0;
         }

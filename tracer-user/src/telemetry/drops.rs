@@ -30,11 +30,13 @@ pub enum Drop {
     Instrumented,
     /// The tracer's own exports.
     OwnExport,
+    /// A connection that could not be opened, where the process then reached the same server at another address.
+    ConnectedElsewhere,
 }
 
 impl Drop {
     /// Number of reasons.
-    pub const COUNT: usize = 13;
+    pub const COUNT: usize = 14;
     /// All of them, in index order.
     pub const ALL: [Self; Self::COUNT] = [
         Self::MalformedRecord,
@@ -50,6 +52,7 @@ impl Drop {
         Self::Excluded,
         Self::Instrumented,
         Self::OwnExport,
+        Self::ConnectedElsewhere,
     ];
 
     /// Stable name for users and metrics.
@@ -68,6 +71,7 @@ impl Drop {
             Self::Excluded => "excluded",
             Self::Instrumented => "instrumented",
             Self::OwnExport => "own_export",
+            Self::ConnectedElsewhere => "connected_elsewhere",
         }
     }
 
@@ -83,7 +87,8 @@ impl Drop {
             | Self::ResponseWithoutRequest
             | Self::Excluded
             | Self::Instrumented
-            | Self::OwnExport => "spans",
+            | Self::OwnExport
+            | Self::ConnectedElsewhere => "spans",
             Self::TooManyOpen => "traces",
         }
     }
@@ -97,6 +102,7 @@ impl Drop {
                 | Self::Excluded
                 | Self::Instrumented
                 | Self::OwnExport
+                | Self::ConnectedElsewhere
         )
     }
 }

@@ -16,6 +16,9 @@ pub struct Snapshot {
     pub plan: String,
     /// Every kernel program.
     pub programs: Vec<Program>,
+    /// Maps of the kernel programs that may be full some day.
+    #[serde(default)]
+    pub maps: Vec<MapFill>,
     /// TLS libraries that were found, and programs that move TLS records by none that is known.
     pub libraries: Vec<Library>,
     /// Every way to lose something, with how often.
@@ -59,6 +62,24 @@ pub struct Program {
     pub run_count: u64,
     /// Nanoseconds in all runs; 0 unless `kernel.bpf_stats_enabled` is set.
     pub run_time_ns: u64,
+}
+
+/// A map of the kernel programs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MapFill {
+    /// Its name.
+    pub name: String,
+    /// Entries, counted about once a minute; none before the first time, and on kernels before 5.6.
+    pub entries: Option<u64>,
+    /// Most entries.
+    pub max_entries: u64,
+}
+
+impl MapFill {
+    /// From here on a map is said to be nearly full. Those that forget the oldest entry for a new one work on, and know less.
+    fn is_nearly_full(&self) -> bool {
+        self.entries.is_some_and(|entries| entries * 10 >= self.max_entries * 9)
+    }
 }
 
 /// A TLS library, or a program that uses TLS.
@@ -239,6 +260,15 @@ impl Snapshot {
                 }
             }
         }
+        for map in self.maps.iter().filter(|map| map.is_nearly_full()) {
+            let _ = writeln!(
+                text,
+                "  The map {} is nearly full: {} of {} entries. What it forgets is missing in traces.",
+                map.name,
+                map.entries.unwrap_or_default(),
+                map.max_entries
+            );
+        }
         if !self.libraries.is_empty() {
             let _ = writeln!(text, "\nTLS:");
         }
@@ -286,6 +316,14 @@ mod tests {
             text.contains("kept") && text.contains("dropped") && text.contains("5 spans  ratio"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_map_is_shown_when_it_is_nearly_full() {
+        let map = |entries| MapFill { name: "THREADS".into(), entries, max_entries: 100 };
+        let text = |entries| Snapshot { maps: vec![map(entries)], ..Snapshot::default() }.to_text();
+        assert!(!text(None).contains("THREADS") && !text(Some(89)).contains("THREADS"));
+        assert!(text(Some(90)).contains("90 of 100 entries"));
     }
 
     #[test]

@@ -15,10 +15,12 @@ use super::{
     ids::Ids,
     joins::{Joins, Key},
     late::LateServers,
+    messages::Messages,
     origins::Origins,
     tasks::Tasks,
     threads::Threads,
     turns::Turns,
+    values::Values,
 };
 use crate::{
     connections::{By, Ends, Work},
@@ -103,9 +105,11 @@ pub struct Correlator {
     pub(super) origins: Origins,
     pub(super) tasks: Tasks,
     pub(super) turns: Turns,
+    pub(super) values: Values,
     /// Calls that are over and wait for their parent. They count as open in their groups.
     pub(super) undecided: HashMap<ExchangeId, Undecided, RandomState>,
     pub(super) joins: Joins,
+    pub(super) messages: Messages,
     /// Requests in hand that came with a header, by process and context: an application may pass it on unchanged.
     pub(super) forwarded: HashMap<(u32, TraceId, SpanId), Vec<ExchangeId>, RandomState>,
     pub(super) ghosts: HashMap<ExchangeId, Ghost, RandomState>,
@@ -142,6 +146,11 @@ impl Correlator {
         self.tasks.started(lineage);
     }
 
+    /// The threads of a process turn out to wait for many connections at a time, as event loops do.
+    pub fn polls(&mut self, tgid: u32) {
+        self.threads.polls(tgid);
+    }
+
     /// A process ended.
     pub fn process_ended(&mut self, tgid: u32) {
         self.origins.ended(tgid);
@@ -168,7 +177,7 @@ impl Correlator {
         if let Some(context) = exchange.written.or(context) {
             group.trace_id = Some(context.trace_id);
             group.flags = Some(context.flags);
-        } else if shown && exchange.kind == SpanKind::Server {
+        } else if shown && exchange.kind == SpanKind::Server && exchange.has_other_end() {
             let own = far::server_of(exchange.kind, ends, exchange.position, exchange.secure);
             group.far.extend(own.map(|own| (exchange.span_id, own.trace_id)));
         }
@@ -192,7 +201,7 @@ impl Correlator {
             self.hidden.insert(exchange.span_id, exchange.id);
         }
         match exchange.kind {
-            SpanKind::Server => {
+            SpanKind::Server | SpanKind::Consumer => {
                 self.threads.begin(exchange.by, exchange.id, exchange.start_ns);
                 if exchange.request.grpc {
                     // Its libraries read on threads of their own, and have others handle what they read.
@@ -200,15 +209,19 @@ impl Correlator {
                     self.threads.hands_over(read, exchange.start_ns);
                 }
                 self.turns.begin(exchange);
+                self.values.begin(exchange);
                 self.origins.serves(exchange.by.tgid);
                 if let Some(context) = context {
                     let key = (exchange.by.tgid, context.trace_id, context.span_id);
                     self.forwarded.entry(key).or_default().push(exchange.id);
                 }
             }
-            SpanKind::Client => self.find_cause(exchange),
+            SpanKind::Client | SpanKind::Producer => self.find_cause(exchange),
         }
-        self.find_other_end(exchange, ends);
+        if exchange.has_other_end() {
+            self.find_other_end(exchange, ends);
+        }
+        self.find_sender(exchange);
     }
 
     /// An exchange is over: takes it out of the books and tightens its times. `None` for one that was never in them.
@@ -221,9 +234,11 @@ impl Correlator {
         let open = self.open.remove(&exchange.id)?;
         exchange.start_ns = exchange.start_ns.min(open.start_bound_ns);
         exchange.last_ns = exchange.last_ns.min(open.end_bound_ns).max(exchange.start_ns);
+        self.messages.answered(exchange);
         match open.kind {
-            SpanKind::Server => {
+            SpanKind::Server | SpanKind::Consumer => {
                 self.threads.end(open.by, exchange.id);
+                self.values.end(exchange);
                 if exchange.response.is_some_and(|response| response.by.tid != open.by.tid) {
                     self.threads.hands_over(open.by, exchange.last_ns);
                 }
@@ -246,7 +261,7 @@ impl Correlator {
                 }
                 return Some(Closed { open, waits_under });
             }
-            SpanKind::Client => {
+            SpanKind::Client | SpanKind::Producer => {
                 if let Some(server) = open.joined.and_then(|id| self.open.get_mut(&id))
                     && exchange.failure.is_none()
                 {
@@ -279,13 +294,15 @@ impl Correlator {
         }
         let span = span.map(|mut span| {
             span.parent = open.parent;
+            let has_far = exchange.has_other_end();
             // Where there was no answer, the other end may still turn up on this host.
             if open.kind == SpanKind::Client
+                && has_far
                 && !open.joins_shown
                 && open.context.or(exchange.written).is_none()
                 && !may_be_read_later(exchange)
             {
-                span.far = far::elsewhere(ends, exchange.position, exchange.secure).map(Box::new);
+                span.links.extend(far::elsewhere(ends, exchange.position, exchange.secure));
             }
             span
         });
@@ -294,8 +311,13 @@ impl Correlator {
             let call = Undecided { group: open.group, span_id: open.span_id };
             self.undecided.insert(exchange.id, call);
         }
+        let hold = if shown { self.note_messages(exchange, ends, ids) } else { None };
+        if let Some(hold) = hold {
+            self.undecided.insert(hold, Undecided { group: open.group, span_id: open.span_id });
+        }
         let over = (!undecided).then_some(exchange.id);
         let Some(group) = self.groups.finish(open.group, over, span, exchange.last_ns) else { return };
+        group.open.extend(hold);
         if open.kind == SpanKind::Client
             && open.joined.is_none()
             && shown
@@ -334,6 +356,7 @@ impl Correlator {
 
     /// Hands out the traces that are complete at `now_ns`.
     pub fn flush(&mut self, now_ns: u64, ids: &mut Ids, mut out: impl FnMut(Vec<Span>)) {
+        self.link_messages(now_ns);
         while let Some(&(due_ns, id)) = self.complete.front() {
             if due_ns > now_ns {
                 break;
@@ -355,6 +378,7 @@ impl Correlator {
         let Some(group) = self.groups.get_mut(id) else { return };
         if group.open.is_empty() && !group.queued {
             let spans = self.groups.take(id, ids);
+            self.messages.handed_out(&spans);
             if !spans.is_empty() {
                 out(spans);
             }
@@ -381,6 +405,7 @@ impl Correlator {
             if waited {
                 let mut spans = self.groups.take(id, ids);
                 self.look_past_hidden(&mut spans);
+                self.messages.handed_out(&spans);
                 out(spans);
             }
         }
@@ -388,6 +413,8 @@ impl Correlator {
 
     /// Hands out everything: the daemon stops.
     pub fn finish(&mut self, ids: &mut Ids, mut out: impl FnMut(Vec<Span>)) {
+        // Far enough that nothing is waited for any more.
+        self.link_messages(u64::MAX / 2);
         for id in self.groups.ids() {
             let mut spans = self.groups.take(id, ids);
             self.look_past_hidden(&mut spans);

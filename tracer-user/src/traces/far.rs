@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use crate::{
     connections::Ends,
-    spans::span::{Link, SpanKind},
+    spans::span::{Evidence, Link, SpanKind},
 };
 
 /// What the ids are made of. They are part of what daemons of different versions agree on: never to be changed.
@@ -35,7 +35,7 @@ pub(crate) fn server_of(kind: SpanKind, ends: &Ends, position: u32, secure: bool
     trace_id[..8].copy_from_slice(&high.to_be_bytes());
     // Never zero, as ids must not be.
     trace_id[8..].copy_from_slice(&low.max(1).to_be_bytes());
-    Some(Link { trace_id, span_id: span.max(1).to_be_bytes() })
+    Some(Link { trace_id, span_id: span.max(1).to_be_bytes(), evidence: Evidence::TcpSeq })
 }
 
 /// As [`server_of`], for a CLIENT span whose other end is on another host.
@@ -72,7 +72,7 @@ mod tests {
 
     fn end(address: &str, port: u16) -> End {
         let address: IpAddr = address.parse().unwrap();
-        End { address, port, text: address.to_string().into() }
+        End { address, port, text: address.to_string().into(), name: None }
     }
 
     fn ends(local: End, peer: End) -> Ends {

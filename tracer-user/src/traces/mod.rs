@@ -8,10 +8,12 @@ pub mod ids;
 mod joins;
 mod late;
 mod late_calls;
+mod messages;
 mod origins;
 mod parents;
 mod tasks;
 mod threads;
 mod turns;
+mod values;
 
 pub use correlate::{Correlator, Limits};

@@ -22,9 +22,15 @@ impl Correlator {
         let by_thread = self
             .threads
             .handling(call.by, call.start_ns)
-            .filter(|id| self.open.get(id).is_some_and(|open| open.by.tgid == call.by.tgid))
+            // What was asked for before the request came, and is told of once it is answered, is not for that one.
+            .filter(|id| {
+                self.open
+                    .get(id)
+                    .is_some_and(|open| open.by.tgid == call.by.tgid && open.start_ns <= call.start_ns)
+            })
             // Threads share such a connection: one may send what another had it queue, which only the process rules out.
             .filter(|_| call.request.version != Version::Http2 || self.threads.in_hand(call.by.tgid) == 1);
+        let by_value = self.values.cause(call);
         if let Some(context) = call.request.context {
             // The application passed on the very header that it received: that request is the cause. A header of its own
             // making names a span of its own making, which is then the parent; by_thread only keeps the two together.
@@ -34,8 +40,12 @@ impl Correlator {
             } else if let Some(cause) = by_thread {
                 self.unite(call.id, cause);
             }
+        } else if by_thread.is_some() && by_value.is_some() && by_thread != by_value {
+            // They contradict each other: nobody can tell.
         } else if let Some(cause) = by_thread {
             self.set_parent(call.id, cause, Evidence::Thread);
+        } else if let Some(cause) = by_value {
+            self.set_parent(call.id, cause, Evidence::Value);
         } else if let Some(cause) = self.started_for(call) {
             self.set_parent(call.id, cause, Evidence::Process);
         } else if self.may_be_known_later(call)
@@ -188,7 +198,7 @@ impl Correlator {
     }
 
     /// Makes `parent` the parent of `child`, unless headers say that they belong to different traces.
-    fn set_parent(&mut self, child: ExchangeId, parent: ExchangeId, evidence: Evidence) {
+    pub(super) fn set_parent(&mut self, child: ExchangeId, parent: ExchangeId, evidence: Evidence) {
         if !self.unite(child, parent) {
             return;
         }

@@ -47,6 +47,15 @@ impl Threads {
         }
     }
 
+    /// The threads of `tgid` turn out to wait for many connections at a time.
+    pub(super) fn polls(&mut self, tgid: u32) {
+        for thread in self.by_tid.values_mut() {
+            for (_, by) in thread.in_hand.iter_mut().filter(|(_, by)| by.tgid == tgid) {
+                by.polled = true;
+            }
+        }
+    }
+
     /// Whether process `tgid` has requests in hand.
     pub(super) fn serve(&self, tgid: u32) -> bool {
         self.in_hand.contains_key(&tgid)

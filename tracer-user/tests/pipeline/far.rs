@@ -2,7 +2,7 @@
 
 use tracer_user::{
     config::{Environment, Flags, combine},
-    spans::span::{Link, SpanKind},
+    spans::span::{Evidence, Link, SpanKind},
 };
 
 use crate::scene::{OK, Scene, get};
@@ -33,7 +33,7 @@ impl Hosts {
 
     /// What the call here links to.
     fn link(&mut self) -> Option<Link> {
-        self.here.span("front", SpanKind::Client).far.as_deref().copied()
+        self.here.span("front", SpanKind::Client).links.first().copied()
     }
 }
 
@@ -42,12 +42,12 @@ fn the_call_links_to_the_request_on_the_other_host() {
     let mut hosts = Hosts::after(&get("/a"));
     let link = hosts.link().unwrap();
     let server = hosts.there.span("back", SpanKind::Server);
-    assert_eq!(link, Link { trace_id: server.trace_id, span_id: server.span_id });
+    assert_eq!(link, Link { trace_id: server.trace_id, span_id: server.span_id, evidence: Evidence::TcpSeq });
     assert_eq!(server.parent, None);
     // What it leads to there is in its trace.
     assert_eq!(hosts.there.span("back", SpanKind::Client).trace_id, link.trace_id);
-    assert!(hosts.there.span("back", SpanKind::Client).far.is_some());
-    assert!(hosts.there.span("back", SpanKind::Server).far.is_none());
+    assert!(hosts.there.span("back", SpanKind::Client).links.len() == 1);
+    assert!(hosts.there.span("back", SpanKind::Server).links.is_empty());
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn on_one_host_there_is_nothing_to_link_to() {
     let link = scene.bridged(80);
     scene.exchange(link, curl, web, "/a");
     assert_eq!(scene.outline(), "curl > GET 200\n  web < GET /a 200 [tcp-seq]\n");
-    assert!(scene.span("curl", SpanKind::Client).far.is_none());
+    assert!(scene.span("curl", SpanKind::Client).links.is_empty());
 }
 
 /// Both tracers see both services, and each reports one of them: as on two hosts.
@@ -86,9 +86,12 @@ fn what_is_left_out_here_is_reported_elsewhere() {
     });
     assert_eq!(here.outline(), "front < GET /a 200\n  front > GET 200 [thread]\n");
     assert_eq!(there.outline(), "back < GET /b 200\n");
-    let link = here.span("front", SpanKind::Client).far.as_deref().copied();
+    let link = here.span("front", SpanKind::Client).links.first().copied();
     let server = there.span("back", SpanKind::Server);
-    assert_eq!(link, Some(Link { trace_id: server.trace_id, span_id: server.span_id }));
+    assert_eq!(
+        link,
+        Some(Link { trace_id: server.trace_id, span_id: server.span_id, evidence: Evidence::TcpSeq })
+    );
 }
 
 /// Without an answer, the other end may turn up on this host.
@@ -99,5 +102,5 @@ fn a_call_without_an_answer_links_to_nothing() {
     let call = scene.remote(8000);
     scene.send(call, front, get("/a").as_bytes());
     scene.close(call, tracer_common::event::CloseKind::Gone, 104);
-    assert!(scene.span("front", SpanKind::Client).far.is_none());
+    assert!(scene.span("front", SpanKind::Client).links.is_empty());
 }

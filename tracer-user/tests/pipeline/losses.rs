@@ -34,6 +34,20 @@ fn a_lost_piece_of_body_marks_the_span_alone() {
     assert_eq!(scene.drops(Drop::LostRecord), 1);
 }
 
+/// As by io_uring: that the answer was not seen is no failure of the service's.
+#[test]
+fn an_answer_that_is_seen_by_length_alone_is_no_failure() {
+    let mut scene = Scene::new();
+    let (curl, web) = (scene.process(100, "curl"), scene.process(200, "web"));
+    let link = scene.tcp(8080);
+    scene.request(link, curl, web, &get("/a"));
+    scene.send(link.server, web, answer(200).as_bytes());
+    scene.receive_seen(link.client, curl, answer(200).as_bytes(), Seen::Length);
+    scene.close(link.client, CloseKind::Sent, 0);
+    scene.close(link.client, CloseKind::Gone, 0);
+    assert_eq!(scene.outline(), "curl > GET ~\n  web < GET /a 200 [tcp-seq]\n");
+}
+
 #[test]
 fn a_lost_answer_is_not_replaced_by_the_next() {
     let (mut scene, socket, web) = server();

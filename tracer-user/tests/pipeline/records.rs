@@ -1,7 +1,10 @@
 //! Records as the kernel side writes them, built field by field.
 
 use tracer_common::{
-    event::{Close, CloseKind, DataHeader, Exit, Family, Kind, Open, Process, Written, close_flags, flags},
+    event::{
+        Close, CloseKind, Connect, ConnectKind, DataHeader, Exit, Family, Kind, Open, Process, Written,
+        close_flags, flags,
+    },
     limits::{MAX_ARGS, MAX_ENVIRON, MAX_EXEC_PATH, MAX_UNIX_PATH, TAIL},
     propagation::VALUE,
 };
@@ -80,6 +83,7 @@ pub(crate) struct Segment<'a> {
     pub(crate) polled: bool,
     pub(crate) turn: bool,
     pub(crate) tls: bool,
+    pub(crate) datagram: bool,
     pub(crate) tgid: u32,
     pub(crate) tid: u32,
     pub(crate) task: u32,
@@ -102,6 +106,7 @@ pub(crate) fn data(segment: &Segment<'_>) -> Record {
         (segment.polled, flags::POLLED),
         (segment.turn, flags::TURN),
         (segment.tls, flags::TLS),
+        (segment.datagram, flags::DATAGRAM),
     ];
     let bits = bits.iter().filter(|(set, _)| *set).fold(0, |all, (_, bit)| all | bit);
     let mut writer = Writer::new(Kind::Data, 0, bits, segment.tgid, segment.time_ns, segment.conn);
@@ -141,6 +146,31 @@ pub(crate) fn open(ends: &Ends, bits: u16, tgid: u32, time_ns: u64, conn: u64) -
     }
     writer.block(path, MAX_UNIX_PATH);
     writer.done(size_of::<Open>())
+}
+
+/// A `Connect` record of an IPv4 or IPv6 address of this host and port.
+pub(crate) fn connect(
+    kind: ConnectKind,
+    (tgid, tid): (u32, u32),
+    (v6, port, error): (bool, u16, u32),
+    time_ns: u64,
+) -> Record {
+    let mut writer = Writer::new(Kind::Connect, kind as u8, 0, tgid, time_ns, 0);
+    writer.u64(time_ns - 500_000);
+    for value in [tid, 0, error, 4_026_531_840] {
+        writer.u32(value);
+    }
+    let (family, address) = if v6 {
+        (Family::V6, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1])
+    } else {
+        (Family::V4, [127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+    };
+    writer.block(&address, 16);
+    writer.block(&address, 16);
+    for value in [family as u16, 40_000, port, 0] {
+        writer.u16(value);
+    }
+    writer.done(size_of::<Connect>())
 }
 
 /// What goes into a close record.

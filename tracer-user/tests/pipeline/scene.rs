@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use tracer_common::event::{CloseKind, open_flags};
+use tracer_common::event::{CloseKind, ConnectKind, open_flags};
 use tracer_user::{
     clock::WallClock,
     config::Config,
@@ -90,6 +90,8 @@ struct Socket {
     own: bool,
     /// A TLS library carries the bytes.
     tls: bool,
+    /// It sends datagrams.
+    datagrams: bool,
     numbers: [u32; 2],
     positions: [u32; 2],
 }
@@ -98,6 +100,8 @@ struct Socket {
 pub(crate) struct Scene {
     pub(crate) pipeline: Pipeline,
     pub(crate) now_ns: u64,
+    /// The wall clock, which may be set.
+    pub(crate) wall: WallClock,
     processes: HashMap<u32, Record>,
     sockets: Vec<Socket>,
     spans: Vec<Span>,
@@ -115,6 +119,7 @@ impl Scene {
         Self {
             pipeline: Pipeline::new(config, processes, Ids::seeded(1), WALL),
             now_ns: START_NS,
+            wall: WALL,
             processes: HashMap::new(),
             sockets: Vec::new(),
             spans: Vec::new(),
@@ -177,6 +182,25 @@ impl Scene {
         }
     }
 
+    /// A UDP socket that asks a server elsewhere.
+    pub(crate) fn udp(&mut self, port: u16) -> usize {
+        let socket = self.remote(port);
+        let at = &mut self.sockets[socket];
+        (at.datagrams, at.positions) = (true, [0; 2]);
+        socket
+    }
+
+    /// A connection to a port of this host is asked for, and refused, or (`error` 0) open after others were refused.
+    pub(crate) fn connect(&mut self, by: Thread, v6: bool, port: u16, error: u32) {
+        if let Some(described) = self.processes.remove(&by.pid) {
+            self.emit(&described);
+        }
+        let kind = if error == 0 { ConnectKind::Opened } else { ConnectKind::Failed };
+        let record = records::connect(kind, (by.pid, by.tid), (v6, port, error), self.now_ns);
+        self.emit(&record);
+        self.wait(STEP_NS);
+    }
+
     /// A unix connection.
     pub(crate) fn unix(&mut self, path: &'static [u8]) -> Link {
         let (client, server) = (0xc000 + self.sockets.len() as u64, 0x5000 + self.sockets.len() as u64);
@@ -194,6 +218,7 @@ impl Scene {
             opened: false,
             own: false,
             tls: false,
+            datagrams: false,
             numbers: [0; 2],
             positions: [position; 2],
         });
@@ -232,15 +257,29 @@ impl Scene {
 
     /// Sends a text into which the kernel side writes `added` bytes.
     pub(crate) fn send_written(&mut self, socket: usize, by: Thread, text: &str, value: &str, added: u32) {
+        self.send_written_at(socket, by, text.as_bytes(), 0, value, added);
+    }
+
+    /// As [`Self::send_written`], where the request that is written into begins at an offset.
+    pub(crate) fn send_written_at(
+        &mut self,
+        socket: usize,
+        by: Thread,
+        bytes: &[u8],
+        offset: u32,
+        value: &str,
+        added: u32,
+    ) {
         let at = &self.sockets[socket];
-        let record = records::written(value, at.positions[1], added, by.pid, self.now_ns, at.id);
+        let position = at.positions[1].wrapping_add(offset);
+        let record = records::written(value, position, added, by.pid, self.now_ns, at.id);
         let opening = (!at.opened).then(|| records::open(&at.ends, 0, by.pid, self.now_ns, at.id));
         if let Some(opening) = opening {
             self.sockets[socket].opened = true;
             self.emit(&opening);
         }
         self.emit(&record);
-        self.send(socket, by, text.as_bytes());
+        self.send(socket, by, bytes);
         self.sockets[socket].positions[1] = self.sockets[socket].positions[1].wrapping_add(added);
     }
 
@@ -278,7 +317,8 @@ impl Scene {
         }
         let now_ns = self.now_ns;
         let at = &mut self.sockets[socket];
-        let opening = (!at.opened).then(|| records::open(&at.ends, 0, call.by.pid, now_ns, at.id));
+        let opens = !at.opened || at.datagrams && call.sent;
+        let opening = opens.then(|| records::open(&at.ends, 0, call.by.pid, now_ns, at.id));
         at.opened = true;
         let way = usize::from(call.sent);
         let len = call.bytes.len();
@@ -293,9 +333,10 @@ impl Scene {
         };
         let segment = records::data(&Segment {
             sent: call.sent,
-            tcp: matches!(at.ends, Ends::V4 { .. }) && !at.tls,
+            tcp: matches!(at.ends, Ends::V4 { .. }) && !at.tls && !at.datagrams,
             eof: false,
             tls: at.tls,
+            datagram: at.datagrams,
             tgid: call.by.pid,
             tid: call.by.tid,
             polled: !call.sent && call.by.work != Work::Unknown,
@@ -313,7 +354,9 @@ impl Scene {
             tail,
         });
         at.numbers[way] += 1;
-        at.positions[way] = at.positions[way].wrapping_add(len as u32);
+        if !at.datagrams {
+            at.positions[way] = at.positions[way].wrapping_add(len as u32);
+        }
         if let Some(opening) = opening {
             self.emit(&opening);
         }
@@ -380,7 +423,7 @@ impl Scene {
     pub(crate) fn wait(&mut self, ns: u64) {
         self.now_ns += ns;
         let (spans, handed_out) = (&mut self.spans, &mut self.handed_out);
-        self.pipeline.advance(self.now_ns, WALL, |trace| {
+        self.pipeline.advance(self.now_ns, self.wall, |trace| {
             assert!(!trace.is_empty(), "an empty trace was handed out");
             *handed_out += 1;
             spans.extend(trace);

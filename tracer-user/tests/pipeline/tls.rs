@@ -37,7 +37,7 @@ fn both_ends_of_a_connection_that_was_seen_from_its_start() {
         .iter()
         .map(|span| match span.kind {
             SpanKind::Server => text(span, "url.scheme"),
-            SpanKind::Client => text(span, "url.full"),
+            _ => text(span, "url.full"),
         })
         .collect();
     let count = |wanted: &str| schemes.iter().filter(|scheme| *scheme == wanted).count();

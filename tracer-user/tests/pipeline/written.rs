@@ -6,6 +6,8 @@ use tracer_user::{
 };
 
 use crate::{
+    frames::{frame, get as get2},
+    http2::{STATUS_200, WHOLE, answer, connected},
     records,
     scene::{OK, Scene, get},
 };
@@ -126,4 +128,31 @@ fn a_value_that_is_none_is_counted_and_changes_nothing() {
         scene.outline(),
         "curl > GET 200\n  web < GET /a 200 [tcp-seq]\ncurl > GET 200\n  web < GET /b 200 [tcp-seq]\n"
     );
+}
+
+/// HTTP/2: three requests in one segment, reported in one piece, with a field in the second one. All three are joined with the other end, which
+/// reads them where they are on the wire.
+#[test]
+fn requests_around_a_written_one_are_joined() {
+    let mut scene = Scene::new();
+    let (curl, web) = (scene.process(100, "curl"), scene.process(200, "web"));
+    let link = connected(&mut scene, 8080, (curl, web));
+    let field = [&b"\x10\x0btraceparent\x37"[..], VALUE.as_bytes()].concat();
+    let requests = ["/a", "/b", "/c"].map(get2);
+    let sent: Vec<_> = requests.iter().zip([1, 3, 5]).map(|(block, id)| frame(1, WHOLE, id, block)).collect();
+    let mut received = sent.clone();
+    received[1] = frame(1, WHOLE, 3, &[&requests[1][..], &field].concat());
+    scene.send_written_at(link.client, curl, &sent.concat(), sent[0].len() as u32, VALUE, field.len() as u32);
+    scene.receive(link.server, web, &received.concat());
+    for stream in [1, 3, 5] {
+        answer(&mut scene, link, (curl, web), &frame(1, WHOLE, stream, STATUS_200));
+    }
+    assert_eq!(
+        scene.outline(),
+        "curl > GET 200\n  web < GET /a 200 [tcp-seq]\ncurl > GET 200\n  web < GET /b 200 [tcp-seq]\n\
+         curl > GET 200\n  web < GET /c 200 [tcp-seq]\n",
+    );
+    let written = scene.spans().iter().find(|span| span.span_id == SPAN).expect("the span named on the wire");
+    assert_eq!((written.kind, written.trace_id), (SpanKind::Client, TRACE));
+    assert_eq!(scene.spans().iter().filter(|span| span.trace_id == TRACE).count(), 2);
 }

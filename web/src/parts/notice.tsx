@@ -27,6 +27,16 @@ export function HowToSend() {
     );
 }
 
+/** A figure and what it is, within a `dl`. */
+export function Figure({ name, value }: { name: string; value: string }) {
+    return (
+        <div>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+        </div>
+    );
+}
+
 export function Partial({ when }: { when: boolean | undefined }) {
     return when ? <p class="warning">This answer is incomplete: time ran out, or something could not be read. Ask for less.</p> : null;
 }

@@ -127,7 +127,8 @@ pub(super) fn measure(
     })
 }
 
-fn compare(before: &Status, after: &Status, (requests, ends): (u64, u64), bytes: u64) -> Traced {
+/// What the daemon did between two looks at it, for so many requests of which so many ends are traced.
+pub(super) fn compare(before: &Status, after: &Status, (requests, ends): (u64, u64), bytes: u64) -> Traced {
     let spans = after.spans.finished - before.spans.finished;
     let exported = after.spans.exported - before.spans.exported;
     let mut lost = BTreeMap::new();

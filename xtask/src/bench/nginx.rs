@@ -78,7 +78,7 @@ pub(super) fn free_address() -> Result<SocketAddr> {
 }
 
 /// The static page, about 600 bytes.
-fn page() -> String {
+pub(super) fn page() -> String {
     let lines = (1..=14).map(|line| format!("<li>A line of a page, number {line:02}.</li>\n"));
     format!(
         "<!doctype html>\n<title>A page</title>\n<h1>A page</h1>\n<ul>\n{}</ul>\n",
@@ -87,7 +87,7 @@ fn page() -> String {
 }
 
 /// One process (no master that would have to be ended with its worker), no log, connections that never end.
-fn configuration(directory: &Path, address: SocketAddr, scheme: Scheme) -> String {
+pub(super) fn configuration(directory: &Path, address: SocketAddr, scheme: Scheme) -> String {
     let directory = directory.display();
     let tls = match scheme {
         Scheme::Http => String::new(),

@@ -1,5 +1,7 @@
 //! Benchmarks of one package, which need neither root nor kernel programs.
 
+use std::process::{Command, Stdio};
+
 use anyhow::{Result, bail};
 
 use crate::shell::{cargo, run as run_command};
@@ -7,6 +9,19 @@ use crate::workspace::Workspace;
 
 /// Runs a package's own benchmark with arguments.
 pub(super) fn run(package: &str, benchmark: &str, args: &[String]) -> Result<()> {
+    run_command(&mut command(package, benchmark, args)?)
+}
+
+/// Runs a package's own benchmark with arguments and returns what it prints.
+pub(super) fn output(package: &str, benchmark: &str, args: &[String]) -> Result<String> {
+    let output = command(package, benchmark, args)?.stderr(Stdio::inherit()).output()?;
+    if !output.status.success() {
+        bail!("The benchmark {benchmark} of {package} failed.");
+    }
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+fn command(package: &str, benchmark: &str, args: &[String]) -> Result<Command> {
     let workspace = Workspace::find()?;
     let packages = workspace.metadata.packages.iter().filter(|found| found.name.as_str() == package);
     let mut benchmarks = packages.flat_map(|found| &found.targets).filter(|target| target.is_bench());
@@ -20,5 +35,5 @@ pub(super) fn run(package: &str, benchmark: &str, args: &[String]) -> Result<()>
     if !args.is_empty() {
         command.arg("--").args(args);
     }
-    run_command(&mut command)
+    Ok(command)
 }

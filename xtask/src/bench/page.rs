@@ -9,6 +9,8 @@ use anyhow::{Context as _, Result};
 pub(super) const OVERHEAD: &str = "docs/overhead.md";
 /// What reading TLS costs, from the root of the workspace.
 pub(super) const TLS: &str = "docs/tls.md";
+/// What the backend's store costs, from the root of the workspace.
+pub(super) const STORE: &str = "docs/store.md";
 /// How many traces are right, from the root of the workspace.
 pub(super) const ACCURACY: &str = "docs/accuracy.md";
 

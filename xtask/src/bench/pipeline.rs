@@ -14,6 +14,9 @@ pub(crate) struct Args {
     /// Count instructions a span with valgrind instead: the same on a busy machine as on a quiet one.
     #[arg(long, conflicts_with = "ci")]
     instructions: bool,
+    /// Measure the memory of 50,000 traces that wait for policies instead.
+    #[arg(long, conflicts_with_all = ["ci", "instructions"])]
+    waiting: bool,
 }
 
 /// `cargo xtask bench pipeline`.
@@ -23,7 +26,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             "Instructions are counted by valgrind, which is not here; install it (Debian's package is called valgrind)."
         );
     }
-    let chosen = [(args.ci, "--ci"), (args.instructions, "--instructions")];
+    let chosen = [(args.ci, "--ci"), (args.instructions, "--instructions"), (args.waiting, "--waiting")];
     let options: Vec<_> =
         chosen.iter().filter(|(set, _)| *set).map(|(_, option)| (*option).to_owned()).collect();
     package::run("tracer-user", "pipeline", &options)

@@ -188,6 +188,15 @@ fn switches(status: &str) -> u64 {
     counts.filter_map(|(_, count)| count.trim().parse::<u64>().ok()).sum()
 }
 
+/// A line of /proc/PID/status (proc(5)) that is in KiB, as MiB.
+pub(super) fn memory_mib(pid: u32, field: &str) -> Result<f64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))
+        .with_context(|| format!("Process {pid} is gone, so its memory cannot be read."))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+    Ok(kib.with_context(|| format!("/proc/{pid}/status has no {field}"))? / 1024.0)
+}
+
 /// A file of every thread of a process.
 fn thread_files(pid: u32, name: &str) -> Result<Vec<String>> {
     let threads = fs::read_dir(format!("/proc/{pid}/task"))
@@ -225,6 +234,13 @@ mod tests {
     #[test]
     fn both_kinds_of_switches_count() {
         assert_eq!(switches("Name:\tx\nvoluntary_ctxt_switches:\t40\nnonvoluntary_ctxt_switches:\t2\n"), 42);
+    }
+
+    #[test]
+    fn this_process_has_memory() {
+        let memory = |field| memory_mib(std::process::id(), field);
+        assert!(memory("VmRSS:").is_ok_and(|mib| mib > 1.0));
+        assert!(memory("VmNone:").is_err());
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(super) fn show(report: &impl Serialize, text: &str, json: bool) {
 
 /// The one thing that goes to standard output.
 #[expect(clippy::print_stdout, reason = "a benchmark reports to the terminal")]
-fn print(text: &str) {
+pub(super) fn print(text: &str) {
     println!("{}", text.trim_end());
 }
 
@@ -61,8 +61,9 @@ pub(super) fn saturation(host: &Host, command: &str, pages: &[Page], timed: &Sam
         let _ = writeln!(text, "{}", table(&saturated(page)));
         let _ = writeln!(text, "{}", accounts(&page.rounds, wrk::CONNECTIONS));
     }
+    let costs = timed.tracer.as_ref().map_or(&[][..], |tracer| &tracer.programs);
     let _ = writeln!(text, "**Kernel programs** (one more round, timed by the kernel, which itself costs)\n");
-    let _ = writeln!(text, "{}", table(&programs(timed)));
+    let _ = writeln!(text, "{}", table(&programs(costs, timed.load.requests)));
     text
 }
 
@@ -212,7 +213,8 @@ fn verdict(surpluses: &[i64], ends: u64, in_flight: u64) -> String {
     }
 }
 
-fn losses(tracers: &[&Traced]) -> String {
+/// What was lost, and what was left out by design.
+pub(super) fn losses(tracers: &[&Traced]) -> String {
     let list = |drops: fn(&Traced) -> &BTreeMap<String, u64>| {
         let mut sums = BTreeMap::<&str, u64>::new();
         for (reason, count) in tracers.iter().flat_map(|tracer| drops(tracer)) {
@@ -232,10 +234,10 @@ fn losses(tracers: &[&Traced]) -> String {
     text
 }
 
-fn programs(sample: &Sample) -> Vec<Vec<String>> {
+/// What each kernel program cost for a request.
+pub(super) fn programs(programs: &[ProgramCost], requests: u64) -> Vec<Vec<String>> {
     let mut rows = vec![row(["program", "runs/request", "ns/run", "ns/request"])];
-    let programs: &[ProgramCost] = sample.tracer.as_ref().map_or(&[], |tracer| &tracer.programs);
-    let requests = sample.load.requests.max(1) as f64;
+    let requests = requests.max(1) as f64;
     for program in programs.iter().filter(|program| program.runs > 0) {
         rows.push(vec![
             program.name.clone(),
@@ -247,7 +249,7 @@ fn programs(sample: &Sample) -> Vec<Vec<String>> {
     let sum = |value: fn(&ProgramCost) -> u64| programs.iter().map(value).sum::<u64>() as f64;
     let (runs, nanoseconds) = (sum(|program| program.runs), sum(|program| program.nanoseconds));
     rows.push(vec![
-        "all, both ends".to_owned(),
+        "all".to_owned(),
         hundredths(runs / requests),
         thousands(nanoseconds / runs.max(1.0)),
         thousands(nanoseconds / requests),

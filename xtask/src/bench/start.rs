@@ -10,7 +10,7 @@ use super::daemon::Daemon;
 use super::format::{median, table, thousands};
 use super::host::Host;
 use super::nginx::{Nginx, Scheme};
-use super::process::{go_on, pause, wait_until};
+use super::process::{go_on, memory_mib, pause, wait_until};
 use super::receiver::Receiver;
 use super::{Common, load, page, prepare, report};
 use crate::shell::say;
@@ -33,6 +33,9 @@ const SERVICE: &str = "nginx";
 /// How long the first span may take.
 const LIMIT: Duration = Duration::from_mins(1);
 
+/// The daemon is as it stays so long after the first span.
+const STEADY: Duration = Duration::from_secs(2);
+
 #[derive(Debug, Serialize)]
 struct Report {
     host: Host,
@@ -40,13 +43,17 @@ struct Report {
     rounds: Vec<Round>,
 }
 
-/// Times since the daemon was executed.
+/// Times since the daemon was executed, and its memory.
 #[derive(Debug, Serialize)]
 struct Round {
     /// Until its programs were attached, milliseconds.
     attached_ms: f64,
     /// Until the receiver had the first batch with a span of the service, milliseconds.
     first_span_ms: f64,
+    /// Most resident memory so far, MiB.
+    peak_mib: f64,
+    /// Resident memory a while later, MiB.
+    steady_mib: f64,
 }
 
 /// `cargo xtask bench start`.
@@ -94,11 +101,16 @@ fn start(binary: &std::path::Path, directory: &std::path::Path) -> Result<Round>
     let attached = executed.elapsed();
     let first = wait_until(LIMIT, || Ok(receiver.first()))?
         .with_context(|| format!("No span of {SERVICE} came within {LIMIT:?}."))?;
+    pause(STEADY)?;
+    let memory = |field| memory_mib(daemon.pid(), field);
+    let (peak_mib, steady_mib) = (memory("VmHWM:")?, memory("VmRSS:")?);
     drop(daemon);
     pause(Duration::from_millis(100))?;
     Ok(Round {
         attached_ms: attached.as_secs_f64() * 1e3,
         first_span_ms: first.duration_since(executed).as_secs_f64() * 1e3,
+        peak_mib,
+        steady_mib,
     })
 }
 
@@ -112,6 +124,8 @@ fn text(report: &Report) -> String {
         ["since `tracer agent` was executed, ms", "median", "least", "most"].map(str::to_owned).to_vec(),
         row("programs attached", |round| round.attached_ms),
         row("first span of a running nginx at the receiver", |round| round.first_span_ms),
+        row("memory (RSS), MiB: highest of the start", |round| round.peak_mib),
+        row("memory (RSS), MiB: 2 s after that span", |round| round.steady_mib),
     ];
     format!("{}\n`{}`\n\n{}", report.host.line(), report.command, table(&rows))
 }

@@ -84,7 +84,8 @@ pub(super) fn run_from(
     parse(&text).with_context(|| format!("wrk said something else than its version 4 does:\n{text}"))
 }
 
-fn parse(text: &str) -> Option<Outcome> {
+/// Reads what wrk says.
+pub(super) fn parse(text: &str) -> Option<Outcome> {
     let percentile = |wanted: &str| {
         let line = text.lines().map(str::trim).find(|line| line.starts_with(wanted))?;
         microseconds(line.split_whitespace().nth(1)?)

@@ -17,7 +17,7 @@ const PACKAGES: [(&str, &[&str]); 10] = [
         "tracer-user",
         &["tracer-common", "tracer-protocols", "tracer-otlp", "tracer-server", "tracer-k8s", "ebpf-build"],
     ),
-    // All that it knows arrives as OTLP.
+    // All that it knows arrives as OTLP, and of how OTLP is sent it knows the codec.
     ("tracer-server", &["tracer-otlp"]),
     ("ebpf-build", &[]),
     ("xtask", &["ebpf-build"]),

@@ -5,26 +5,23 @@
 //! | 1 | every kernel program is loaded and attached, or `tracer check` says what is missing | half a minute a kernel |
 //! | 2 | HTTP by every system call that carries it makes the same traces, besides | two minutes a kernel |
 
-mod archive;
-mod lock;
-mod machine;
-mod packages;
 mod tier1;
 mod tier2;
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde::Serialize;
 
-use self::{
-    lock::{Kernel, Lock},
-    machine::Contents,
-};
 use crate::build;
-use crate::shell::{as_root, cargo, is_ci, run as run_command, say, sentences, which};
+use crate::shell::{cargo, is_ci, run as run_command, say, sentences};
+use crate::vm::{
+    self,
+    lock::{Kernel, Lock},
+    machine::{self, Clock, Contents},
+};
 use crate::workspace::{Profile, Workspace};
 
 /// Most time that a machine may take for a tier.
@@ -65,7 +62,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let lock = Lock::read(workspace.root())?;
     let kernels = lock.chosen(&args.kernels)?;
     let cache = workspace.target_dir().join("vm");
-    let images = match prepare(&cache, &lock, &kernels) {
+    let images = match vm::prepare(&cache, &lock, &kernels) {
         Ok(images) => images,
         Err(error) if !is_ci() => {
             say(format!("nothing was tested: {}", sentences(&error)));
@@ -74,7 +71,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Err(error) => return Err(error),
     };
     let profile = if args.debug { Profile::Debug } else { Profile::Release };
-    let mut programs = vec![build::build(&workspace, profile)?];
+    let mut programs = vec![("tracer", build::build(&workspace, profile)?)];
     if args.tier == 2 {
         run_command(cargo(workspace.root()).args([
             "build",
@@ -83,9 +80,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             "--bin",
             "syscalls",
         ]))?;
-        programs.push(workspace.target_dir().join(Profile::Debug.directory()).join("syscalls"));
+        let folder = workspace.target_dir().join(Profile::Debug.directory());
+        programs.push(("syscalls", folder.join("syscalls")));
     }
-    let contents = Contents::collect(workspace.root(), &images.busybox, &programs)?;
+    let mut contents = Contents::new(workspace.root(), &images.busybox)?;
+    for (name, program) in &programs {
+        contents.program(name, program)?;
+    }
     let job = |name: &str| {
         let file = workspace.root().join(name);
         std::fs::read_to_string(&file).with_context(|| format!("{} could not be read.", file.display()))
@@ -103,26 +104,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Files from packages.
-struct Images {
-    busybox: PathBuf,
-    kernels: Vec<PathBuf>,
-}
-
-fn prepare(cache: &Path, lock: &Lock, kernels: &[&Kernel]) -> Result<Images> {
-    ensure!(cfg!(target_arch = "x86_64"), "The pinned kernels are for x86_64.");
-    if which(machine::QEMU).is_none() {
-        let reason = format!("{} is missing and apt-get installs it for the whole machine", machine::QEMU);
-        let mut install = as_root("apt-get", &reason);
-        install.args(["install", "-y", "--no-install-recommends", machine::QEMU_PACKAGE]);
-        run_command(install.env("DEBIAN_FRONTEND", "noninteractive"))
-            .with_context(|| format!("Machines need the package {}.", machine::QEMU_PACKAGE))?;
-    }
-    let busybox = packages::busybox(cache, lock)?;
-    let kernels = kernels.iter().map(|kernel| packages::kernel(cache, kernel)).collect::<Result<_>>()?;
-    Ok(Images { busybox, kernels })
-}
-
 fn test(kernel: &Kernel, image: &Path, contents: &Contents, first: &str, second: Option<&str>) -> Outcome {
     let mut outcome = Outcome {
         kernel: kernel.name.clone(),
@@ -131,7 +112,7 @@ fn test(kernel: &Kernel, image: &Path, contents: &Contents, first: &str, second:
         traces: None,
         faults: Vec::new(),
     };
-    match machine::run(image, contents, first, LIMIT).and_then(|output| tier1::read(&output)) {
+    match machine::run(image, contents, first, Clock::Host, LIMIT).and_then(|output| tier1::read(&output)) {
         Ok(found) => {
             outcome.faults.extend(found.fault(kernel.traces).map(str::to_owned));
             outcome.found = found;
@@ -141,7 +122,7 @@ fn test(kernel: &Kernel, image: &Path, contents: &Contents, first: &str, second:
     let Some(second) = second.filter(|_| outcome.found.usable && outcome.faults.is_empty()) else {
         return outcome;
     };
-    match machine::run(image, contents, second, LIMIT) {
+    match machine::run(image, contents, second, Clock::Host, LIMIT) {
         Ok(output) => {
             outcome.traces = Some((tier2::count(&output), tier2::expected()));
             let wrong = tier2::wrong(&output);

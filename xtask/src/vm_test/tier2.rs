@@ -8,31 +8,17 @@ const REQUESTS: usize = 2;
 
 const FAMILIES: [&str; 3] = ["ipv4", "ipv6", "local"];
 
-/// As `tests/apps/syscalls.rs` names them.
-const METHODS: [&str; 15] = [
-    "read-write",
-    "readv-writev",
-    "recv-send",
-    "peek",
-    "recvmsg-sendmsg",
-    "recvmmsg-sendmmsg",
-    "sendfile",
-    "splice",
-    "splice-both",
-    "dup",
-    "dup2",
-    "dup3",
-    "fcntl-dup",
-    "fork",
-    "inherited",
-];
+/// As `tests/apps/syscalls.rs` names them, one in a line.
+const METHODS: &str = include_str!("../../../tests/apps/syscalls.methods");
 
 /// What is received by splice from a unix socket, which has no sequence numbers, is not seen.
 const UNSEEN: (&str, &str) = ("local", "splice-both");
 
 /// The job with its blanks filled in.
 pub(super) fn job(template: &str) -> String {
-    template.replace("METHODS", &METHODS.join(" ")).replace("UNSEEN", &format!("{}-{}", UNSEEN.0, UNSEEN.1))
+    template
+        .replace("METHODS", &METHODS.lines().collect::<Vec<_>>().join(" "))
+        .replace("UNSEEN", &format!("{}-{}", UNSEEN.0, UNSEEN.1))
 }
 
 /// How many traces have the expected form: a client's span, and the server's below it.
@@ -51,7 +37,7 @@ pub(super) fn wrong(output: &str) -> Vec<String> {
 }
 
 fn paths() -> Vec<String> {
-    let all = FAMILIES.iter().flat_map(|family| METHODS.iter().map(move |method| (*family, *method)));
+    let all = FAMILIES.iter().flat_map(|family| METHODS.lines().map(move |method| (*family, method)));
     all.filter(|pair| *pair != UNSEEN).map(|(family, method)| format!("/{family}/{method}")).collect()
 }
 

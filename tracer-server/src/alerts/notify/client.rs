@@ -2,22 +2,18 @@
 
 use std::{io, time::Duration};
 
-use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Request, StatusCode, Uri, header};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::legacy::{self, connect::HttpConnector},
-    rt::TokioExecutor,
-};
+use hyper_util::client::legacy;
 
 use super::super::rules::Receiver;
+use crate::https;
 
 /// How long a request may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// See the module.
-pub(super) struct Client(legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
+pub(super) struct Client(https::Client);
 
 /// A message was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -53,12 +49,7 @@ impl PostError {
 impl Client {
     /// A client that trusts the host's certificate authorities.
     pub(super) fn new() -> io::Result<Self> {
-        let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_native_roots(rustls::crypto::ring::default_provider())?
-            .https_or_http()
-            .enable_http1()
-            .build();
-        Ok(Self(legacy::Client::builder(TokioExecutor::new()).build(connector)))
+        https::client().map(Self)
     }
 
     /// Posts JSON to a path below the receiver's url.

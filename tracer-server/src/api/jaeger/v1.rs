@@ -22,6 +22,7 @@ use crate::{
     analysis::{Graph, Trace, traces},
     query::{Condition, Field, Filter, Op, Scope, Search},
     spans::{Kind, SpanRef, Status, TraceId, ValueRef, to_json},
+    store::Store,
 };
 
 /// Most traces in one answer.
@@ -75,14 +76,14 @@ fn list(items: Vec<Value>) -> Envelope {
 }
 
 async fn services(State(app): State<Arc<App>>) -> Answer {
-    let operations = app.ask(|store, _| store.operations()).await?;
+    let operations = app.ask(Store::operations).await?;
     let mut names: Vec<String> = operations.into_iter().map(|operation| operation.service).collect();
     names.dedup();
     Ok(list(names.into_iter().map(Value::String).collect()))
 }
 
 async fn operation_names(State(app): State<Arc<App>>, Path(service): Path<String>) -> Answer {
-    let operations = app.ask(|store, _| store.operations()).await?;
+    let operations = app.ask(Store::operations).await?;
     let of_service = operations.into_iter().filter(|operation| operation.service == service);
     let mut names: Vec<String> = of_service.map(|operation| operation.name).collect();
     names.dedup();
@@ -92,7 +93,7 @@ async fn operation_names(State(app): State<Arc<App>>, Path(service): Path<String
 async fn operations(State(app): State<Arc<App>>, params: Params) -> Answer {
     let service = params.get("service").ok_or(ApiError::Missing("service"))?;
     let kind = params.get("spanKind");
-    let operations = app.ask(|store, _| store.operations()).await?;
+    let operations = app.ask(Store::operations).await?;
     let chosen = operations.into_iter().filter(|operation| {
         operation.service == service && kind.is_none_or(|kind| operation.kind.name() == kind)
     });

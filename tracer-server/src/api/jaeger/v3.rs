@@ -17,6 +17,7 @@ use super::{
 use crate::{
     query::{Condition, Field, Filter, Op, Search},
     spans::{Spans, TraceId, resource_spans},
+    store::Store,
 };
 
 /// Most traces in one answer.
@@ -50,7 +51,7 @@ impl IntoResponse for Failure {
 type Answer = Result<Json<Value>, Failure>;
 
 async fn services(State(app): State<Arc<App>>) -> Answer {
-    let operations = app.ask(|store, _| store.operations()).await?;
+    let operations = app.ask(Store::operations).await?;
     let mut names: Vec<String> = operations.into_iter().map(|operation| operation.service).collect();
     names.dedup();
     Ok(Json(json!({ "services": names })))
@@ -59,7 +60,7 @@ async fn services(State(app): State<Arc<App>>) -> Answer {
 async fn operations(State(app): State<Arc<App>>, params: Params) -> Answer {
     let service = params.get("service").ok_or(ApiError::Missing("service"))?;
     let kind = params.get("spanKind").or_else(|| params.get("span_kind"));
-    let operations = app.ask(|store, _| store.operations()).await?;
+    let operations = app.ask(Store::operations).await?;
     let chosen: Vec<Value> = operations
         .iter()
         .filter(|operation| {

@@ -16,14 +16,18 @@ use axum::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{app::App, error::ApiError};
+use super::{
+    app::{App, now_ns},
+    error::ApiError,
+};
+use crate::store::Store;
 pub(super) use trace::trace_id;
 
 /// The description of this API.
 const OPENAPI: &str = include_str!("../../../openapi.json");
 
 /// Every path, as the description has them.
-fn table() -> [(&'static str, MethodRouter<Arc<App>>); 12] {
+fn table() -> [(&'static str, MethodRouter<Arc<App>>); 13] {
     [
         ("/api/v1/traces", get(search::search)),
         ("/api/v1/traces/{id}", get(trace::trace)),
@@ -31,6 +35,7 @@ fn table() -> [(&'static str, MethodRouter<Arc<App>>); 12] {
         ("/api/v1/live", get(live::live)),
         ("/api/v1/services", get(services)),
         ("/api/v1/status", get(status)),
+        ("/api/v1/agents", get(agents)),
         ("/api/v1/analytics/service-dependencies", get(analytics::dependencies)),
         ("/api/v1/analytics/operations", get(analytics::operations)),
         ("/api/v1/alerts", get(alerts::alerts)),
@@ -49,8 +54,12 @@ async fn status(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     Ok(Json(json!({"version": env!("CARGO_PKG_VERSION"), "spans": app.counters.read(), "store": size})))
 }
 
+async fn agents(State(app): State<Arc<App>>) -> Json<Value> {
+    Json(app.agents.describe(now_ns()))
+}
+
 async fn services(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
-    let operations = app.ask(|store, _| store.operations()).await?;
+    let operations = app.ask(Store::operations).await?;
     let mut services = Map::new();
     for operation in operations {
         let entry = services.entry(operation.service).or_insert_with(|| json!([]));

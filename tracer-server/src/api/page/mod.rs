@@ -18,8 +18,8 @@ const INDEX: &str = "index.html";
 
 /// Where the page is found: it looks at the address and shows what belongs there. `/trace/{id}` and `/search` are as in Jaeger's page, so its
 /// links lead here.
-const VIEWS: [&str; 8] =
-    ["/", "/search", "/trace/{id}", "/compare", "/map", "/operations", "/live", "/status"];
+const VIEWS: [&str; 9] =
+    ["/", "/search", "/trace/{id}", "/compare", "/map", "/operations", "/live", "/alerts", "/status"];
 
 /// Nothing from elsewhere is loaded or asked, only the page's own file runs, and no text can become markup or code (Content Security Policy
 /// Level 3; Trusted Types).

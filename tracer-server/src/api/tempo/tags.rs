@@ -52,7 +52,7 @@ async fn scopes(app: &Arc<App>, params: &Params) -> Result<Scopes, ApiError> {
     app.ask(move |store, deadline| {
         let mut scopes = Scopes::new();
         if is_wanted("span") {
-            scopes.push(("span", store.attribute_names(&range)));
+            scopes.push(("span", store.attribute_names(&range, deadline)));
         }
         if is_wanted("resource") {
             let mut names = BTreeSet::new();

@@ -8,6 +8,8 @@ use axum::{
     routing::post,
 };
 
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+
 use super::{
     super::{
         Intake, Refusal, body, foreign,
@@ -24,6 +26,13 @@ pub(crate) fn router(intake: Intake) -> Router {
     Router::new().route("/api/traces", post(take)).with_state(intake)
 }
 
+/// The spans of a batch.
+pub(in crate::receive) fn from_thrift(bytes: &[u8]) -> Result<ExportTraceServiceRequest, Refusal> {
+    let batch = read_batch(bytes)
+        .map_err(|error| Refusal::Malformed("batch of Jaeger's (Thrift, binary)", error.to_string()))?;
+    Ok(foreign::request(vec![batch.into_otlp()]))
+}
+
 async fn take(State(intake): State<Intake>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let result = async {
@@ -32,9 +41,7 @@ async fn take(State(intake): State<Intake>, request: Request) -> Response {
             return Err(plain::other_type(&head.headers, "application/x-thrift"));
         }
         let bytes = body::read(&head.headers, body).await?;
-        let batch = read_batch(&bytes)
-            .map_err(|error| Refusal::Malformed("batch of Jaeger's (Thrift, binary)", error.to_string()))?;
-        intake.take_converted(foreign::request(vec![batch.into_otlp()])).await
+        intake.take_converted(from_thrift(&bytes)?).await
     };
     plain::answer(&intake, result.await, || StatusCode::ACCEPTED.into_response())
 }

@@ -9,4 +9,5 @@ mod model;
 mod thrift;
 
 pub(crate) use grpc::service as grpc_service;
+pub(super) use http::from_thrift;
 pub(crate) use http::router as http_router;

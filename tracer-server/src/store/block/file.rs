@@ -209,7 +209,7 @@ impl Block {
             predicates.push(Box::new(ArrowPredicateFn::new(self.mask(&[schema::START_TIME]), test)));
         }
         let mut conditions: Vec<&Condition> = filter.conditions.iter().collect();
-        conditions.sort_by_key(|condition| matches!(condition.field, Field::Attribute(..)));
+        conditions.sort_by_key(|condition| place_in_line(&condition.field));
         for condition in conditions {
             predicates.push(self.predicate(condition));
         }
@@ -335,6 +335,17 @@ impl Drop for Block {
         {
             tracing::warn!(file = %path.display(), %error, "a block that is not needed any more cannot be removed");
         }
+    }
+}
+
+/// The order in which conditions are asked: those first that are judged quickly and leave few rows for the others.
+fn place_in_line(field: &Field) -> usize {
+    match field {
+        Field::Status | Field::StatusMessage => 0,
+        Field::Duration => 1,
+        Field::Service | Field::Name => 2,
+        Field::Kind => 3,
+        Field::Attribute(..) => 4,
     }
 }
 

@@ -1,5 +1,6 @@
 //! A block: a Parquet file of spans, written once (docs/store.md is its specification).
 
+mod archive;
 mod columns;
 mod file;
 mod index;

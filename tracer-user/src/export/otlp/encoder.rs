@@ -4,7 +4,7 @@ use std::{borrow::Borrow, sync::Arc};
 
 use super::{
     field,
-    fields::{FAR_EVIDENCE, SCHEMA_URL, SCOPE_NAME, added_attributes, flags, kind_number, status_number},
+    fields::{SCHEMA_URL, SCOPE_NAME, added_attributes, flags, kind_number, link_evidence, status_number},
     protobuf::{SHORT, Writer, field_len, varint_len},
     resources::{Resources, address},
 };
@@ -165,12 +165,12 @@ fn encode_span(out: &mut Writer, span: &Span) {
     for (key, value) in added_attributes(span) {
         attribute(out, field::span::ATTRIBUTES, key, &value);
     }
-    if let Some(far) = &span.far {
+    for link in &span.links {
         out.message(field::span::LINKS, 1, |out| {
-            out.bytes(field::link::TRACE_ID, &far.trace_id);
-            out.bytes(field::link::SPAN_ID, &far.span_id);
-            let (key, value) = FAR_EVIDENCE;
-            attribute(out, field::link::ATTRIBUTES, key, &Value::Static(value));
+            out.bytes(field::link::TRACE_ID, &link.trace_id);
+            out.bytes(field::link::SPAN_ID, &link.span_id);
+            let (key, value) = link_evidence(link);
+            attribute(out, field::link::ATTRIBUTES, key, &value);
         });
     }
     if span.status != Status::Unset {
@@ -189,7 +189,24 @@ pub(crate) fn attribute(out: &mut Writer, field: u32, key: &str, value: &Value) 
         Value::Static(text) => text_attribute(out, field, key, text),
         Value::Int(number) => scalar_attribute(out, field, key, field::any_value::INT, *number as u64),
         Value::Bool(truth) => scalar_attribute(out, field, key, field::any_value::BOOL, u64::from(*truth)),
+        Value::List(texts) => list_attribute(out, field, key, texts),
     }
+}
+
+/// As [`attribute`], for a list.
+fn list_attribute(out: &mut Writer, field: u32, key: &str, texts: &[Box<str>]) {
+    out.message(field, 1, |out| {
+        out.string(field::key_value::KEY, key);
+        out.message(field::key_value::VALUE, 1, |out| {
+            out.message(field::any_value::ARRAY, 1, |out| {
+                for text in texts {
+                    out.message(field::array_value::VALUES, 1, |out| {
+                        out.bytes(field::any_value::STRING, text.as_bytes());
+                    });
+                }
+            });
+        });
+    });
 }
 
 /// As [`attribute`], for a value that is one varint in the field `kind` of `AnyValue`.

@@ -60,6 +60,11 @@ pub(crate) mod any_value {
     pub(crate) const STRING: u32 = 1;
     pub(crate) const BOOL: u32 = 2;
     pub(crate) const INT: u32 = 3;
+    pub(crate) const ARRAY: u32 = 5;
+}
+/// common/v1/common.proto, `ArrayValue`.
+pub(crate) mod array_value {
+    pub(crate) const VALUES: u32 = 1;
 }
 /// collector/metrics/v1/metrics_service.proto, `ExportMetricsServiceRequest`.
 pub(crate) mod metrics_request {

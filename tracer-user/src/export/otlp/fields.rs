@@ -1,6 +1,6 @@
 //! What OTLP says about a span beyond what the span holds: shared by the protobuf and the JSON encoding.
 
-use crate::spans::span::{Evidence, Span, SpanKind, Status, Value};
+use crate::spans::span::{Evidence, Link, Span, SpanKind, Status, Value};
 
 /// Name of the instrumentation scope of every span.
 pub const SCOPE_NAME: &str = "tracer";
@@ -12,8 +12,10 @@ pub const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.44.0";
 /// Attribute that names the evidence of a span's parent. Our own invention: OTel has no name for it.
 const EVIDENCE_KEY: &str = "tracer.parent.evidence";
 
-/// The attribute of a link to the other end of a request.
-pub(in crate::export) const FAR_EVIDENCE: (&str, &str) = (EVIDENCE_KEY, Evidence::TcpSeq.name());
+/// The attribute of a link.
+pub(in crate::export) const fn link_evidence(link: &Link) -> (&'static str, Value) {
+    (EVIDENCE_KEY, Value::Static(link.evidence.name()))
+}
 
 /// Attribute of a span that lost kernel events. Our own invention: OTel has no name for it.
 const INCOMPLETE_KEY: &str = "tracer.incomplete";
@@ -28,6 +30,8 @@ pub(in crate::export) const fn kind_number(kind: SpanKind) -> u32 {
     match kind {
         SpanKind::Server => 2,
         SpanKind::Client => 3,
+        SpanKind::Producer => 4,
+        SpanKind::Consumer => 5,
     }
 }
 
@@ -45,12 +49,15 @@ pub(in crate::export) const fn status_number(status: Status) -> u32 {
 /// process or of one whose header the process passed on: unknown.
 pub(in crate::export) fn flags(span: &Span) -> u32 {
     let remote = match (span.parent.map(|parent| parent.evidence), span.kind) {
-        (Some(Evidence::Goroutine | Evidence::Task | Evidence::Turn | Evidence::Thread), _) => HAS_IS_REMOTE,
-        (Some(Evidence::Process), _)
-        | (Some(Evidence::Header | Evidence::TcpSeq | Evidence::Socket), SpanKind::Server) => {
+        (
+            Some(Evidence::Goroutine | Evidence::Task | Evidence::Turn | Evidence::Thread | Evidence::Value),
+            _,
+        ) => HAS_IS_REMOTE,
+        (Some(Evidence::Process | Evidence::Message), _) => HAS_IS_REMOTE | IS_REMOTE,
+        (Some(Evidence::Header | Evidence::TcpSeq | Evidence::Socket), kind) if kind.is_inbound() => {
             HAS_IS_REMOTE | IS_REMOTE
         }
-        (Some(Evidence::Header | Evidence::TcpSeq | Evidence::Socket), SpanKind::Client) | (None, _) => 0,
+        (Some(Evidence::Header | Evidence::TcpSeq | Evidence::Socket) | None, _) => 0,
     };
     u32::from(span.flags) | remote
 }

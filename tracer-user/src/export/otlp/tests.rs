@@ -38,7 +38,10 @@ fn proto_span(span: &Span) -> ProtoSpan {
     let mut flags = u32::from(span.flags);
     if let Some(parent) = span.parent {
         attributes.push(proto_attribute("tracer.parent.evidence", &Value::Static(parent.evidence.name())));
-        let same_process = matches!(parent.evidence, Evidence::Goroutine | Evidence::Task | Evidence::Thread);
+        let same_process = matches!(
+            parent.evidence,
+            Evidence::Goroutine | Evidence::Task | Evidence::Thread | Evidence::Value
+        );
         let other_process = parent.evidence == Evidence::Process;
         if same_process || other_process || span.kind == SpanKind::Server {
             flags |= SpanFlags::ContextHasIsRemoteMask as u32;
@@ -53,6 +56,8 @@ fn proto_span(span: &Span) -> ProtoSpan {
     let kind = match span.kind {
         SpanKind::Server => span::SpanKind::Server,
         SpanKind::Client => span::SpanKind::Client,
+        SpanKind::Producer => span::SpanKind::Producer,
+        SpanKind::Consumer => span::SpanKind::Consumer,
     };
     let error = ProtoStatus { code: status::StatusCode::Error.into(), message: String::new() };
     ProtoSpan {
@@ -67,11 +72,11 @@ fn proto_span(span: &Span) -> ProtoSpan {
         end_time_unix_nano: span.end_ns,
         attributes,
         links: span
-            .far
+            .links
             .iter()
-            .map(|far| span::Link {
-                trace_id: far.trace_id.to_vec(),
-                span_id: far.span_id.to_vec(),
+            .map(|link| span::Link {
+                trace_id: link.trace_id.to_vec(),
+                span_id: link.span_id.to_vec(),
                 attributes: vec![proto_attribute("tracer.parent.evidence", &Value::Static("tcp-seq"))],
                 ..span::Link::default()
             })

@@ -80,8 +80,8 @@ fn name(label: &mut Vec<(Paint, String)>, span: &Span) {
     let service = clean(&span.resource.service_name);
     label.push((Paint::of_service(&service), service.into_owned()));
     let direction = match span.kind {
-        SpanKind::Server => " ← ",
-        SpanKind::Client => " → ",
+        SpanKind::Server | SpanKind::Consumer => " ← ",
+        SpanKind::Client | SpanKind::Producer => " → ",
     };
     label.push((Paint::Dim, direction.to_owned()));
     label.push((Paint::Plain, clean(&span.name).into_owned()));
@@ -93,6 +93,7 @@ fn status(span: &Span) -> (Paint, String) {
     let text = |value: &Value| match value {
         Value::Int(number) => number.to_string(),
         Value::Bool(truth) => truth.to_string(),
+        Value::List(texts) => clean(&texts.join(", ")).into_owned(),
         text => clean(text.as_str().unwrap_or_default()).into_owned(),
     };
     let code = STATUS_KEYS.iter().find_map(|key| span.attribute(key)).map(text);

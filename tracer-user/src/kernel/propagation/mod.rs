@@ -1,5 +1,6 @@
 //! The programs that write trace context into requests: tried out on this kernel before they are let loose.
 
+mod frames;
 mod probe;
 mod programs;
 mod selftest;
@@ -7,11 +8,12 @@ mod selftest;
 use std::path::{Path, PathBuf};
 
 use aya::{maps::MapError, programs::ProgramError};
-use tracer_common::propagation::{Outcome, switch};
+use tracer_common::propagation::{Outcome, streams, switch};
 
 pub use self::probe::{ProbeArgs, probe};
 use self::programs::Programs;
 use super::loader::Kernel;
+use crate::config;
 
 /// Why no context is written.
 #[derive(Debug, thiserror::Error)]
@@ -56,16 +58,21 @@ pub struct Propagation {
 }
 
 impl Propagation {
-    /// Tries the programs out, then attaches them to `cgroup` (empty: to the root of the hierarchy).
-    pub fn start(kernel: &mut Kernel, cgroup: &Path) -> Result<Self, PropagationError> {
+    /// Tries the programs out, then attaches them to the cgroup of the settings (empty: to the root of the hierarchy).
+    pub fn start(kernel: &mut Kernel, settings: &config::Propagation) -> Result<Self, PropagationError> {
+        let wanted = match settings.http2 {
+            config::Streams::Off => streams::NONE,
+            config::Streams::First => streams::FIRST,
+            config::Streams::Every => streams::EVERY,
+        };
         let mut programs = Programs::load(kernel)?;
-        let started = try_out(kernel, &mut programs).and_then(|root| {
-            let cgroup = if cgroup.as_os_str().is_empty() { &root } else { cgroup };
+        let started = try_out(kernel, &mut programs, wanted != streams::NONE).and_then(|root| {
+            let cgroup = if settings.cgroup.as_os_str().is_empty() { &root } else { &settings.cgroup };
             Programs::enrol(kernel, cgroup).map(drop)
         });
         let started = started.and_then(|()| {
             let before = programs.outcomes()?;
-            programs.set(switch::ON, 0)?;
+            programs.set(switch::ON, 0, wanted)?;
             Ok(before)
         });
         let before = started.inspect_err(|_| Programs::unload(kernel))?;
@@ -75,7 +82,7 @@ impl Propagation {
     /// Tries the programs out and detaches them again.
     pub fn try_out(kernel: &mut Kernel) -> Result<(), PropagationError> {
         let mut programs = Programs::load(kernel)?;
-        let result = try_out(kernel, &mut programs).map(drop);
+        let result = try_out(kernel, &mut programs, true).map(drop);
         Programs::unload(kernel);
         result
     }
@@ -91,17 +98,37 @@ impl Propagation {
 }
 
 /// The self-test, in a cgroup of its own, so that no other process is touched. Returns the root of the hierarchy.
-fn try_out(kernel: &mut Kernel, programs: &mut Programs) -> Result<PathBuf, PropagationError> {
+/// With `by_frames`, HTTP/2 is tried as well.
+fn try_out(
+    kernel: &mut Kernel,
+    programs: &mut Programs,
+    by_frames: bool,
+) -> Result<PathBuf, PropagationError> {
     let mounts = std::fs::read_to_string("/proc/self/mounts").map_err(PropagationError::Untested)?;
     let root = cgroup_root(&mounts).ok_or(PropagationError::NoCgroups)?;
     // Below the cgroup of this process, whose directory is root's own; that of the root is closed to root.
     let place = own_cgroup(&root, &std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default());
     let own = selftest::Cgroup::create(&place)?;
     let link = Programs::enrol(kernel, own.path())?;
-    let result = selftest::run(&own, |pid| programs.set(switch::TEST, pid));
-    programs.set(switch::OFF, 0)?;
+    let tried = if by_frames { streams::EVERY } else { streams::NONE };
+    let result = selftest::run(&own, by_frames, |pid| programs.set(switch::TEST, pid, tried));
+    programs.set(switch::OFF, 0, streams::NONE)?;
     Programs::dismiss(kernel, link)?;
-    result.map(|()| root)
+    // What was counted says why nothing was written where something should have been.
+    result.map(|()| root).map_err(|error| match (error, programs.outcomes()) {
+        (PropagationError::Failed(finding), Ok(outcomes)) => {
+            let counted: Vec<_> = outcomes.into_iter().filter(|(_, count)| *count > 0).collect();
+            PropagationError::Failed(format!("{finding} ({})", counts(&counted)))
+        }
+        (error, _) => error,
+    })
+}
+
+/// `written 2, has_context 1`
+fn counts(outcomes: &[(Outcome, u64)]) -> String {
+    let counts: Vec<_> =
+        outcomes.iter().map(|(outcome, count)| format!("{} {count}", outcome.name())).collect();
+    counts.join(", ")
 }
 
 /// Where cgroups of version 2 are mounted, from /proc/self/mounts (proc_pid_mounts(5)).
@@ -143,6 +170,11 @@ mod tests {
                 "{elsewhere}"
             );
         }
+    }
+
+    #[test]
+    fn counts_are_a_list() {
+        assert_eq!(counts(&[(Outcome::Written, 2), (Outcome::HasContext, 1)]), "written 2, has_context 1");
     }
 
     #[test]

@@ -9,15 +9,20 @@ use std::{
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tracer_protocols::context::{TRACEPARENT_LEN, parse_traceparent};
 
-use super::selftest::{GREETING, LARGE, PATIENCE, pattern};
+use super::{
+    frames::ask_by_frames,
+    selftest::{GREETING, LARGE, PATIENCE, pattern},
+};
 
-/// The two ports of the self-test's server.
+/// The ports of the self-test's server.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct ProbeArgs {
     /// Answers requests
     asked: u16,
     /// Speaks first
     greeting: u16,
+    /// Sends HTTP/2 back, if that is to be tried
+    frames: Option<u16>,
 }
 
 /// What the server says that it received, and what came with it.
@@ -52,7 +57,7 @@ pub fn probe(args: ProbeArgs) -> Result<(), String> {
     if waiting(&stream).map_err(failed)? != GREETING.len() as u64 {
         return Err("FIONREAD does not count what a server sends first".into());
     }
-    Ok(())
+    args.frames.map_or(Ok(()), |port| ask_by_frames(|| connect(port)))
 }
 
 fn request(body: usize, more: &str) -> Vec<u8> {

@@ -64,9 +64,10 @@ impl Programs {
         let _ = writer(kernel).and_then(SkMsg::unload);
     }
 
-    /// Sets `tracer_common::propagation::switch`, and the process of the self-test.
-    pub(super) fn set(&mut self, state: u32, pid: u32) -> Result<(), PropagationError> {
+    /// Sets `tracer_common::propagation::switch`, the process of the self-test, and `tracer_common::propagation::streams`.
+    pub(super) fn set(&mut self, state: u32, pid: u32, streams: u32) -> Result<(), PropagationError> {
         self.switch.set(1, pid, 0)?;
+        self.switch.set(2, streams, 0)?;
         Ok(self.switch.set(0, state, 0)?)
     }
 

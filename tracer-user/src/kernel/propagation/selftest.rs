@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use super::PropagationError;
+use super::{PropagationError, frames::echo};
 use crate::kernel::privileges::renounce;
 
 /// How long any step may take; a step takes microseconds.
@@ -53,17 +53,19 @@ impl Drop for Cgroup {
     }
 }
 
-/// Runs the test. `allow` is told the process whose requests may be written into.
+/// Runs the test, with HTTP/2 if `streams` are to be written into. `allow` is told the process whose requests may be written into.
 pub(super) fn run(
     cgroup: &Cgroup,
+    streams: bool,
     allow: impl FnOnce(u32) -> Result<(), PropagationError>,
 ) -> Result<(), PropagationError> {
     let untested = PropagationError::Untested;
-    let handlers: [Handler; 2] = [serve, greet];
-    let [asked, greeting] = handlers.map(listen);
-    let (asked, greeting) = (asked.map_err(untested)?, greeting.map_err(untested)?);
+    let handlers: &[Handler] = if streams { &[serve, greet, echo] } else { &[serve, greet] };
+    let ports = handlers.iter().map(|&handler| Ok(listen(handler)?.to_string()));
+    let ports = ports.collect::<io::Result<Vec<_>>>().map_err(untested)?;
     let mut client = Command::new("/proc/self/exe")
-        .args([HIDDEN_COMMAND, &asked.to_string(), &greeting.to_string()])
+        .arg(HIDDEN_COMMAND)
+        .args(ports)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

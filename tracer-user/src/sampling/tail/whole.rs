@@ -48,8 +48,11 @@ impl<'a> Whole<'a> {
 
 /// Memory that a span takes, bytes: what it holds alone. Texts shared by many spans are not counted.
 pub(super) fn memory_of(span: &Span) -> usize {
-    let texts =
-        span.attributes.iter().map(|(_, value)| if let Value::Str(text) = value { text.len() } else { 0 });
+    let texts = span.attributes.iter().map(|(_, value)| match value {
+        Value::Str(text) => text.len(),
+        Value::List(texts) => texts.iter().map(|text| size_of::<Box<str>>() + text.len()).sum(),
+        _ => 0,
+    });
     size_of::<Span>()
         + span.attributes.capacity() * size_of::<(&str, Value)>()
         + texts.sum::<usize>()

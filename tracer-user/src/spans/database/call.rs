@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tracer_protocols::fastcgi;
+
 /// A call of a database, by the semantic conventions for database client spans 1.44.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Call {
@@ -32,10 +34,16 @@ pub(in crate::spans) enum Act {
     Nothing,
     /// A call begins.
     Begin(Box<Call>),
+    /// A request begins that a web server passes on.
+    Ask(Box<fastcgi::Request>),
     /// More is known of the newest call.
     Revise(Box<Call>),
     /// The oldest call is being answered.
     Answer,
+    /// The oldest request is being answered, with this status; `None` where that is not known.
+    Status(Option<u16>),
+    /// The oldest request is over: it was not looked at.
+    Refused,
     /// The oldest call failed, for a reason by its code. It is not over yet.
     Error(Box<str>),
     /// The oldest call did this: known from its answer where the request did not tell.

@@ -15,8 +15,10 @@ use super::{
 use crate::{
     connections::{At, Ends, Way},
     spans::{
-        exchange::{Exchange, ExchangeId, ExchangeSink, Failure, Request, Response},
+        exchange::{Exchange, ExchangeId, ExchangeSink, Failure, Request, Response, span_id},
         flight::{InFlight, Order},
+        headers::Captured,
+        request::Requests,
         span::SpanKind,
     },
     telemetry::drops::Drop,
@@ -40,6 +42,7 @@ pub(crate) struct Dialogue {
     protocol: Box<dyn Speech>,
     requests: Way,
     in_flight: InFlight,
+    heads: Requests,
     /// The answer's framing is lost.
     adrift: bool,
     /// Records of answers were just lost: what comes is the beginning of an answer.
@@ -65,6 +68,7 @@ impl Dialogue {
             protocol,
             requests,
             in_flight: InFlight::default(),
+            heads: Requests::default(),
             adrift: false,
             fresh: false,
             left: false,
@@ -239,7 +243,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
     /// Bytes of an answer that is adrift: where it ends among them, if that can be told.
     fn found_again(&mut self, bytes: &[u8], at: &At) -> Option<usize> {
         if self.dialogue.protocol.answers().is_none() {
-            self.answer(at);
+            self.answer(0, at);
             // Of several answers others may have ended unseen.
             if self.dialogue.in_flight.len() > 1 {
                 return None;
@@ -321,21 +325,39 @@ impl<S: ExchangeSink> Drive<'_, S> {
         }
         match act {
             Act::Nothing => {}
-            Act::Begin(call) => self.begin(call, at, position),
+            Act::Begin(call) => self.begin(Request::of_call(), Some(call), at, position),
+            Act::Ask(asked) => {
+                let head = asked.head();
+                let request = Request {
+                    https: asked.https,
+                    body_bytes: head.content_length,
+                    ..self.dialogue.heads.keep(&head, self.sink)
+                };
+                self.begin(request, None, at, position);
+            }
             Act::Revise(call) => {
                 if let Some(exchange) = self.dialogue.in_flight.newest_mut() {
                     exchange.call = Some(call);
                 }
             }
-            Act::Answer => self.answer(at),
+            Act::Answer => self.answer(0, at),
+            Act::Status(status) => self.answer(status.unwrap_or(0), at),
+            Act::Refused => {
+                let answering =
+                    self.dialogue.in_flight.front_mut().filter(|exchange| exchange.response.is_some());
+                if let Some(exchange) = answering {
+                    exchange.fail(Failure::Refused);
+                }
+                self.done(at);
+            }
             Act::Error(code) => {
-                self.answer(at);
+                self.answer(0, at);
                 self.oldest(|call| {
                     call.error.get_or_insert(code);
                 });
             }
             Act::Did(operation) => {
-                self.answer(at);
+                self.answer(0, at);
                 self.oldest(|call| {
                     call.operation.get_or_insert_with(|| operation.into());
                 });
@@ -353,8 +375,8 @@ impl<S: ExchangeSink> Drive<'_, S> {
         }
     }
 
-    fn begin(&mut self, call: Box<Call>, at: &At, position: u32) {
-        let exchange = self.open(call, at, position);
+    fn begin(&mut self, request: Request, call: Option<Box<Call>>, at: &At, position: u32) {
+        let exchange = self.open(request, call, at, position);
         if let Some(exchange) = self.dialogue.in_flight.push(exchange) {
             self.sink.retracted(exchange, self.ends);
             self.abandon(Drop::TooManyInFlight);
@@ -363,24 +385,28 @@ impl<S: ExchangeSink> Drive<'_, S> {
 
     /// A call that nobody answers is over once it is sent.
     fn sent(&mut self, call: Box<Call>, at: &At, position: u32) {
-        let exchange = self.open(call, at, position);
+        let exchange = self.open(Request::of_call(), Some(call), at, position);
         self.sink.closed(exchange, self.ends);
     }
 
-    fn open(&mut self, call: Box<Call>, at: &At, position: u32) -> Exchange {
+    fn open(&mut self, request: Request, call: Option<Box<Call>>, at: &At, position: u32) -> Exchange {
+        let kind = if self.way == Way::Received { SpanKind::Server } else { SpanKind::Client };
         let exchange = Exchange {
             id: self.sink.ids().exchange(),
-            span_id: self.sink.ids().span(),
+            span_id: span_id(kind, self.ends, position, at, self.sink),
             written: None,
-            kind: if self.way == Way::Received { SpanKind::Server } else { SpanKind::Client },
+            kind,
             by: at.by,
             position,
             start_ns: at.first_ns,
             head_ns: at.last_ns,
             last_ns: at.last_ns,
-            request: Request::of_call(),
-            call: Some(call),
+            request,
+            call,
+            message: None,
+            network: None,
             response: None,
+            response_headers: Captured::default(),
             failure: None,
             from_start: true,
             secure: at.secure,
@@ -390,13 +416,13 @@ impl<S: ExchangeSink> Drive<'_, S> {
         exchange
     }
 
-    /// The oldest request's answer begins, or goes on.
-    fn answer(&mut self, at: &At) {
+    /// The oldest request's answer begins, or goes on. `status`: 0 where there is none, or it is not known.
+    fn answer(&mut self, status: u16, at: &At) {
         if self.dialogue.in_flight.front().is_some_and(|exchange| exchange.response.is_some()) {
             return;
         }
-        let response = Response { status: 0, grpc: None, body_bytes: None, by: at.by };
-        if !self.dialogue.in_flight.answered(response, at.last_ns) {
+        let response = Response { status, grpc: None, body_bytes: None, by: at.by };
+        if self.dialogue.in_flight.answered(response, at.last_ns).is_none() {
             self.sink.drops().count(Drop::ResponseWithoutRequest);
         }
     }
@@ -408,7 +434,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
         }
         // What ends an answer may be all of it.
         if !self.dialogue.in_flight.is_empty() {
-            self.answer(at);
+            self.answer(0, at);
         }
         if let Some(exchange) = self.dialogue.in_flight.finished(SEEN, at.last_ns) {
             self.sink.closed(exchange, self.ends);

@@ -12,7 +12,9 @@ mod redis;
 pub(super) mod render;
 mod speech;
 mod statement;
+mod web;
 
+pub(super) use call::Act;
 pub use call::Call;
 pub(super) use cassandra::Cassandra;
 pub use dialogue::Judgement;
@@ -23,3 +25,4 @@ pub(super) use mysql::Mysql;
 pub(super) use postgres::Postgres;
 pub(super) use redis::Redis;
 pub(super) use speech::Speech;
+pub(super) use web::asked;

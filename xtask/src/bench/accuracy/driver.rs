@@ -34,12 +34,17 @@ pub(super) struct Outcome {
     pub(super) failures: Vec<String>,
 }
 
-/// Makes the requests, `concurrency` of them at a time.
-pub(super) fn run(address: SocketAddr, requests: &[Request], concurrency: usize) -> Result<Outcome> {
+/// Makes the requests, `concurrency` of them at a time. `with_ids`: each has its id in a header, too.
+pub(super) fn run(
+    address: SocketAddr,
+    requests: &[Request],
+    concurrency: usize,
+    with_ids: bool,
+) -> Result<Outcome> {
     let next = AtomicUsize::new(0);
     let outcome = std::thread::scope(|scope| {
         let workers: Vec<_> =
-            (0..concurrency).map(|_| scope.spawn(|| work(address, requests, &next))).collect();
+            (0..concurrency).map(|_| scope.spawn(|| work(address, requests, with_ids, &next))).collect();
         let mut all = Outcome::default();
         for worker in workers {
             let part = worker.join().unwrap_or_default();
@@ -52,13 +57,14 @@ pub(super) fn run(address: SocketAddr, requests: &[Request], concurrency: usize)
     Ok(outcome)
 }
 
-fn work(address: SocketAddr, requests: &[Request], next: &AtomicUsize) -> Outcome {
+fn work(address: SocketAddr, requests: &[Request], with_ids: bool, next: &AtomicUsize) -> Outcome {
     let mut outcome = Outcome::default();
     let mut kept = None;
     while go_on().is_ok() {
         let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
         let start = Instant::now();
-        match ask(address, &mut kept, &front_path(request.kind, &request.id)) {
+        let header = if with_ids { format!("X-Request-Id: {}\r\n", request.id) } else { String::new() };
+        match ask(address, &mut kept, &front_path(request.kind, &request.id), &header) {
             Ok(()) => outcome.latencies_us.push((request.kind, start.elapsed().as_secs_f64() * 1e6)),
             Err(error) => {
                 kept = None;
@@ -70,13 +76,13 @@ fn work(address: SocketAddr, requests: &[Request], next: &AtomicUsize) -> Outcom
 }
 
 /// One request, over the kept connection where the server has left one.
-fn ask(address: SocketAddr, kept: &mut Option<TcpStream>, path: &str) -> Result<()> {
+fn ask(address: SocketAddr, kept: &mut Option<TcpStream>, path: &str, header: &str) -> Result<()> {
     let mut stream = match kept.take() {
         Some(stream) => stream,
         None => connect(address)?,
     };
     stream
-        .write_all(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").as_bytes())
+        .write_all(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{header}\r\n").as_bytes())
         .context("The request could not be sent.")?;
     let mut buffer = [0; MAX_ANSWER];
     let mut filled = 0;

@@ -1,6 +1,6 @@
 //! `cargo xtask bench accuracy`: whether each call is in the trace of the request that it was made for.
 //!
-//! A front service answers `/front/KIND/ID` and for that calls a back service at `/back/HASH`. Only this benchmark and
+//! A front service answers `/front/KIND/ID` and for that calls a back service at `/back/HASH`, or a database (`store`). Only this benchmark and
 //! the front can tell which hash belongs to which id, so a tracer has to know it from what the front's process does.
 
 mod back;
@@ -8,8 +8,10 @@ mod driver;
 mod ids;
 mod judge;
 mod otlp;
+mod proxies;
 mod run;
 mod runtimes;
+mod store;
 mod table;
 mod verdict;
 

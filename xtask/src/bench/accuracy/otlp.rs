@@ -14,7 +14,7 @@ pub(super) struct Span {
     pub(super) trace: Vec<u8>,
     /// A SERVER span.
     pub(super) server: bool,
-    /// `url.path` of a SERVER span, `url.full` of a CLIENT span.
+    /// `url.path` of a SERVER span, `url.full` of a CLIENT span; of a database's, what it tells of it.
     pub(super) path: String,
 }
 
@@ -81,16 +81,36 @@ pub(super) fn spans(bodies: &[Vec<u8>]) -> Result<Vec<Span>> {
 
 impl From<ProtoSpan> for Span {
     fn from(span: ProtoSpan) -> Self {
-        let is_path = |key: &str| key == "url.path" || key == "url.full";
-        let path = span.attributes.into_iter().find(|attribute| is_path(&attribute.key));
+        let text = |key: &str| {
+            let attribute = span.attributes.iter().find(|attribute| attribute.key == key)?;
+            attribute.value.as_ref()?.text.as_deref()
+        };
+        let path = text("url.path").or_else(|| text("url.full")).map(str::to_owned);
+        let path = path.or_else(|| {
+            named(text("db.query.text")?).filter(|_| text("db.operation.name") != Some("PREPARE"))
+        });
+        let path = path.or_else(|| coded(text("db.response.status_code")?));
         Self {
             id: span.id,
             parent: span.parent,
             trace: span.trace,
             server: span.kind == SERVER,
-            path: path.and_then(|attribute| attribute.value?.text).unwrap_or_default(),
+            path: path.unwrap_or_default(),
         }
     }
+}
+
+/// The path of a call that a statement has as the name of its result.
+fn named(statement: &str) -> Option<String> {
+    let name = statement.split('"').nth(1)?;
+    name.starts_with("/back/").then(|| name.to_owned())
+}
+
+/// The path of a call whose hash is the code of an error, `A` to `P` for its digits.
+fn coded(code: &str) -> Option<String> {
+    let digits = code.bytes().map(|letter| char::from_digit(u32::from(letter).checked_sub(65)?, 16));
+    let hash: String = digits.collect::<Option<_>>()?;
+    (hash.len() == 16).then(|| format!("/back/{hash}"))
 }
 
 #[cfg(test)]
@@ -116,5 +136,14 @@ mod tests {
             Span { id: vec![2; 8], parent: vec![3; 8], trace: vec![1; 16], server: true, path: "/x".into() };
         assert_eq!(read, [expected]);
         assert!(spans(&[vec![0xff; 3]]).is_err());
+    }
+
+    #[test]
+    fn calls_of_databases_tell_their_path() {
+        assert_eq!(named(r#"SELECT ? AS "/back/01""#).as_deref(), Some("/back/01"));
+        assert_eq!(named("SELECT ?"), None);
+        assert_eq!(coded("ABCDEFGHIJKLMNOP").as_deref(), Some("/back/0123456789abcdef"));
+        assert_eq!(coded("WRONGTYPE"), None);
+        assert_eq!(coded("42P01"), None);
     }
 }

@@ -9,6 +9,8 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 
 use super::ids::Kind;
+use super::proxies::{envoy, haproxy, nginx, php_fpm};
+use super::store::Store;
 use crate::bench::process::service;
 use crate::shell::{cargo, run};
 
@@ -45,10 +47,14 @@ pub(super) struct Runtime {
     pub(super) what: &'static str,
     /// The ids stand in the calls as they are: it cannot compute.
     pub(super) plain: bool,
+    /// Its requests carry an id in a header (`X-Request-Id`), which it passes on.
+    pub(super) with_ids: bool,
     /// What it can do.
     pub(super) kinds: &'static [Kind],
     /// Kinds of requests whose calls have to be linked.
     pub(super) linked: &'static [Kind],
+    /// What it calls in place of the back service.
+    pub(super) store: Option<Store>,
     /// A command that prints its version.
     version: fn(&Place<'_>) -> Command,
     /// How it is started.
@@ -66,13 +72,15 @@ const LOOP: &[Kind] = &[Kind::One, Kind::Seq];
 const FIRST_WITH_VIRTUAL_THREADS: u32 = 21;
 
 /// Every front service.
-pub(super) const RUNTIMES: [Runtime; 17] = [
+pub(super) const RUNTIMES: [Runtime; 29] = [
     Runtime {
         name: "http.server",
         what: "CPython http.server, a thread for each connection; urllib3",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: THREADS,
+        store: None,
         version: |place| python_version(place, &["urllib3"]),
         command: |place| Ok(python(place, "http_server.py")),
     },
@@ -80,8 +88,10 @@ pub(super) const RUNTIMES: [Runtime; 17] = [
         name: "gunicorn-gthread",
         what: "gunicorn gthread, 1 worker of 8 threads; requests",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: THREADS,
+        store: None,
         version: |place| python_version(place, &["gunicorn", "requests"]),
         command: |place| Ok(gunicorn(place, &["gthread", "--workers", "1", "--threads", "8"])),
     },
@@ -89,8 +99,10 @@ pub(super) const RUNTIMES: [Runtime; 17] = [
         name: "gunicorn-sync",
         what: "gunicorn sync, 4 forked workers; requests",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: THREADS,
+        store: None,
         version: |place| python_version(place, &["gunicorn", "requests"]),
         command: |place| Ok(gunicorn(place, &["sync", "--workers", "4"])),
     },
@@ -98,8 +110,10 @@ pub(super) const RUNTIMES: [Runtime; 17] = [
         name: "aiohttp",
         what: "aiohttp server and client, asyncio's own loop",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: TASKS,
+        store: None,
         version: |place| python_version(place, &["aiohttp"]),
         command: |place| Ok(python(place, "aiohttp_service.py")),
     },
@@ -107,8 +121,10 @@ pub(super) const RUNTIMES: [Runtime; 17] = [
         name: "uvicorn",
         what: "FastAPI in uvicorn, asyncio's own loop; httpx",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: TASKS,
+        store: None,
         version: |place| python_version(place, &["uvicorn", "fastapi", "httpx"]),
         command: |place| Ok(uvicorn(place, "asyncio")),
     },
@@ -116,8 +132,10 @@ pub(super) const RUNTIMES: [Runtime; 17] = [
         name: "uvicorn-uvloop",
         what: "FastAPI in uvicorn, uvloop; httpx",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: TASKS,
+        store: None,
         version: |place| python_version(place, &["uvicorn", "uvloop", "fastapi", "httpx"]),
         command: |place| Ok(uvicorn(place, "uvloop")),
     },
@@ -125,8 +143,10 @@ pub(super) const RUNTIMES: [Runtime; 17] = [
         name: "node-fetch",
         what: "Node http server, async/await; fetch",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: LOOP,
+        store: None,
         version: |_| version("node", "--version"),
         command: |place| Ok(node(place, "fetch")),
     },
@@ -134,8 +154,10 @@ pub(super) const RUNTIMES: [Runtime; 17] = [
         name: "node-callback",
         what: "Node http server, callbacks; http.request with a keep-alive agent",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: LOOP,
+        store: None,
         version: |_| version("node", "--version"),
         command: |place| Ok(node(place, "callback")),
     },
@@ -143,8 +165,10 @@ pub(super) const RUNTIMES: [Runtime; 17] = [
         name: "nginx",
         what: "nginx as reverse proxy, a connection for each call",
         plain: true,
+        with_ids: false,
         kinds: &[Kind::One],
         linked: &[Kind::One],
+        store: None,
         version: |_| version("nginx", "-v"),
         command: |place| nginx(place, ""),
     },
@@ -152,35 +176,98 @@ pub(super) const RUNTIMES: [Runtime; 17] = [
         name: "nginx-keepalive",
         what: "nginx as reverse proxy, kept upstream connections",
         plain: true,
+        with_ids: false,
         kinds: &[Kind::One],
         linked: &[Kind::One],
+        store: None,
         version: |_| version("nginx", "-v"),
         command: |place| nginx(place, "keepalive 64;"),
+    },
+    Runtime {
+        name: "php-fpm",
+        what: "nginx and PHP-FPM, 16 workers, by FastCGI; PHP's own HTTP client",
+        plain: false,
+        with_ids: false,
+        kinds: &[Kind::One, Kind::Seq, Kind::Wait, Kind::After, Kind::Later],
+        linked: THREADS,
+        store: None,
+        version: |_| version("php-fpm8.2", "--version"),
+        command: php_fpm,
     },
     Runtime {
         name: "haproxy",
         what: "haproxy, 1 thread, `http-reuse always`",
         plain: true,
+        with_ids: false,
         kinds: &[Kind::One],
         linked: &[],
+        store: None,
         version: |_| version("haproxy", "-v"),
         command: haproxy,
+    },
+    Runtime {
+        name: "haproxy-ids",
+        what: "the same, for requests with an X-Request-Id",
+        plain: true,
+        with_ids: true,
+        kinds: &[Kind::One],
+        linked: &[Kind::One],
+        store: None,
+        version: |_| version("haproxy", "-v"),
+        command: haproxy,
+    },
+    Runtime {
+        name: "envoy",
+        what: "Envoy, 1 worker thread, kept upstream connections; requests without an X-Request-Id get one",
+        plain: true,
+        with_ids: false,
+        kinds: &[Kind::One],
+        linked: &[],
+        store: None,
+        version: |place| version(tool(place, "envoy"), "--version"),
+        command: envoy,
+    },
+    Runtime {
+        name: "envoy-ids",
+        what: "the same, for requests with an X-Request-Id",
+        plain: true,
+        with_ids: true,
+        kinds: &[Kind::One],
+        linked: &[Kind::One],
+        store: None,
+        version: |place| version(tool(place, "envoy"), "--version"),
+        command: envoy,
     },
     Runtime {
         name: "java",
         what: "JDK HttpServer, 8 threads; java.net.http",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: &[],
+        store: None,
         version: |_| version("java", "--version"),
         command: |place| Ok(java(place, "java".into(), "pool")),
+    },
+    Runtime {
+        name: "java-blocking",
+        what: "JDK HttpServer, 8 threads; HttpURLConnection",
+        plain: false,
+        with_ids: false,
+        kinds: &Kind::ALL,
+        linked: &[],
+        store: None,
+        version: |_| version("java", "--version"),
+        command: |place| Ok(java(place, "java".into(), "blocking")),
     },
     Runtime {
         name: "java-virtual",
         what: "JDK HttpServer, a virtual thread for each request; java.net.http",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: &[],
+        store: None,
         version: |_| version(newest_java(), "--version"),
         command: |place| Ok(java(place, newest_java(), "virtual")),
     },
@@ -188,8 +275,10 @@ pub(super) const RUNTIMES: [Runtime; 17] = [
         name: "tokio",
         what: "Rust, axum and hyper's client on tokio, 4 worker threads",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: &[],
+        store: None,
         version: |_| version("rustc", "--version"),
         command: tokio,
     },
@@ -197,8 +286,10 @@ pub(super) const RUNTIMES: [Runtime; 17] = [
         name: "go",
         what: "Go net/http server and client",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: TASKS,
+        store: None,
         version: |_| version("go", "version"),
         command: go,
     },
@@ -206,8 +297,10 @@ pub(super) const RUNTIMES: [Runtime; 17] = [
         name: "puma",
         what: "Ruby, Puma with 8 threads; Net::HTTP",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: THREADS,
+        store: None,
         version: |_| version("puma", "--version"),
         command: |place| Ok(puma(place)),
     },
@@ -215,10 +308,89 @@ pub(super) const RUNTIMES: [Runtime; 17] = [
         name: "c-epoll",
         what: "C, one thread, one epoll loop",
         plain: false,
+        with_ids: false,
         kinds: &Kind::ALL,
         linked: LOOP,
+        store: None,
         version: |_| version("cc", "--version"),
-        command: epoll,
+        command: |place| event_loop(place, "epoll", &[]),
+    },
+    Runtime {
+        name: "c-poll",
+        what: "C, one thread, one poll loop, which is not named to the tracer",
+        plain: false,
+        with_ids: false,
+        kinds: &Kind::ALL,
+        linked: &[],
+        store: None,
+        version: |_| version("cc", "--version"),
+        command: |place| event_loop(place, "poll", &["-DPOLL"]),
+    },
+    Runtime {
+        name: "psycopg",
+        what: "CPython http.server, a thread for each connection; PostgreSQL by psycopg, a pool of 64 connections",
+        plain: false,
+        with_ids: false,
+        kinds: &Kind::ALL,
+        linked: THREADS,
+        store: Some(Store::Postgres),
+        version: |place| python_version(place, &["psycopg", "psycopg-pool"]),
+        command: |place| Ok(python(place, "http_server.py")),
+    },
+    Runtime {
+        name: "asyncpg",
+        what: "aiohttp server; PostgreSQL by asyncpg, a pool of 64 connections",
+        plain: false,
+        with_ids: false,
+        kinds: &Kind::ALL,
+        linked: TASKS,
+        store: Some(Store::Postgres),
+        version: |place| python_version(place, &["aiohttp", "asyncpg"]),
+        command: |place| Ok(python(place, "aiohttp_service.py")),
+    },
+    Runtime {
+        name: "node-postgres",
+        what: "Node http server; PostgreSQL by pg, a pool of 64 connections",
+        plain: false,
+        with_ids: false,
+        kinds: &Kind::ALL,
+        linked: &[],
+        store: Some(Store::Postgres),
+        version: |place| node_version(place, "pg"),
+        command: |place| Ok(node(place, "store")),
+    },
+    Runtime {
+        name: "redis-py",
+        what: "CPython http.server, a thread for each connection; Redis by redis-py, a pool of 64 connections",
+        plain: false,
+        with_ids: false,
+        kinds: &Kind::ALL,
+        linked: THREADS,
+        store: Some(Store::Redis),
+        version: |place| python_version(place, &["redis"]),
+        command: |place| Ok(python(place, "http_server.py")),
+    },
+    Runtime {
+        name: "redis-asyncio",
+        what: "aiohttp server; Redis by redis-py's asyncio client, a pool of 64 connections",
+        plain: false,
+        with_ids: false,
+        kinds: &Kind::ALL,
+        linked: TASKS,
+        store: Some(Store::Redis),
+        version: |place| python_version(place, &["aiohttp", "redis"]),
+        command: |place| Ok(python(place, "aiohttp_service.py")),
+    },
+    Runtime {
+        name: "node-redis",
+        what: "Node http server; Redis by node-redis, one connection for all",
+        plain: false,
+        with_ids: false,
+        kinds: &Kind::ALL,
+        linked: &[],
+        store: Some(Store::Redis),
+        version: |place| node_version(place, "redis"),
+        command: |place| Ok(node(place, "store")),
     },
 ];
 
@@ -234,7 +406,7 @@ impl Runtime {
         // nginx tells it on standard error.
         let bytes = if output.stdout.is_empty() { output.stderr } else { output.stdout };
         let text = String::from_utf8_lossy(&bytes);
-        Ok(text.lines().next().unwrap_or_default().trim().to_owned())
+        Ok(text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_owned())
     }
 
     /// How it is started.
@@ -251,6 +423,20 @@ fn version(program: impl AsRef<OsStr>, option: &str) -> Command {
     command
 }
 
+fn node_version(place: &Place<'_>, package: &str) -> Command {
+    let mut command = Command::new("node");
+    command.env("NODE_PATH", node_modules(place)).args([
+        "-e",
+        "const name = process.argv[1]; console.log('Node', process.version, name, require(name + '/package.json').version)",
+        package,
+    ]);
+    command
+}
+
+fn node_modules(place: &Place<'_>) -> PathBuf {
+    place.venv.join("node_modules")
+}
+
 fn python_version(place: &Place<'_>, packages: &[&str]) -> Command {
     let mut command = Command::new(tool(place, "python"));
     command.args([
@@ -262,7 +448,7 @@ fn python_version(place: &Place<'_>, packages: &[&str]) -> Command {
     command
 }
 
-fn tool(place: &Place<'_>, name: &str) -> PathBuf {
+pub(super) fn tool(place: &Place<'_>, name: &str) -> PathBuf {
     place.venv.join("bin").join(name)
 }
 
@@ -291,43 +477,9 @@ fn uvicorn(place: &Place<'_>, event_loop: &str) -> Command {
 
 fn node(place: &Place<'_>, client: &str) -> Command {
     let mut command = service("node");
+    command.env("NODE_PATH", node_modules(place));
     command.arg(place.apps.join("node.js")).args(place.arguments()).arg(client);
     command
-}
-
-fn nginx(place: &Place<'_>, keepalive: &str) -> Result<Command> {
-    let directory = place.directory.display();
-    let persistent =
-        if keepalive.is_empty() { "" } else { "proxy_http_version 1.1; proxy_set_header Connection \"\";" };
-    let configuration = format!(
-        "user root; daemon off; master_process off; pid {directory}/nginx.pid;\n\
-         events {{ worker_connections 4096; }}\n\
-         http {{\n\
-           access_log off; keepalive_requests 1000000;\n\
-           client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy;\n\
-           fastcgi_temp_path {directory}/fastcgi; uwsgi_temp_path {directory}/uwsgi; scgi_temp_path {directory}/scgi;\n\
-           upstream back {{ server {}; {keepalive} }}\n\
-           server {{ listen {} backlog=4096; location /front/one/ {{ proxy_pass http://back/back/; {persistent} }} }}\n\
-         }}\n",
-        place.back, place.front
-    );
-    let file = write(place, "nginx.conf", &configuration)?;
-    let mut command = service("nginx");
-    command.arg("-e").arg(place.directory.join("nginx.log")).arg("-c").arg(file);
-    Ok(command)
-}
-
-fn haproxy(place: &Place<'_>) -> Result<Command> {
-    let configuration = format!(
-        "global\n  nbthread 1\n\
-         defaults\n  mode http\n  timeout connect 10s\n  timeout client 60s\n  timeout server 60s\n\
-         frontend front\n  bind {}\n  http-request replace-path /front/one/(.*) /back/\\1\n  default_backend back\n\
-         backend back\n  http-reuse always\n  server back {}\n",
-        place.front, place.back
-    );
-    let mut command = service("haproxy");
-    command.arg("-db").arg("-f").arg(write(place, "haproxy.cfg", &configuration)?);
-    Ok(command)
 }
 
 fn java(place: &Place<'_>, program: PathBuf, threads: &str) -> Command {
@@ -377,15 +529,16 @@ fn puma(place: &Place<'_>) -> Command {
     command
 }
 
-fn epoll(place: &Place<'_>) -> Result<Command> {
-    let binary = place.directory.join("epoll");
-    run(Command::new("cc").args(["-O2", "-o"]).arg(&binary).arg(place.apps.join("epoll.c")))?;
+fn event_loop(place: &Place<'_>, name: &str, options: &[&str]) -> Result<Command> {
+    let binary = place.directory.join(name);
+    let mut compile = Command::new("cc");
+    run(compile.arg("-O2").args(options).arg("-o").arg(&binary).arg(place.apps.join("loop.c")))?;
     let mut command = service(binary);
     command.arg(place.front.port().to_string()).arg(place.back.port().to_string());
     Ok(command)
 }
 
-fn write(place: &Place<'_>, name: &str, text: &str) -> Result<PathBuf> {
+pub(super) fn write(place: &Place<'_>, name: &str, text: &str) -> Result<PathBuf> {
     let file = place.directory.join(name);
     fs::write(&file, text).with_context(|| format!("{} could not be written.", file.display()))?;
     Ok(file)

@@ -39,8 +39,19 @@ pub(super) fn text(report: &Report) -> String {
 }
 
 fn by_concurrency(series: &[&Series]) -> Vec<Vec<String>> {
-    let head =
-        ["front", "at a time", "calls", "right", "wrong", "orphan", "twice", "missing", "failed", "latency"];
+    let head = [
+        "front",
+        "at a time",
+        "calls",
+        "right",
+        "wrong",
+        "orphan",
+        "twice",
+        "missing",
+        "failed",
+        "slowed",
+        "latency",
+    ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for series in series {
         rows.extend(series.loads.iter().map(|load| row(series.runtime, load)));
@@ -57,8 +68,8 @@ fn row(runtime: &str, load: &Load) -> Vec<String> {
         0 => load.failed.to_string(),
         before => format!("{} (before: {before})", load.failed),
     });
-    let [before, traced] = load.latency_us;
-    row.push(if before > 0.0 { format!("{:.2}", traced / before) } else { "-".to_owned() });
+    row.push(load.slowed.to_string());
+    row.push(if load.latency > 0.0 { format!("{:.2}", load.latency) } else { "-".to_owned() });
     row
 }
 

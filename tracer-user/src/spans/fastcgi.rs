@@ -1,0 +1,61 @@
+//! Requests that web servers pass on by FastCGI. A connection carries one at a time.
+
+use tracer_protocols::{
+    contract::{Follows, Gap, Side, Step},
+    fastcgi::{Answer, Answers, Request, Requests},
+};
+
+use super::database::{Act, Speech};
+
+/// The protocol's state.
+#[derive(Debug, Default)]
+pub(super) struct FastCgi {
+    requests: Requests,
+    answers: Answers,
+}
+
+impl Speech for FastCgi {
+    fn step(&mut self, side: Side, bytes: &[u8], follows: Follows) -> Step<Act> {
+        match side {
+            Side::Request => {
+                let step = self.requests.step(bytes, follows);
+                step.map(|params| Act::Ask(Box::new(Request::new(&params))))
+            }
+            Side::Response => self.answers.step(bytes, follows).map(|answer| match answer {
+                Answer::Head { status } => Act::Status(status),
+                Answer::End { refused: false } => Act::Done,
+                Answer::End { refused: true } => Act::Refused,
+            }),
+        }
+    }
+
+    fn skipped(&mut self, side: Side, n: u64) {
+        match side {
+            Side::Request => self.requests.skipped(n),
+            Side::Response => self.answers.skipped(n),
+        }
+    }
+
+    fn gap(&mut self, side: Side, n: u64) -> Gap {
+        match side {
+            Side::Request => self.requests.gap(n),
+            Side::Response => self.answers.gap(n),
+        }
+    }
+
+    fn resync(&mut self, side: Side, bytes: &[u8]) -> Option<usize> {
+        match side {
+            Side::Request => self.requests.resync(bytes),
+            Side::Response => self.answers.resync(bytes),
+        }
+    }
+
+    fn settle(&mut self) {
+        self.answers.restart();
+    }
+
+    fn requests_lost(&mut self) -> bool {
+        // END_REQUEST ends the one request that there is.
+        true
+    }
+}
