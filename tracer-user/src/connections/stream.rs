@@ -56,7 +56,8 @@ impl At {
             secure: head.header.flags & flags::TLS != 0,
             segment_start: true,
         }
-    
+    }
+
     /// Position of the byte at an offset of the run.
     pub fn position_of(&self, offset: usize) -> u32 {
         let position = self.position.wrapping_add(offset as u32);

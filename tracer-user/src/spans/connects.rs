@@ -9,6 +9,7 @@ use tracer_common::event::{Connect, ConnectKind};
 
 use super::{
     exchange::{Exchange, ExchangeSink, Request},
+    headers::Captured,
     network::Network,
     span::SpanKind,
 };
@@ -62,6 +63,7 @@ impl Connects {
             call: None,
             network: Some(Box::new(Network::Connect(connect.error))),
             response: None,
+            response_headers: Captured::default(),
             failure: None,
             incomplete: false,
         };

@@ -10,6 +10,7 @@ use tracer_protocols::{
 use super::{
     database::Judgement,
     exchange::{Exchange, ExchangeSink, Failure, Request, Response},
+    headers::Captured,
     network::{Lookup, Network},
     span::SpanKind,
 };
@@ -194,6 +195,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
             call: None,
             network: Some(Box::new(Network::Lookup(lookup))),
             response: None,
+            response_headers: Captured::default(),
             failure: None,
             from_start: true,
             secure: at.secure,

@@ -36,7 +36,7 @@ pub enum Drop {
 
 impl Drop {
     /// Number of reasons.
-    pub const COUNT: usize = 13;
+    pub const COUNT: usize = 14;
     /// All of them, in index order.
     pub const ALL: [Self; Self::COUNT] = [
         Self::MalformedRecord,

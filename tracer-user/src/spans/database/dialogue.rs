@@ -433,7 +433,7 @@ impl<S: ExchangeSink> Drive<'_, S> {
         }
         // What ends an answer may be all of it.
         if !self.dialogue.in_flight.is_empty() {
-            self.answer(at);
+            self.answer(0, at);
         }
         if let Some(exchange) = self.dialogue.in_flight.finished(SEEN, at.last_ns) {
             self.sink.closed(exchange, self.ends);
