@@ -84,7 +84,8 @@ fn rabbitmq_by_pika() {
         ask("get", false, 4),
     ];
     let spans = trace(&scenario, ("amqp", "amqp"), false, &broker.server, &asked);
-    // That the worker acknowledges is known from its first acknowledgement on: nothing is said of what it does until then.
+    // That the worker acknowledges is known from its first acknowledgement on: nothing is said of what it does until then. pika polls, and a message
+    // that comes in several reads is in no one turn.
     assert_trees(
         &spans,
         &format!(
@@ -92,8 +93,8 @@ fn rabbitmq_by_pika() {
             CLIENT curl "GET" 200
               SERVER broker_front "GET /mq/plain" 200 by socket
                 PRODUCER broker_front "publish shop:orders" by thread
-            CONSUMER broker_worker "process shop:orders"
-            CLIENT broker_worker "GET" 200
+            2 x CONSUMER broker_worker "process shop:orders"
+            2 x CLIENT broker_worker "GET" 200
               SERVER threaded_backend "GET /work" 200 by socket
             CLIENT curl "GET" 200 by header under {PARENT}
               SERVER broker_front "GET /mq/plain" 200 by socket
@@ -104,9 +105,6 @@ fn rabbitmq_by_pika() {
             CLIENT curl "GET" 200
               SERVER broker_front "GET /mq/large" 200 by socket
                 PRODUCER broker_front "publish shop:orders" by thread
-            CONSUMER broker_worker "process shop:orders"
-              CLIENT broker_worker "GET" 200 by turn
-                SERVER threaded_backend "GET /work" 200 by socket
             CLIENT curl "GET" 200
               SERVER broker_front "GET /mq/bad" 200 by socket
                 PRODUCER broker_front "publish shop:orders" by thread

@@ -39,11 +39,12 @@ fn proto_span(span: &Span) -> ProtoSpan {
     if let Some(parent) = span.parent {
         attributes.push(proto_attribute("tracer.parent.evidence", &Value::Static(parent.evidence.name())));
         let same_process = matches!(parent.evidence, Evidence::Goroutine | Evidence::Task | Evidence::Thread);
-        let other_process = parent.evidence == Evidence::Process;
-        if same_process || other_process || span.kind == SpanKind::Server {
+        let other_process = matches!(parent.evidence, Evidence::Process | Evidence::Message);
+        let inbound = matches!(span.kind, SpanKind::Server | SpanKind::Consumer);
+        if same_process || other_process || inbound {
             flags |= SpanFlags::ContextHasIsRemoteMask as u32;
         }
-        if other_process || !same_process && span.kind == SpanKind::Server {
+        if other_process || !same_process && inbound {
             flags |= SpanFlags::ContextIsRemoteMask as u32;
         }
     }
@@ -53,6 +54,8 @@ fn proto_span(span: &Span) -> ProtoSpan {
     let kind = match span.kind {
         SpanKind::Server => span::SpanKind::Server,
         SpanKind::Client => span::SpanKind::Client,
+        SpanKind::Producer => span::SpanKind::Producer,
+        SpanKind::Consumer => span::SpanKind::Consumer,
     };
     let error = ProtoStatus { code: status::StatusCode::Error.into(), message: String::new() };
     ProtoSpan {
