@@ -42,11 +42,12 @@ fn proto_span(span: &Span) -> ProtoSpan {
             parent.evidence,
             Evidence::Goroutine | Evidence::Task | Evidence::Thread | Evidence::Value
         );
-        let other_process = parent.evidence == Evidence::Process;
-        if same_process || other_process || span.kind == SpanKind::Server {
+        let other_process = matches!(parent.evidence, Evidence::Process | Evidence::Message);
+        let inbound = matches!(span.kind, SpanKind::Server | SpanKind::Consumer);
+        if same_process || other_process || inbound {
             flags |= SpanFlags::ContextHasIsRemoteMask as u32;
         }
-        if other_process || !same_process && span.kind == SpanKind::Server {
+        if other_process || !same_process && inbound {
             flags |= SpanFlags::ContextIsRemoteMask as u32;
         }
     }
