@@ -92,7 +92,7 @@ pub(super) fn judge(anomaly: &Anomaly, course: &Course, at: Moment) -> Option<Br
                 "{:.2} % of calls failed in {}, where {:.2} % are usual",
                 value * 100.0,
                 anomaly.step,
-                usual.max(0.0) * 100.0
+                usual * 100.0
             )
         }
         Measure::Latency => {
@@ -141,7 +141,13 @@ impl Expected {
 
     /// What is expected so many steps behind the past.
     fn at(&self, ahead: usize) -> f64 {
-        self.level + self.season.get(ahead).copied().unwrap_or_default()
+        let expected = self.level + self.season.get(ahead).copied().unwrap_or_default();
+        match self.of {
+            // There is nothing below none.
+            Measure::Rate | Measure::ErrorRatio => expected.max(0.0),
+            // A logarithm.
+            Measure::Latency => expected,
+        }
     }
 
     /// How many times as far as usual a step is off; `None` where too few calls tell.

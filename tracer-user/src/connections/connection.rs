@@ -83,6 +83,8 @@ impl Connection {
 
     /// A datagram was sent or received.
     pub(crate) fn datagram<S: ExchangeSink>(&mut self, way: Way, segment: &Segment<'_>, sink: &mut S) {
+        // The socket may have been known before, and forgotten since all was answered.
+        self.streams[way as usize].begin_at(segment.head.number);
         self.check(way, segment.head.number, sink);
         self.streams[way as usize].skip_number();
         let at = At::of(&segment.head);

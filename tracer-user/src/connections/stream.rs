@@ -161,6 +161,13 @@ impl Stream {
         self.next_number = number.wrapping_add(1);
     }
 
+    /// If nothing came yet, what came before `number` was for somebody else.
+    pub fn begin_at(&mut self, number: u32) {
+        if self.next_number == 0 {
+            self.next_number = number;
+        }
+    }
+
     /// As [`Self::check_number`], where `number` is that of the record to come, if one came.
     pub fn check_end(&mut self, number: u32, consumer: &mut impl Consumer) {
         self.check_number(number, consumer);

@@ -100,5 +100,5 @@ fn over_tcp_answers_come_in_any_order() {
     scene.send(socket, web, &[sized(query(1, A)), sized(query(2, AAAA))].concat());
     scene.receive(socket, web, &sized(message(2, 0x8182, AAAA, &[])));
     scene.receive(socket, web, &sized(message(1, 0x8180, A, &[])));
-    assert_eq!(scene.outline(), "web > DNS A\nweb > DNS AAAA !SERVFAIL\n");
+    assert_eq!(scene.outline(), "web > DNS AAAA !SERVFAIL\nweb > DNS A\n");
 }
