@@ -83,7 +83,6 @@ impl Cause {
         text[AT] = b'0';
         text[AT + 1] = b'0';
         text[AT + 2] = b'-';
-        #[expect(clippy::manual_memcpy, reason = "there is no memcpy in a kernel program")]
         for at in 0..32 {
             text[AT + 3 + at] = self.trace[at];
         }

@@ -174,7 +174,7 @@ unsafe fn opened(msg: *mut sk_msg_md, conn: &mut Conn, sender: Sender, request: 
         Ok(line) => line,
         Err(outcome) => return outcome,
     };
-    #[expect(clippy::manual_memcpy, reason = "there is no memcpy in a kernel program")]
+    #[expect(clippy::needless_range_loop, reason = "there is no memcpy in a kernel program")]
     for at in 0..FIELD_VALUE_AT {
         line.text[at] = FIELD_START[at];
     }

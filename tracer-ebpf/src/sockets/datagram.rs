@@ -48,7 +48,7 @@ pub(super) unsafe fn passed<const WAY: usize>(sk: *const u8, result: i32) {
         return;
     }
     // SAFETY: as above.
-    if WAY != SENT && !unsafe { conn::of_socket(sk, false) }.is_some_and(|conn| conn.mode == mode::DNS) {
+    if WAY != SENT && unsafe { conn::of_socket(sk, false) }.is_none_or(|conn| conn.mode != mode::DNS) {
         return;
     }
     let pid_tgid = bpf_get_current_pid_tgid();

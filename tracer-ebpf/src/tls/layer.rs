@@ -63,7 +63,8 @@ static NEW: Layer = Layer { conn: Conn::NEW, base: [0; 2], ended: 0, loose: 0 };
 /// one is over.
 #[inline(always)]
 pub(crate) fn remember(key: &Key, id: u64, base: [u32; 2]) {
-    if TLS.insert(key, &NEW, u64::from(BPF_ANY)).is_ok()
+    let new: &Layer = &NEW;
+    if TLS.insert(key, new, u64::from(BPF_ANY)).is_ok()
         && let Some(layer) = TLS.get_ptr_mut(key)
     {
         // SAFETY: a live map value. Before this it has no id, and is nobody's.

@@ -59,8 +59,7 @@ impl Request {
             https: false,
             whole: params.whole,
         };
-        let (mut script, mut query, mut host, mut server, mut port): (&[u8], &[u8], &[u8], &[u8], &[u8]) =
-            Default::default();
+        let [mut script, mut query, mut host, mut server, mut port] = [&[][..]; 5];
         for (name, value) in params.iter() {
             match name {
                 b"REQUEST_METHOD" => request.method = text(value),

@@ -38,10 +38,9 @@ impl Version {
     /// As the attribute `network.protocol.version` wants it.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Http10 => "1.0",
+            Self::Http10 | Self::FastCgi => "1.0",
             Self::Http11 => "1.1",
             Self::Http2 => "2",
-            Self::FastCgi => "1.0",
         }
     }
 }

@@ -8,7 +8,7 @@ pub(super) fn command(prefix: u64, base: u64, len: u64) -> bool {
     /// `OP_QUERY`, by which drivers begin, `OP_COMPRESSED`, `OP_MSG`
     const OPCODES: [u64; 3] = [2004, 2012, 2013];
     let length = prefix & 0xffff_ffff;
-    if length < 26 || length > 64 << 20 || length != len && len != 16 {
+    if !(26..=64 << 20).contains(&length) || length != len && len != 16 {
         return false;
     }
     // What it answers, and the opcode.
