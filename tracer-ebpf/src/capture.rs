@@ -30,7 +30,7 @@ pub(crate) struct Segment {
 
 /// Keeps the compiler from reasoning about `value`, so that the mask or comparison after it survives for the verifier.
 #[inline(always)]
-fn opaque(mut value: u64) -> u64 {
+pub(crate) fn opaque(mut value: u64) -> u64 {
     // SAFETY: moves a register to itself. (No instruction at all would leave two line records on one instruction, which the kernel refuses.)
     unsafe {
         core::arch::asm!("{0} = {0}", inout(reg) value, options(pure, nomem, nostack, preserves_flags))

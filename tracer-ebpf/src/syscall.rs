@@ -157,7 +157,7 @@ pub(crate) fn first_argument() -> u64 {
 /// Where the current call says whom it sends to (`struct sockaddr`); 0 where it does not, or sends several messages.
 #[inline(always)]
 pub(crate) fn destination() -> u64 {
-    let Some((number, header, _)) = registers() else { return 0 };
+    let (number, header, _) = registers();
     match number {
         // SAFETY: as in `first_argument`.
         abi::SENDTO => unsafe {

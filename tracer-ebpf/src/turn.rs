@@ -175,7 +175,7 @@ pub(crate) fn passed<const WAY: usize>(conn: &mut Conn, tid: u32) {
 pub(crate) fn ends(conn: &Conn, tid: u32) {
     let question = &conn.question;
     if conn.mode == mode::FRAMED && question.tid == tid && question.overlaps == 0 && question.turn != 0 {
-        turn_begins(conn.id as u32, question.turn, u32::from(conn.prompt));
+        turn_begins(conn.id as u32, question.turn, u32::from(conn.loops & loops::PROMPT));
         return;
     }
     let Some(turn) = TURNS.current() else { return };

@@ -38,7 +38,8 @@ fn commands_are_told_from_other_text() {
     }
     assert_eq!(detect(&binary(0x80, 0, b"key", 0)), found);
     for bytes in [&b"get \x01\r\n"[..], b"set a 0 60 -5\r\n", b"got a\r\n", b"STORED\r\n", b"get\r\n"] {
-        assert_eq!(detect(bytes), Detection::No, "{}", String::from_utf8_lossy(bytes));
+        // What other protocols may still make of it is not this one's matter.
+        assert_ne!(detect(bytes), found, "{}", String::from_utf8_lossy(bytes));
     }
 }
 

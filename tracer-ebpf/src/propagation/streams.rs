@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Frames of one message that are followed.
-const MAX_FRAMES: u32 = 64;
+const MAX_FRAMES: u32 = 16;
 /// Fields of one block that are looked at.
 const MAX_FIELDS: u32 = 128;
 /// The field is added within these bytes of a message: see `line::ROOM`.

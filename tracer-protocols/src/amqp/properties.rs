@@ -66,7 +66,7 @@ impl<'a> Properties<'a> {
             loop {
                 left = left.checked_sub(1)?;
                 let name = short_string(&mut rest)?;
-                if let Some(text) = value(&mut rest)? {
+                if let Value::Text(text) = value(&mut rest)? {
                     return Some((name, text));
                 }
             }
@@ -74,8 +74,13 @@ impl<'a> Properties<'a> {
     }
 }
 
-/// A value; `None` within for one that is no text.
-fn value<'a>(cursor: &mut Cursor<'a>) -> Option<Option<&'a [u8]>> {
+/// The value of a field.
+enum Value<'a> {
+    Text(&'a [u8]),
+    Other,
+}
+
+fn value<'a>(cursor: &mut Cursor<'a>) -> Option<Value<'a>> {
     let size = match cursor.u8()? {
         b'V' => 0,
         b't' | b'b' | b'B' => 1,
@@ -85,11 +90,11 @@ fn value<'a>(cursor: &mut Cursor<'a>) -> Option<Option<&'a [u8]>> {
         b'L' | b'l' | b'd' | b'T' => 8,
         b'S' => {
             let length = cursor.u32()? as usize;
-            return Some(Some(cursor.take(length)?));
+            return Some(Value::Text(cursor.take(length)?));
         }
         b'A' | b'F' | b'x' => cursor.u32()? as usize,
         _ => return None,
     };
     cursor.take(size)?;
-    Some(None)
+    Some(Value::Other)
 }

@@ -64,20 +64,20 @@ impl<'a> Fields<'a> {
         self.cursor.i64()
     }
 
-    /// A length; `None` within for null.
-    fn length(&mut self, plain: impl FnOnce(&mut Cursor<'a>) -> Option<i64>) -> Option<Option<usize>> {
+    /// A length; that of null is 0.
+    fn length(&mut self, plain: impl FnOnce(&mut Cursor<'a>) -> Option<i64>) -> Option<usize> {
         let length = if self.flexible {
             i64::try_from(self.cursor.varint(MAX_VARINT)?).ok()? - 1
         } else {
             plain(&mut self.cursor)?
         };
-        Some(usize::try_from(length).ok())
+        Some(usize::try_from(length).unwrap_or(0))
     }
 
     /// A string; null is empty.
     pub(super) fn string(&mut self) -> Option<&'a [u8]> {
         let length = self.length(|cursor| cursor.i16().map(i64::from))?;
-        self.cursor.take(length.unwrap_or(0))
+        self.cursor.take(length)
     }
 
     /// A string that is never compact: the client id of a request's header.
@@ -88,7 +88,7 @@ impl<'a> Fields<'a> {
 
     /// The number of elements of an array; that of null is none.
     pub(super) fn array(&mut self) -> Option<usize> {
-        Some(self.length(|cursor| cursor.i32().map(i64::from))?.unwrap_or(0))
+        self.length(|cursor| cursor.i32().map(i64::from))
     }
 
     /// An array of 32-bit numbers.
@@ -99,7 +99,7 @@ impl<'a> Fields<'a> {
 
     /// Bytes, as far as they were seen.
     pub(super) fn blob(&mut self) -> Option<Blob<'a>> {
-        let length = self.length(|cursor| cursor.i32().map(i64::from))?.unwrap_or(0);
+        let length = self.length(|cursor| cursor.i32().map(i64::from))?;
         let whole = length <= self.cursor.0.len();
         let seen = self.cursor.take(length.min(self.cursor.0.len()))?;
         Some(Blob { seen, whole })

@@ -56,6 +56,8 @@ pub enum Detection {
 /// The startup message of PostgreSQL looks like one that is four bytes shorter, with a client id full of NULs.
 pub fn detect(bytes: &[u8]) -> Detection {
     match bytes.get(..SIZE + FIXED) {
+        // No first message has 16 MiB; records of FastCGI begin with a 1.
+        Some(&[first, ..]) if first != 0 => Detection::No,
         Some(front) => {
             match header(&bytes[SIZE..], u32::from_be_bytes([front[0], front[1], front[2], front[3]])) {
                 Header::Request(_) => Detection::Request,

@@ -105,7 +105,7 @@ fn is_first(byte: u8) -> bool {
         0 => false,
         PUBLISH => byte & 6 != 6,
         PUBREL | 8 | 10 => byte & 15 == 2,
-        _ => byte & 15 == 0,
+        _ => byte << 4 == 0,
     }
 }
 

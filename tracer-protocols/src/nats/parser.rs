@@ -241,21 +241,29 @@ impl Parser {
 }
 
 impl<'a> Message<'a> {
-    /// Names and values of a message's headers, and the status in front of them (ADR-4: `NATS/1.0 503`).
-    pub fn headers(&self) -> (Option<&'a [u8]>, impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a>) {
+    /// The first line of a message's headers, and what is behind it.
+    fn block(&self) -> (&'a [u8], &'a [u8]) {
         let block = match self {
             Self::Publish { headers, .. } | Self::Deliver { headers, .. } => *headers,
             _ => b"",
         };
-        let (first, mut rest) =
-            split_line(block).map_or((block, &block[..0]), |(line, end)| (line, &block[end..]));
-        let status = first.strip_prefix(b"NATS/1.0").map(|rest| word(rest).0).filter(|word| !word.is_empty());
-        let fields = std::iter::from_fn(move || {
+        split_line(block).map_or((block, &block[..0]), |(line, end)| (line, &block[end..]))
+    }
+
+    /// The status in front of a message's headers (ADR-4: `NATS/1.0 503`).
+    pub fn status(&self) -> Option<&'a [u8]> {
+        let (first, _) = self.block();
+        first.strip_prefix(b"NATS/1.0").map(|rest| word(rest).0).filter(|word| !word.is_empty())
+    }
+
+    /// Names and values of a message's headers.
+    pub fn headers(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
+        let (_, mut rest) = self.block();
+        std::iter::from_fn(move || {
             let (line, end) = split_line(rest)?;
             rest = &rest[end..];
             let colon = memchr::memchr(b':', line)?;
             Some((line[..colon].trim_ascii(), line[colon + 1..].trim_ascii()))
-        });
-        (status, fields)
+        })
     }
 }

@@ -1,5 +1,7 @@
 //! The AMQP parser behind [`Direction`].
 
+use std::fmt::Write;
+
 use tracer_protocols::amqp::{Frames, MAX_KEPT, Message};
 use tracer_protocols::contract::{Follows, Step};
 
@@ -24,7 +26,7 @@ fn entry(message: &Message<'_>) -> Entry {
         }
         Message::Content(channel, properties, body) => {
             for (name, value) in properties.headers() {
-                full.push_str(&format!(" {}={}", name.escape_ascii(), value.escape_ascii()));
+                let _ = write!(full, " {}={}", name.escape_ascii(), value.escape_ascii());
             }
             format!("{channel} content {body}")
         }

@@ -1,5 +1,7 @@
 //! The Kafka parsers behind [`Direction`], and what is read of a message whatever it is.
 
+use std::fmt::Write;
+
 use tracer_protocols::contract::{Follows, Step};
 use tracer_protocols::kafka::{
     MAX_KEPT, Request, Requests, Response, Responses, Unpacker, acknowledged, api, batches, fetched,
@@ -27,7 +29,9 @@ fn request(request: &Request<'_>) -> Entry {
         api::PRODUCE => {
             produced(request, |produced| full.push_str(&read(produced.records)));
         }
-        api::FETCH => wanted(request, |wanted| full.push_str(&format!(" {wanted:?}"))),
+        api::FETCH => wanted(request, |wanted| {
+            let _ = write!(full, " {wanted:?}");
+        }),
         _ => {}
     }
     let short = format!("{} {} #{}", request.api, request.version, request.correlation);
@@ -38,11 +42,15 @@ fn request(request: &Request<'_>) -> Entry {
 fn response(response: &Response<'_>) -> Entry {
     let mut full = format!("{response:?}");
     for version in [0, 4, 9, 11, 12, 13, 16] {
-        acknowledged(version, response.body, |answer| full.push_str(&format!(" {answer:?}")));
-        fetched(version, response.body, |fetched| {
-            full.push_str(&format!(" {:?}{}", fetched.topic, read(fetched.records)));
+        acknowledged(version, response.body, |answer| {
+            let _ = write!(full, " {answer:?}");
         });
-        topic_names(version, response.body, |id, name| full.push_str(&format!(" {id:?} {name:?}")));
+        fetched(version, response.body, |fetched| {
+            let _ = write!(full, " {:?}{}", fetched.topic, read(fetched.records));
+        });
+        topic_names(version, response.body, |id, name| {
+            let _ = write!(full, " {id:?} {name:?}");
+        });
     }
     Entry::new(&format!("#{}", response.correlation), &full, false)
 }
@@ -52,12 +60,12 @@ pub fn read(bytes: &[u8]) -> String {
     let mut unpacker = Unpacker::default();
     let mut text = String::new();
     for batch in batches(bytes) {
-        text.push_str(&format!("[{}..{} {} messages", batch.first_offset, batch.last_offset, batch.count));
+        let _ = write!(text, "[{}..{} {} messages", batch.first_offset, batch.last_offset, batch.count);
         let Some(codec) = batch.codec else { continue };
         for record in records(unpacker.unpack(codec, batch.records)) {
-            text.push_str(&format!(" ({}", record.value_bytes));
+            let _ = write!(text, " ({}", record.value_bytes);
             for (name, value) in record.headers() {
-                text.push_str(&format!(" {}={}", name.escape_ascii(), value.escape_ascii()));
+                let _ = write!(text, " {}={}", name.escape_ascii(), value.escape_ascii());
             }
             text.push(')');
         }

@@ -1,5 +1,7 @@
 //! The MQTT parser behind [`Direction`].
 
+use std::fmt::Write;
+
 use tracer_protocols::contract::{Follows, Step};
 use tracer_protocols::mqtt::{MAX_KEPT, Message, Packets, properties};
 
@@ -20,9 +22,9 @@ fn entry(message: &Message<'_>) -> Entry {
         Message::ConnAck(code) => format!("connack {code}"),
         Message::Publish { topic, qos, rest, .. } => {
             if let Some(properties) = properties(rest) {
-                full.push_str(&format!(" {:?} {:?}", properties.size, properties.topic_alias()));
+                let _ = write!(full, " {:?} {:?}", properties.size, properties.topic_alias());
                 for (name, value) in properties.user() {
-                    full.push_str(&format!(" {}={}", name.escape_ascii(), value.escape_ascii()));
+                    let _ = write!(full, " {}={}", name.escape_ascii(), value.escape_ascii());
                 }
             }
             format!("publish {} {qos}", topic.escape_ascii())

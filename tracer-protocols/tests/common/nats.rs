@@ -1,5 +1,7 @@
 //! The NATS parser behind [`Direction`].
 
+use std::fmt::Write;
+
 use tracer_protocols::contract::{Follows, Step};
 use tracer_protocols::nats::{MAX_KEPT, Message, Parser};
 
@@ -16,10 +18,9 @@ direction!(Both(Parser), MAX_KEPT, entry);
 fn entry(message: &Message<'_>) -> Entry {
     let text = |bytes: &[u8]| bytes.escape_ascii().to_string();
     let mut full = format!("{message:?}");
-    let (status, headers) = message.headers();
-    full.push_str(&format!(" {status:?}"));
-    for (name, value) in headers {
-        full.push_str(&format!(" {}={}", text(name), text(value)));
+    let _ = write!(full, " {:?}", message.status());
+    for (name, value) in message.headers() {
+        let _ = write!(full, " {}={}", text(name), text(value));
     }
     let short = match message {
         Message::Info => "info".to_owned(),

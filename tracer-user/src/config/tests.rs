@@ -195,7 +195,7 @@ fn keys_that_do_not_exist() {
         ("[log]\nxyz = 1", "tracer.toml:2:1: there is no key `log.xyz`. The keys of [log] are level."),
         (
             "qqq = 1",
-            "tracer.toml:1:1: there is no key `qqq`. The sections are select, capture, tls, http, redact, context, propagation, traces, sampling, export, metrics, resource, kubernetes, security, log.",
+            "tracer.toml:1:1: there is no key `qqq`. The sections are select, capture, tls, http, redact, context, propagation, traces, sampling, remote_sampling, export, metrics, resource, kubernetes, security, log.",
         ),
         (
             "[select]\ninclude = [{ exe = 'a', prot = 1 }]",

@@ -49,7 +49,7 @@ fn any_span(resources: Vec<Arc<Resource>>) -> impl Strategy<Value = Span> {
         (any::<SpanId>(), select(&EVIDENCE[..])).prop_map(|(span_id, evidence)| Parent { span_id, evidence }),
     );
     let context = (option::of("[a-z=,]{0,300}".prop_map(Into::into)), any::<u8>());
-    let kind = select(vec![SpanKind::Server, SpanKind::Client]);
+    let kind = select(vec![SpanKind::Server, SpanKind::Client, SpanKind::Producer, SpanKind::Consumer]);
     let outcome = (select(vec![Status::Unset, Status::Error]), any::<bool>());
     (
         ids,

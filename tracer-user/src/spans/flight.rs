@@ -37,6 +37,8 @@ pub(super) struct InFlight {
     pipelines: bool,
     /// Answers name their requests: losses shift nothing.
     named: bool,
+    /// Bytes that went through unseen may have begun the answer to the oldest request.
+    unseen: bool,
 }
 
 impl InFlight {
@@ -118,6 +120,7 @@ impl InFlight {
         }
         let mut unanswered = self.queue.iter_mut().filter(|exchange| exchange.response.is_none());
         let exchange = unanswered.next()?;
+        self.unseen = false;
         exchange.response = Some(response);
         exchange.response_headers = headers;
         exchange.last_ns = now_ns;
@@ -147,9 +150,7 @@ impl InFlight {
 
     /// Bytes of the answers went through unseen: the head of the next one may have been among them.
     pub(super) fn unseen(&mut self) {
-        if let Some(exchange) = self.queue.front_mut().filter(|exchange| exchange.response.is_none()) {
-            exchange.incomplete = true;
-        }
+        self.unseen = self.queue.front().is_some_and(|exchange| exchange.response.is_none());
     }
 
     /// The request with this id was read to its end.
@@ -166,6 +167,7 @@ impl InFlight {
             return None;
         }
         let mut exchange = self.queue.pop_front()?;
+        exchange.incomplete |= std::mem::take(&mut self.unseen);
         exchange.fail(Failure::NoResponse);
         exchange.last_ns = now_ns;
         self.overdue += u32::from(!self.named);
@@ -175,6 +177,7 @@ impl InFlight {
     /// The next request, which ends without a whole answer.
     pub(super) fn aborted(&mut self, failure: Failure, now_ns: u64) -> Option<Exchange> {
         let mut exchange = self.queue.pop_front()?;
+        exchange.incomplete |= std::mem::take(&mut self.unseen);
         exchange.fail(failure);
         exchange.last_ns = exchange.last_ns.max(now_ns);
         Some(exchange)

@@ -287,12 +287,12 @@ impl<S: ExchangeSink> Drive<'_, S> {
     }
 
     pub(super) fn gap(&mut self, bytes: u64, at: &At) {
-        let Some(parser) = &mut self.http.parsers[self.way as usize] else { return };
-        parser.gap(bytes);
-        self.touch(at.last_ns);
         if self.http.side(self.way) == Some(Side::Response) {
             self.http.in_flight.unseen();
         }
+        let Some(parser) = &mut self.http.parsers[self.way as usize] else { return };
+        parser.gap(bytes);
+        self.touch(at.last_ns);
         // A message whose last byte lies in the gap is over now, not when the next one comes.
         self.run(&[], Follows::Maybe, at);
     }

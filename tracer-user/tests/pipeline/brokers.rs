@@ -1,5 +1,7 @@
 //! Messages: who publishes them, who takes them, and what joins the two.
 
+use std::fmt::Write;
+
 use tracer_user::spans::{
     database::Judgement,
     span::{Evidence, Span, SpanKind, Value},
@@ -37,13 +39,13 @@ fn told(scene: &mut Scene) -> Vec<String> {
         .map(|span| {
             let mut text = format!("{:?} {}", span.kind, span.name);
             if let Some(Value::Str(error)) = span.attribute("error.type") {
-                text.push_str(&format!(" !{error}"));
+                let _ = write!(text, " !{error}");
             }
             if let Some(parent) = span.parent {
-                text.push_str(&format!(" <{} {}>", parent.evidence.name(), name(parent.span_id)));
+                let _ = write!(text, " <{} {}>", parent.evidence.name(), name(parent.span_id));
             }
             for link in &span.links {
-                text.push_str(&format!(" +{} {}", link.evidence.name(), name(link.span_id)));
+                let _ = write!(text, " +{} {}", link.evidence.name(), name(link.span_id));
             }
             text
         })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
-    common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value},
+    common::v1::{AnyValue, ArrayValue, InstrumentationScope, KeyValue, any_value},
     resource::v1::Resource as ProtoResource,
     trace::v1::{
         ResourceSpans, ScopeSpans, Span as ProtoSpan, SpanFlags, Status as ProtoStatus, span, status,
@@ -23,6 +23,11 @@ fn proto_attribute(key: &str, value: &Value) -> KeyValue {
     let value = match value {
         Value::Int(number) => any_value::Value::IntValue(*number),
         Value::Bool(truth) => any_value::Value::BoolValue(*truth),
+        Value::List(texts) => {
+            let text =
+                |text: &Box<str>| AnyValue { value: Some(any_value::Value::StringValue(text.to_string())) };
+            any_value::Value::ArrayValue(ArrayValue { values: texts.iter().map(text).collect() })
+        }
         text => any_value::Value::StringValue(text.as_str().unwrap().to_owned()),
     };
     KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() }
@@ -42,11 +47,12 @@ fn proto_span(span: &Span) -> ProtoSpan {
             parent.evidence,
             Evidence::Goroutine | Evidence::Task | Evidence::Thread | Evidence::Value
         );
-        let other_process = parent.evidence == Evidence::Process;
-        if same_process || other_process || span.kind == SpanKind::Server {
+        let other_process = matches!(parent.evidence, Evidence::Process | Evidence::Message);
+        let inbound = matches!(span.kind, SpanKind::Server | SpanKind::Consumer);
+        if same_process || other_process || inbound {
             flags |= SpanFlags::ContextHasIsRemoteMask as u32;
         }
-        if other_process || !same_process && span.kind == SpanKind::Server {
+        if other_process || !same_process && inbound {
             flags |= SpanFlags::ContextIsRemoteMask as u32;
         }
     }

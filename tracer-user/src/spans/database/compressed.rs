@@ -6,8 +6,8 @@ use tracer_protocols::mongodb::{Compressor, MAX_MESSAGE};
 
 /// Most bytes of an uncompressed message of which so few compressed ones are at hand: Snappy makes at most 21 bytes of one.
 const MAX_SNAPPY: usize = 32 * MAX_MESSAGE;
-/// Most bytes that Zstandard may look back, as a power of two: 1 MiB is allocated at most.
-const MAX_WINDOW: u32 = 20;
+/// Most bytes that Zstandard may look back, as a power of two: the 2 MiB that level 3 uses, which drivers have by default.
+const MAX_WINDOW: u32 = 21;
 
 /// What `bytes`, which may be cut, begin with: at most as many bytes as a message that is not compressed is read of. Nothing where that cannot be told.
 pub(super) fn front(compressor: Compressor, bytes: &[u8]) -> Vec<u8> {

@@ -66,9 +66,11 @@ impl Talk for Nats {
                 acts.push(Act::Confirm);
             }
             match said {
-                Said::Publish { .. } if side == Side::Request => self.meaning.published(&said, reading, acts),
+                Said::Publish { .. } if side == Side::Request => {
+                    self.meaning.published(&said, reading, acts);
+                }
                 Said::Deliver { .. } if side == Side::Response => {
-                    self.meaning.delivered(&said, reading, acts)
+                    self.meaning.delivered(&said, reading, acts);
                 }
                 Said::Subscribe { queue, subscription, .. } => self.meaning.subscribe(queue, subscription),
                 _ => {}
@@ -97,7 +99,7 @@ impl Meaning {
         if is_internal(subject) {
             return;
         }
-        let carried = reading.context(&mut self.lines, said.headers().1);
+        let carried = reading.context(&mut self.lines, said.headers());
         let asks = reply.starts_with(INBOX);
         let mut message = Message::new("nats", if asks { "request" } else { "publish" }, Operation::Send);
         message.destination = Some(String::from_utf8_lossy(subject).into());
@@ -109,10 +111,9 @@ impl Meaning {
 
     fn delivered(&mut self, said: &Said<'_>, reading: &Reading<'_>, acts: &mut Vec<Act>) {
         let &Said::Deliver { subject, subscription, reply, body, .. } = said else { return };
-        let (status, headers) = said.headers();
         if subject.starts_with(INBOX) {
             // ADR-4: 503 where nobody listens.
-            let failed = status.filter(|status| status.first().is_some_and(|digit| *digit >= b'4'));
+            let failed = said.status().filter(|status| status.first().is_some_and(|digit| *digit >= b'4'));
             let error = failed.map(|status| String::from_utf8_lossy(status).into());
             acts.push(Act::Close(Key::Answer(subject.into()), Outcome { error, ..Outcome::default() }));
             return;
@@ -120,7 +121,7 @@ impl Meaning {
         if is_internal(subject) {
             return;
         }
-        let carried = reading.context(&mut self.lines, headers);
+        let carried = reading.context(&mut self.lines, said.headers());
         let mut message = Message::new("nats", "process", Operation::Process);
         message.destination = Some(String::from_utf8_lossy(subject).into());
         message.group = self.queues.get(subscription).cloned();
