@@ -20,7 +20,7 @@ use tonic::transport::Channel;
 use tracer_server::{Addresses, Server, Settings};
 
 /// How long an answer, or a change, is waited for: the machine may have much else to do.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A running server. Stops when dropped.
 pub(crate) struct Running {
