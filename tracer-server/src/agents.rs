@@ -253,7 +253,7 @@ mod tests {
         let all = agents.describe(0);
         assert_eq!(all["agents"].as_array().unwrap().len(), MAX_AGENTS);
         assert_eq!(all["agents"][0]["instance"], "0001", "the oldest has given way");
-        assert_eq!(agents.take(request("tracer", "0001", &[1.0; MAX_SAMPLES + 3]), 9), 3);
+        assert_eq!(agents.take(request("tracer", "0001", &vec![1.0; MAX_SAMPLES + 3]), 9), 3);
         assert_eq!(agents.take(request("tracer", &"x".repeat(MAX_TEXT + 1), &[1.0]), 9), 1);
     }
 }

@@ -28,7 +28,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     Agent(AgentArgs),
     Server(Box<ServerArgs>),
     Tail(TailArgs),
@@ -49,7 +49,7 @@ enum Command {
 /// Runs a command. The exit code is the command's, 2 for a configuration that makes no sense, 1 for any other failure.
 pub fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
-        Command::Run(args) => commands::run::run(args),
+        Command::Run(args) => commands::run::run(*args),
         Command::Agent(args) => commands::agent::agent(args),
         Command::Server(args) => commands::server::server(*args),
         Command::Tail(args) => commands::tail::tail(args),

@@ -59,8 +59,7 @@ fn ask(scenario: &Scenario, front: &Service) -> Vec<ReceivedSpan> {
     let upload = format!("@{}", body.display());
     assert_eq!(curl(["--data-binary", &upload, "-H", "Expect:", &front.url("/fpm/upload")]), "100000\n");
     curl([front.url("/fpm/hello")]);
-    let spans = scenario.finish(daemon, "/fpm", 38);
-    spans
+    scenario.finish(daemon, "/fpm", 38)
 }
 
 #[test]

@@ -74,6 +74,7 @@ impl Ends {
     }
 
     /// The same, with the name that is known of the other end.
+    #[must_use]
     pub fn named(mut self, name: impl FnOnce(IpAddr) -> Option<Arc<str>>) -> Self {
         if let Self::Inet { peer, .. } = &mut self {
             peer.name = name(peer.address);

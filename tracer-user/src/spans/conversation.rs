@@ -135,15 +135,14 @@ impl Conversation {
     /// Nothing more comes in `way`.
     pub(crate) fn ended<S: ExchangeSink>(&mut self, way: Way, now_ns: u64, ends: &Ends, sink: &mut S) {
         match self {
-            Self::Unknown => {}
             Self::Http1(http) => http.ended(way, now_ns, ends, sink),
             Self::Http2(http) => http.ended(way, now_ns, ends, sink),
             Self::Database(dialogue) => dialogue.ended(way, now_ns, ends, sink),
             Self::Messaging(session) => session.ended(way, now_ns, ends, sink),
             Self::Dns(dns) if way == Way::Received => {
-                dns.abort(Failure::ConnectionClosed, now_ns, ends, sink)
+                dns.abort(Failure::ConnectionClosed, now_ns, ends, sink);
             }
-            Self::Dns(_) => {}
+            Self::Unknown | Self::Dns(_) => {}
         }
     }
 

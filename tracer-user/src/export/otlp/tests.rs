@@ -24,9 +24,10 @@ fn proto_attribute(key: &str, value: &Value) -> KeyValue {
         Value::Int(number) => any_value::Value::IntValue(*number),
         Value::Bool(truth) => any_value::Value::BoolValue(*truth),
         Value::List(texts) => {
-            let text =
-                |text: &Box<str>| AnyValue { value: Some(any_value::Value::StringValue(text.to_string())) };
-            any_value::Value::ArrayValue(ArrayValue { values: texts.iter().map(text).collect() })
+            let values = texts.iter().map(|text| AnyValue {
+                value: Some(any_value::Value::StringValue(text.clone().into_string())),
+            });
+            any_value::Value::ArrayValue(ArrayValue { values: values.collect() })
         }
         text => any_value::Value::StringValue(text.as_str().unwrap().to_owned()),
     };

@@ -56,7 +56,10 @@ struct Endpoint<'a> {
 }
 
 /// What follows the index, or nothing, and the endpoint of each method; the last one is that of all others.
-const ENDPOINTS: [(&str, &[(Option<Method>, &str)]); 28] = [
+type Named = (&'static str, &'static [(Option<Method>, &'static str)]);
+
+/// All that are known.
+const ENDPOINTS: [Named; 28] = [
     ("_search", &[(None, "search")]),
     ("_msearch", &[(None, "msearch")]),
     ("_search/scroll", &[(Some(Method::Delete), "clear_scroll"), (None, "scroll")]),

@@ -95,7 +95,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             .with_context(|| format!("The machine's output makes no sense:\n{output}"))?;
         machines.push(Machine { kernel: kernel.name.clone(), release: kernel.release.clone(), measured });
     }
-    let kernels: String = args.kernels.iter().map(|kernel| format!(" --kernel {kernel}")).collect();
+    let kernels: String =
+        args.kernels.iter().fold(String::new(), |text, kernel| text + " --kernel " + kernel);
     let command = format!("cargo xtask bench cost{kernels} --seconds {}", args.seconds);
     let report = Report { command, machines };
     let text = table::text(&report);
