@@ -40,7 +40,7 @@ fn rings_overflow_while_it_stands_still() {
     assert_edges_keep_path(&spans);
     for span in spans {
         let answered = span.attributes.get("http.response.status_code").is_some_and(|code| code == "200");
-        let marked = span.attributes.get("tracer.incomplete").is_some();
+        let marked = span.attributes.contains_key("tracer.incomplete");
         assert!(answered || marked, "A span that lost its answer says so: {span:?}");
     }
 }

@@ -13,6 +13,7 @@ pub fn drive(_client: bool, habits: Habits, pieces: &[Piece]) -> Vec<Entry> {
 direction!(Side(Parser), MAX_KEPT, entry);
 
 /// `? A example.org`, `NXDOMAIN A example.org 192.0.2.1 60`, `-` for what is about no name.
+#[expect(clippy::ref_option, reason = "what `direction!` hands in")]
 fn entry(message: &Option<Message<'_>>) -> Entry {
     let text = message.map_or_else(|| "-".to_owned(), |message| tell(&message));
     Entry::new(&text, &format!("{text} {message:?}"), false)
@@ -24,8 +25,9 @@ fn tell(message: &Message<'_>) -> String {
         Kind::Response => rcode(message.rcode).unwrap_or("="),
     };
     let cut = if message.truncated { " ~" } else { "" };
-    let addresses: String =
-        message.addresses().map(|(address, seconds)| format!(" {address} {seconds}")).collect();
+    let addresses = message
+        .addresses()
+        .fold(String::new(), |text, (address, seconds)| format!("{text} {address} {seconds}"));
     format!("{what} {} {}{addresses}{cut}", message.question.record_name(), message.question.name)
 }
 

@@ -27,6 +27,7 @@ fn request(params: &Params<'_>) -> Entry {
 }
 
 /// `200`, `?` without a status, `end`, `refused`.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what `direction!` hands in")]
 fn answer(answer: &Answer) -> Entry {
     let short = match answer {
         Answer::Head { status: Some(status) } => status.to_string(),
