@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | `SSL_write` | should not have been called, bad length, handshake failure, uninitialized | |
 //! | `ssl_read_impl` (static) | handshake failure, uninitialized | |
-//! | `SSL_peek`, `SSL_read` | should not have been called | both call `ssl_read_impl`; `SSL_read` contains the other one and more |
+//! | `SSL_peek`, `SSL_read` | should not have been called | both call `ssl_read_impl`; `SSL_read` stores how much it took (a linker may have left the other one out) |
 //! | `SSL_do_handshake` | connection type not set | is called by `SSL_write` |
 //! | `SSL_new` | null context | |
 //!
@@ -51,6 +51,8 @@ struct Function {
     reasons: BTreeSet<u32>,
     /// Functions that it calls or jumps to.
     calls: BTreeSet<u64>,
+    /// It stores something elsewhere than on its stack.
+    stores: bool,
 }
 
 impl Function {
@@ -65,12 +67,20 @@ impl Function {
             start,
             reasons: reasons.map(Instruction::immediate32).collect(),
             calls: calls.map(Instruction::near_branch_target).collect(),
+            stores: instructions.iter().any(stores),
         }
     }
 
     fn reports(&self, reasons: &[u32]) -> bool {
         reasons.iter().all(|reason| self.reasons.contains(reason))
     }
+}
+
+/// Whether an instruction changes memory that is not the function's own stack.
+fn stores(instruction: &Instruction) -> bool {
+    matches!(instruction.mnemonic(), Mnemonic::Mov | Mnemonic::Add | Mnemonic::Sub)
+        && instruction.op0_kind() == OpKind::Memory
+        && ![Register::RSP, Register::RBP].contains(&instruction.memory_base())
 }
 
 /// The functions that matter, by address.
@@ -103,7 +113,7 @@ fn search<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>, stripped: &Stripped<'_>) -> io::
     for start in stripped.takers(name)? {
         reporting.push(Function::new(start, &stripped.instructions(start)?));
     }
-    let functions = match identify(&reporting, |start| stripped.len(start)) {
+    let functions = match identify(&reporting) {
         Ok(functions) => functions,
         Err(missing) => return Ok(Some(unknown(missing))),
     };
@@ -138,12 +148,12 @@ fn search<'a, R: ReadRef<'a>>(elf: &Elf<'a, R>, stripped: &Stripped<'_>) -> io::
 
 fn unknown(function: &str) -> Plan {
     Plan::Unknown(format!(
-        "it has BoringSSL within it and no symbols, and its function {function} was not found; it is left alone"
+        "it has BoringSSL or OpenSSL within it and no symbols, and its function {function} was not found; it is left alone"
     ))
 }
 
 /// Tells the functions apart; the name of one that is not there, or not the only one of its kind, where that fails.
-fn identify(reporting: &[Function], len: impl Fn(u64) -> u64) -> Result<Functions, &'static str> {
+fn identify(reporting: &[Function]) -> Result<Functions, &'static str> {
     let only = |name, is_it: &dyn Fn(&Function) -> bool| {
         let mut found = reporting.iter().filter(|function| is_it(function));
         found.next().filter(|_| found.next().is_none()).ok_or(name)
@@ -155,23 +165,16 @@ fn identify(reporting: &[Function], len: impl Fn(u64) -> u64) -> Result<Function
         function.reports(&[SSL_HANDSHAKE_FAILURE, UNINITIALIZED])
             && !function.reports(&[SHOULD_NOT_HAVE_BEEN_CALLED])
     })?;
-    let mut readers: Vec<_> = reporting
-        .iter()
-        .filter(|function| {
-            function.calls.contains(&read_impl.start) && function.reports(&[SHOULD_NOT_HAVE_BEEN_CALLED])
-        })
-        .map(|function| (len(function.start), function.start))
-        .collect();
-    readers.sort_unstable();
-    let [(peek_len, _), (read_len, read)] = readers[..] else { return Err("SSL_read") };
-    if peek_len == read_len {
-        return Err("SSL_read");
-    }
+    let read = only("SSL_read", &|function| {
+        function.calls.contains(&read_impl.start)
+            && function.reports(&[SHOULD_NOT_HAVE_BEEN_CALLED])
+            && function.stores
+    })?;
     let handshake = only("SSL_do_handshake", &|function| {
         write.calls.contains(&function.start) && function.reports(&[CONNECTION_TYPE_NOT_SET])
     })?;
     let new = only("SSL_new", &|function| function.reports(&[NULL_SSL_CTX]))?;
-    Ok(Functions { read, write: write.start, handshake: handshake.start, new: new.start })
+    Ok(Functions { read: read.start, write: write.start, handshake: handshake.start, new: new.start })
 }
 
 #[cfg(test)]
@@ -184,6 +187,7 @@ mod tests {
             start,
             reasons: reasons.iter().copied().collect(),
             calls: calls.iter().copied().collect(),
+            stores: start != PEEK,
         };
         vec![
             function(100, &[69, 185, 4096], &[]),
@@ -191,29 +195,33 @@ mod tests {
             function(300, &[134], &[200]),
             function(400, &[66, 111, 215, 226], &[200]),
             function(500, &[50, 100, 182, 215, 226], &[200]),
-            function(600, &[66], &[500]),
+            function(PEEK, &[66], &[500]),
             function(800, &[66], &[500]),
             function(900, &[66], &[]),
             function(1000, &[226, 291], &[]),
         ]
     }
+    const PEEK: u64 = 600;
 
     #[test]
     fn functions_are_told_apart_by_their_errors_and_calls() {
-        let len = |start| if start == 800 { 288 } else { 160 };
-        let expected = Functions { read: 800, write: 400, handshake: 200, new: 100 };
-        assert_eq!(identify(&reporting(), len), Ok(expected));
-        assert_eq!(identify(&reporting(), |_| 160), Err("SSL_read"), "which one peeks?");
+        let expected = || Ok(Functions { read: 800, write: 400, handshake: 200, new: 100 });
+        assert_eq!(identify(&reporting()), expected());
         for (missing, name) in
-            [(0, "SSL_new"), (1, "SSL_do_handshake"), (3, "SSL_write"), (4, "SSL_read"), (5, "SSL_read")]
+            [(0, "SSL_new"), (1, "SSL_do_handshake"), (3, "SSL_write"), (4, "SSL_read"), (6, "SSL_read")]
         {
             let mut others = reporting();
             others.remove(missing);
-            assert_eq!(identify(&others, len), Err(name));
+            assert_eq!(identify(&others), Err(name));
         }
-        let mut twice = reporting();
-        twice.extend(reporting().into_iter().skip(3).take(1));
-        assert_eq!(identify(&twice, len), Err("SSL_write"));
+        let mut without_peek = reporting();
+        without_peek.remove(5);
+        assert_eq!(identify(&without_peek), expected());
+        for (again, name) in [(3, "SSL_write"), (6, "SSL_read")] {
+            let mut twice = reporting();
+            twice.extend(reporting().into_iter().skip(again).take(1));
+            assert_eq!(identify(&twice), Err(name));
+        }
     }
 
     #[test]
@@ -224,5 +232,18 @@ mod tests {
         let function = Function::new(0x1000, &decoder.into_iter().collect::<Vec<_>>());
         assert_eq!(function.reasons, BTreeSet::from([0x42]));
         assert_eq!(function.calls, BTreeSet::from([0x100c]));
+        assert!(!function.stores);
+    }
+
+    #[test]
+    fn what_is_stored_on_the_stack_does_not_count() {
+        let stores = |code: &[u8]| {
+            let decoder = iced_x86::Decoder::with_ip(64, code, 0x1000, iced_x86::DecoderOptions::NONE);
+            Function::new(0x1000, &decoder.into_iter().collect::<Vec<_>>()).stores
+        };
+        // add [rax+80h], rbx; mov [rax+88h], rcx
+        assert!(stores(b"\x48\x01\x98\x80\0\0\0") && stores(b"\x48\x89\x88\x88\0\0\0"));
+        // mov [rsp+8], rax; mov [rbp-8], rax; mov rcx, [rax+30h]; push rbx
+        assert!(!stores(b"\x48\x89\x44\x24\x08\x48\x89\x45\xf8\x48\x8b\x48\x30\x53"));
     }
 }
