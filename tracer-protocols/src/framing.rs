@@ -37,6 +37,17 @@ impl Place {
         (self.skip > 0).then_some(self.skip)
     }
 
+    /// What comes before any look at `bytes`: some are to be passed over, there are none, or framing is lost.
+    pub(crate) fn before<M>(self, bytes: &[u8]) -> Option<Step<M>> {
+        if let Some(n) = self.to_skip() {
+            return Some(Step::Skip(n));
+        }
+        if bytes.is_empty() {
+            return Some(Step::NeedMore);
+        }
+        self.adrift.then_some(Step::NotThis(Reason::NotAMessage))
+    }
+
     /// The next `n` bytes are nobody's to read.
     pub(crate) fn skip(&mut self, n: u64) {
         self.skip = n;

@@ -79,13 +79,10 @@ pub struct Frames {
 impl Frames {
     /// See [`crate::contract`].
     pub fn step<'a>(&mut self, bytes: &'a [u8], follows: Follows) -> Step<Message<'a>> {
-        if let Some(n) = self.place.to_skip() {
-            return Step::Skip(n);
+        if let Some(step) = self.place.before(bytes) {
+            return step;
         }
         let Some(&kind) = bytes.first() else { return Step::NeedMore };
-        if self.place.is_adrift() {
-            return Step::NotThis(Reason::NotAMessage);
-        }
         let short = |place: &mut Place| {
             if follows == Follows::Maybe { Step::NeedMore } else { place.refuse(Reason::CutTooEarly) }
         };

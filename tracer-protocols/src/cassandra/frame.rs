@@ -46,14 +46,8 @@ impl Frames {
         follows: Follows,
         fits: impl Fn(u8, u8) -> bool,
     ) -> Step<Message<'a>> {
-        if let Some(n) = self.place.to_skip() {
-            return Step::Skip(n);
-        }
-        if bytes.is_empty() {
-            return Step::NeedMore;
-        }
-        if self.place.is_adrift() {
-            return Step::NotThis(Reason::NotAMessage);
+        if let Some(step) = self.place.before(bytes) {
+            return step;
         }
         if self.framed && self.frame == 0 {
             return match frame(bytes) {

@@ -39,14 +39,8 @@ pub struct Answers {
 impl Answers {
     /// See [`crate::contract`].
     pub fn step(&mut self, bytes: &[u8], follows: Follows) -> Step<Answer> {
-        if let Some(n) = self.place.to_skip() {
-            return Step::Skip(n);
-        }
-        if bytes.is_empty() {
-            return Step::NeedMore;
-        }
-        if self.place.is_adrift() {
-            return Step::NotThis(Reason::NotAMessage);
+        if let Some(step) = self.place.before(bytes) {
+            return step;
         }
         if self.headless {
             return self.body(bytes, follows);

@@ -43,14 +43,8 @@ pub struct Requests {
 impl Requests {
     /// See [`crate::contract`].
     pub fn step<'a>(&mut self, bytes: &'a [u8], follows: Follows) -> Step<Params<'a>> {
-        if let Some(n) = self.place.to_skip() {
-            return Step::Skip(n);
-        }
-        if bytes.is_empty() {
-            return Step::NeedMore;
-        }
-        if self.place.is_adrift() {
-            return Step::NotThis(Reason::NotAMessage);
+        if let Some(step) = self.place.before(bytes) {
+            return step;
         }
         match read(bytes) {
             Front::Short if follows == Follows::Maybe => Step::NeedMore,

@@ -142,11 +142,8 @@ pub struct Requests {
 impl Requests {
     /// See [`crate::contract`].
     pub fn step<'a>(&mut self, bytes: &'a [u8], follows: Follows) -> Step<Request<'a>> {
-        if let Some(n) = self.place.to_skip() {
-            return Step::Skip(n);
-        }
-        if self.place.is_adrift() && !bytes.is_empty() {
-            return Step::NotThis(Reason::NotAMessage);
+        if let Some(step) = self.place.before(bytes) {
+            return step;
         }
         match front(bytes, follows, FIXED as u32) {
             Front::Message(kept, size, rest) => match header(kept, size) {
@@ -191,11 +188,8 @@ pub struct Responses {
 impl Responses {
     /// See [`crate::contract`].
     pub fn step<'a>(&mut self, bytes: &'a [u8], follows: Follows) -> Step<Response<'a>> {
-        if let Some(n) = self.place.to_skip() {
-            return Step::Skip(n);
-        }
-        if self.place.is_adrift() && !bytes.is_empty() {
-            return Step::NotThis(Reason::NotAMessage);
+        if let Some(step) = self.place.before(bytes) {
+            return step;
         }
         match front(bytes, follows, SIZE as u32) {
             Front::Message(kept, _, rest) => {

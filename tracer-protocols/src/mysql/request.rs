@@ -84,14 +84,8 @@ fn kept(number: u8, _: usize, first: u8) -> usize {
 impl Requests {
     /// See [`crate::contract`].
     pub fn step<'a>(&mut self, bytes: &'a [u8], follows: Follows) -> Step<Request<'a>> {
-        if let Some(n) = self.place.to_skip() {
-            return Step::Skip(n);
-        }
-        if bytes.is_empty() {
-            return Step::NeedMore;
-        }
-        if self.place.is_adrift() {
-            return Step::NotThis(Reason::NotAMessage);
+        if let Some(step) = self.place.before(bytes) {
+            return step;
         }
         let logged_in = self.logged_in;
         let kept =

@@ -185,14 +185,8 @@ pub struct Parser {
 impl Parser {
     /// See [`crate::contract`].
     pub fn step<'a>(&mut self, bytes: &'a [u8], follows: Follows) -> Step<Message<'a>> {
-        if let Some(n) = self.place.to_skip() {
-            return Step::Skip(n);
-        }
-        if bytes.is_empty() {
-            return Step::NeedMore;
-        }
-        if self.place.is_adrift() {
-            return Step::NotThis(Reason::NotAMessage);
+        if let Some(step) = self.place.before(bytes) {
+            return step;
         }
         let Some((line, consumed)) = split_line(bytes) else {
             return if follows == Follows::Gap {

@@ -5,7 +5,7 @@ use super::{
     message::{read, string},
 };
 use crate::{
-    contract::{Follows, Gap, Reason, Step},
+    contract::{Follows, Gap, Step},
     framing::Place,
 };
 
@@ -49,11 +49,8 @@ pub struct Answers {
 impl Answers {
     /// See [`crate::contract`].
     pub fn step<'a>(&mut self, bytes: &'a [u8], follows: Follows) -> Step<Answer<'a>> {
-        if let Some(n) = self.place.to_skip() {
-            return Step::Skip(n);
-        }
-        if self.place.is_adrift() && !bytes.is_empty() {
-            return Step::NotThis(Reason::NotAMessage);
+        if let Some(step) = self.place.before(bytes) {
+            return step;
         }
         read(bytes, follows, kept).step(&mut self.place, answer)
     }

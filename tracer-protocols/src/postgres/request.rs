@@ -101,11 +101,8 @@ pub struct Requests {
 impl Requests {
     /// See [`crate::contract`].
     pub fn step<'a>(&mut self, bytes: &'a [u8], follows: Follows) -> Step<Request<'a>> {
-        if let Some(n) = self.place.to_skip() {
-            return Step::Skip(n);
-        }
-        if self.place.is_adrift() && !bytes.is_empty() {
-            return Step::NotThis(Reason::NotAMessage);
+        if let Some(step) = self.place.before(bytes) {
+            return step;
         }
         if bytes.first() == Some(&0) {
             return self.startup(bytes, follows);
