@@ -32,6 +32,7 @@ pub mod redact;
 pub mod redis;
 pub mod route;
 pub mod sql;
+pub mod zstandard;
 
 /// Every protocol this crate can read.
 ///

@@ -2,6 +2,8 @@
 
 use std::io::Read;
 
+use crate::zstandard;
+
 /// Most bytes that a batch is unpacked to: a hundred small messages, or the first ones of more.
 const MAX_UNPACKED: usize = 64 << 10;
 /// Longest window of Zstandard that memory is set aside for, bytes: what clients' levels of compression use (RFC 8878, section 3.1.1.1.2 recommends it).
@@ -49,10 +51,9 @@ impl Unpacker {
             Codec::None => return packed,
             Codec::Gzip => self.read(flate2::read::GzDecoder::new(packed)),
             Codec::Lz4 => self.read(lz4_flex::frame::FrameDecoder::new(packed)),
-            Codec::Zstd if zstd_window(packed).is_none_or(|window| window > MAX_WINDOW) => {}
             Codec::Zstd => {
-                if let Ok(decoder) = ruzstd::decoding::StreamingDecoder::new(packed) {
-                    self.read(decoder);
+                if let Some(content) = zstandard::content(packed, MAX_WINDOW) {
+                    self.read(content);
                 }
             }
             Codec::Snappy => self.snappy(packed),
@@ -101,23 +102,6 @@ impl Unpacker {
     }
 }
 
-/// The window that a Zstandard frame wants, bytes (RFC 8878, section 3.1.1.1).
-fn zstd_window(packed: &[u8]) -> Option<u64> {
-    const SINGLE_SEGMENT: u8 = 1 << 5;
-    let &[_, _, _, _, descriptor, ref rest @ ..] = packed else { return None };
-    if descriptor & SINGLE_SEGMENT == 0 {
-        let &window = rest.first()?;
-        let base = 1u64 << (10 + u32::from(window >> 3));
-        return Some(base + base / 8 * u64::from(window & 7));
-    }
-    // The content's size stands for it, behind the dictionary's id.
-    let id = [0, 1, 2, 4][usize::from(descriptor & 3)];
-    let size = [1, 2, 4, 8][usize::from(descriptor >> 6)];
-    let mut number = [0; 8];
-    number[..size].copy_from_slice(rest.get(id..id + size)?);
-    Some(u64::from_le_bytes(number) + if size == 2 { 256 } else { 0 })
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write;
@@ -160,10 +144,6 @@ mod tests {
 
     #[test]
     fn a_window_that_is_too_large_is_refused() {
-        assert_eq!(zstd_window(b"\x28\xb5\x2f\xfd\0\x58"), Some(2 << 20));
-        assert_eq!(zstd_window(b"\x28\xb5\x2f\xfd\0\xff"), Some(15 << 38));
-        assert_eq!(zstd_window(b"\x28\xb5\x2f\xfd\x20\x40"), Some(64));
-        assert_eq!(zstd_window(b"\x28\xb5\x2f\xfd\x61\x07\0\x01"), Some(512));
         assert_eq!(unpacked(Codec::Zstd, b"\x28\xb5\x2f\xfd\0\xff\0\0\0"), b"");
     }
 }

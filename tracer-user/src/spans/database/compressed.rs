@@ -2,12 +2,15 @@
 
 use std::io::Read;
 
-use tracer_protocols::mongodb::{Compressor, MAX_MESSAGE};
+use tracer_protocols::{
+    mongodb::{Compressor, MAX_MESSAGE},
+    zstandard,
+};
 
 /// Most bytes of an uncompressed message of which so few compressed ones are at hand: Snappy makes at most 21 bytes of one.
 const MAX_SNAPPY: usize = 32 * MAX_MESSAGE;
-/// Most bytes that Zstandard may look back, as a power of two: the 2 MiB that level 3 uses, which drivers have by default.
-const MAX_WINDOW: u32 = 21;
+/// Most bytes that Zstandard may look back: what level 3 uses, which drivers have by default.
+const MAX_WINDOW: u64 = 2 << 20;
 
 /// What `bytes`, which may be cut, begin with: at most as many bytes as a message that is not compressed is read of. Nothing where that cannot be told.
 pub(super) fn front(compressor: Compressor, bytes: &[u8]) -> Vec<u8> {
@@ -15,13 +18,7 @@ pub(super) fn front(compressor: Compressor, bytes: &[u8]) -> Vec<u8> {
         Compressor::None => bytes.to_vec(),
         Compressor::Snappy => snappy(bytes),
         Compressor::Zlib => first(flate2::read::ZlibDecoder::new(bytes)),
-        Compressor::Zstd => zstd::stream::read::Decoder::with_buffer(bytes).map_or_else(
-            |_| Vec::new(),
-            |mut decoder| match decoder.window_log_max(MAX_WINDOW) {
-                Ok(()) => first(decoder),
-                Err(_) => Vec::new(),
-            },
-        ),
+        Compressor::Zstd => zstandard::content(bytes, MAX_WINDOW).map_or_else(Vec::new, first),
     }
 }
 
