@@ -8,13 +8,12 @@ use std::collections::VecDeque;
 use tracer_common::event::{Connect, ConnectKind};
 
 use super::{
-    exchange::{Exchange, ExchangeSink, Request},
-    headers::Captured,
+    exchange::{Exchange, ExchangeSink},
     network::Network,
     span::SpanKind,
 };
 use crate::{
-    connections::{By, Ends},
+    connections::{At, By, Ends},
     telemetry::drops::Drop,
 };
 
@@ -47,27 +46,18 @@ impl Connects {
     }
 
     fn failed<S: ExchangeSink>(&mut self, connect: &Connect, ends: Ends, sink: &mut S) {
-        let exchange = Exchange {
-            id: sink.ids().exchange(),
-            span_id: sink.ids().span(),
-            written: None,
-            kind: SpanKind::Client,
-            by: By::of_connect(connect),
+        let asked = At {
+            first_ns: connect.started_ns,
+            last_ns: connect.started_ns,
             position: 0,
-            from_start: true,
+            by: By::of_connect(connect),
+            written: None,
             secure: false,
-            start_ns: connect.started_ns,
-            head_ns: connect.started_ns,
-            last_ns: connect.header.time_ns,
-            request: Request::of_call(),
-            call: None,
-            message: None,
-            network: Some(Box::new(Network::Connect(connect.error))),
-            response: None,
-            response_headers: Captured::default(),
-            failure: None,
-            incomplete: false,
+            segment_start: true,
         };
+        let mut exchange = Exchange::of_call(SpanKind::Client, &asked, asked.position, sink);
+        exchange.last_ns = connect.header.time_ns;
+        exchange.network = Some(Box::new(Network::Connect(connect.error)));
         if self.0.len() >= MAX_WAITING {
             self.end(u64::MAX, 1, sink);
         }

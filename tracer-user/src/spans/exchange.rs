@@ -69,11 +69,41 @@ pub struct Exchange {
 }
 
 impl Exchange {
+    /// A request that begins with the bytes at `position`. Its span has the id that was written into it, or one that its caller can tell too, where there
+    /// may be one on another host.
+    pub(super) fn of_request<S: ExchangeSink>(
+        kind: SpanKind,
+        request: Request,
+        at: &At,
+        position: u32,
+        ends: &Ends,
+        sink: &mut S,
+    ) -> Self {
+        let id = sink.ids().exchange();
+        let written = at.written_at(position);
+        let own =
+            if kind == SpanKind::Server { far::server_of(kind, ends, position, at.secure) } else { None };
+        let span_id = written.map(|written| written.span_id).or(own.map(|own| own.span_id));
+        let span_id = span_id.unwrap_or_else(|| sink.ids().span());
+        Self { written, ..Self::new((id, span_id), kind, request, at, position) }
+    }
+
     /// One that is none of HTTP, and begins with the bytes at `position`.
     pub(super) fn of_call<S: ExchangeSink>(kind: SpanKind, at: &At, position: u32, sink: &mut S) -> Self {
+        let ids = (sink.ids().exchange(), sink.ids().span());
+        Self::new(ids, kind, Request::of_call(), at, position)
+    }
+
+    fn new(
+        (id, span_id): (ExchangeId, SpanId),
+        kind: SpanKind,
+        request: Request,
+        at: &At,
+        position: u32,
+    ) -> Self {
         Self {
-            id: sink.ids().exchange(),
-            span_id: sink.ids().span(),
+            id,
+            span_id,
             written: None,
             kind,
             by: at.by,
@@ -81,7 +111,7 @@ impl Exchange {
             start_ns: at.first_ns,
             head_ns: at.last_ns,
             last_ns: at.last_ns,
-            request: Request::of_call(),
+            request,
             call: None,
             message: None,
             network: None,
@@ -112,22 +142,6 @@ impl Exchange {
             self.failure = Some(failure);
         }
     }
-}
-
-/// The id of the span of a request: the one that was written into it, or one that its caller can tell too, where there may be one on another
-/// host.
-pub(super) fn span_id<S: ExchangeSink>(
-    kind: SpanKind,
-    ends: &Ends,
-    position: u32,
-    at: &At,
-    sink: &mut S,
-) -> SpanId {
-    if let Some(written) = at.written_at(position) {
-        return written.span_id;
-    }
-    let own = if kind == SpanKind::Server { far::server_of(kind, ends, position, at.secure) } else { None };
-    own.map_or_else(|| sink.ids().span(), |own| own.span_id)
 }
 
 /// What is kept of a request head.

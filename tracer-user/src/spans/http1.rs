@@ -8,9 +8,8 @@ use tracer_protocols::{
 
 use super::{
     database,
-    exchange::{Exchange, ExchangeId, ExchangeSink, Failure, Response, span_id},
+    exchange::{Exchange, ExchangeId, ExchangeSink, Failure, Response},
     flight::{InFlight, Order},
-    headers::Captured,
     request::Requests,
     span::SpanKind,
 };
@@ -127,29 +126,9 @@ impl<S: ExchangeSink> Drive<'_, S> {
 
     fn request(&mut self, head: &RequestHead<'_>, at: &At, position: u32) {
         let request = self.http.heads.keep(head, self.sink);
-        let written = at.written_at(position);
         let kind = if self.way == Way::Received { SpanKind::Server } else { SpanKind::Client };
-        let exchange = Exchange {
-            id: self.sink.ids().exchange(),
-            span_id: span_id(kind, self.ends, position, at, self.sink),
-            written,
-            kind,
-            by: at.by,
-            position,
-            start_ns: at.first_ns,
-            head_ns: at.last_ns,
-            last_ns: at.last_ns,
-            request,
-            call: None,
-            message: None,
-            network: None,
-            response: None,
-            response_headers: Captured::default(),
-            failure: None,
-            from_start: self.http.from_start,
-            secure: at.secure,
-            incomplete: false,
-        };
+        let mut exchange = Exchange::of_request(kind, request, at, position, self.ends, self.sink);
+        exchange.from_start = self.http.from_start;
         self.http.reading = Some(exchange.id);
         self.sink.opened(&exchange, self.ends);
         if let Some(exchange) = self.http.in_flight.push(exchange) {

@@ -8,8 +8,7 @@ use tracer_protocols::{
 };
 
 use super::{
-    exchange::{Exchange, ExchangeId, ExchangeSink, Failure, Response, span_id},
-    headers::Captured,
+    exchange::{Exchange, ExchangeId, ExchangeSink, Failure, Response},
     request::Requests,
     span::SpanKind,
     streams::{Stream, Streams},
@@ -208,27 +207,10 @@ impl<S: ExchangeSink> Drive<'_, S> {
             return;
         }
         let kind = if self.way == Way::Received { SpanKind::Server } else { SpanKind::Client };
-        let exchange = Exchange {
-            id: self.sink.ids().exchange(),
-            span_id: span_id(kind, self.ends, position, at, self.sink),
-            kind,
-            written: at.written_at(position),
-            by: at.by,
-            position,
-            from_start: self.http.from_start,
-            secure: at.secure,
-            start_ns: at.first_ns,
-            head_ns: at.last_ns,
-            last_ns: at.last_ns,
-            request: self.http.heads.keep(head, self.sink),
-            call: None,
-            message: None,
-            network: None,
-            response: None,
-            response_headers: Captured::default(),
-            failure: None,
-            incomplete: head.truncated,
-        };
+        let request = self.http.heads.keep(head, self.sink);
+        let mut exchange = Exchange::of_request(kind, request, at, position, self.ends, self.sink);
+        exchange.from_start = self.http.from_start;
+        exchange.incomplete = head.truncated;
         self.sink.opened(&exchange, self.ends);
         if self.http.streams.is_full() {
             self.sink.drops().count(Drop::TooManyInFlight);

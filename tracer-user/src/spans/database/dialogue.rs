@@ -15,9 +15,8 @@ use super::{
 use crate::{
     connections::{At, Ends, Way},
     spans::{
-        exchange::{Exchange, ExchangeId, ExchangeSink, Failure, Request, Response, span_id},
+        exchange::{Exchange, ExchangeId, ExchangeSink, Failure, Request, Response},
         flight::{InFlight, Order},
-        headers::Captured,
         request::Requests,
         span::SpanKind,
     },
@@ -391,27 +390,8 @@ impl<S: ExchangeSink> Drive<'_, S> {
 
     fn open(&mut self, request: Request, call: Option<Box<Call>>, at: &At, position: u32) -> Exchange {
         let kind = if self.way == Way::Received { SpanKind::Server } else { SpanKind::Client };
-        let exchange = Exchange {
-            id: self.sink.ids().exchange(),
-            span_id: span_id(kind, self.ends, position, at, self.sink),
-            written: None,
-            kind,
-            by: at.by,
-            position,
-            start_ns: at.first_ns,
-            head_ns: at.last_ns,
-            last_ns: at.last_ns,
-            request,
-            call,
-            message: None,
-            network: None,
-            response: None,
-            response_headers: Captured::default(),
-            failure: None,
-            from_start: true,
-            secure: at.secure,
-            incomplete: false,
-        };
+        let mut exchange = Exchange::of_request(kind, request, at, position, self.ends, self.sink);
+        exchange.call = call;
         self.sink.opened(&exchange, self.ends);
         exchange
     }
