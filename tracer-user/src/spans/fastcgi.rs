@@ -5,7 +5,10 @@ use tracer_protocols::{
     fastcgi::{Answer, Answers, Request, Requests},
 };
 
-use super::database::{Act, Speech};
+use super::{
+    both_ways::both_ways,
+    database::{Act, Speech},
+};
 
 /// The protocol's state.
 #[derive(Debug, Default)]
@@ -29,26 +32,7 @@ impl Speech for FastCgi {
         }
     }
 
-    fn skipped(&mut self, side: Side, n: u64) {
-        match side {
-            Side::Request => self.requests.skipped(n),
-            Side::Response => self.answers.skipped(n),
-        }
-    }
-
-    fn gap(&mut self, side: Side, n: u64) -> Gap {
-        match side {
-            Side::Request => self.requests.gap(n),
-            Side::Response => self.answers.gap(n),
-        }
-    }
-
-    fn resync(&mut self, side: Side, bytes: &[u8]) -> Option<usize> {
-        match side {
-            Side::Request => self.requests.resync(bytes),
-            Side::Response => self.answers.resync(bytes),
-        }
-    }
+    both_ways!(requests, answers);
 
     fn settle(&mut self) {
         self.answers.restart();

@@ -1,5 +1,6 @@
 //! Stage 5: messages become exchanges, exchanges become spans.
 
+mod both_ways;
 mod connects;
 mod conversation;
 pub mod database;

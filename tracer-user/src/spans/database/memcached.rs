@@ -8,6 +8,7 @@ use tracer_protocols::{
 };
 
 use super::{
+    super::both_ways::both_ways,
     call::{Act, Call},
     speech::Speech,
 };
@@ -61,26 +62,7 @@ impl Speech for Memcached {
         }
     }
 
-    fn skipped(&mut self, side: Side, n: u64) {
-        match side {
-            Side::Request => self.requests.skipped(n),
-            Side::Response => self.replies.skipped(n),
-        }
-    }
-
-    fn gap(&mut self, side: Side, n: u64) -> Gap {
-        match side {
-            Side::Request => self.requests.gap(n),
-            Side::Response => self.replies.gap(n),
-        }
-    }
-
-    fn resync(&mut self, side: Side, bytes: &[u8]) -> Option<usize> {
-        match side {
-            Side::Request => self.requests.resync(bytes),
-            Side::Response => self.replies.resync(bytes),
-        }
-    }
+    both_ways!(requests, replies);
 
     fn settle(&mut self) {
         self.replies.restart();

@@ -8,6 +8,7 @@ use tracer_protocols::{
 };
 
 use super::{
+    super::both_ways::both_ways,
     call::{Act, Call},
     compressed,
     speech::Speech,
@@ -37,26 +38,7 @@ impl Speech for Mongodb {
         }
     }
 
-    fn skipped(&mut self, side: Side, n: u64) {
-        match side {
-            Side::Request => self.requests.skipped(n),
-            Side::Response => self.answers.skipped(n),
-        }
-    }
-
-    fn gap(&mut self, side: Side, n: u64) -> Gap {
-        match side {
-            Side::Request => self.requests.gap(n),
-            Side::Response => self.answers.gap(n),
-        }
-    }
-
-    fn resync(&mut self, side: Side, bytes: &[u8]) -> Option<usize> {
-        match side {
-            Side::Request => self.requests.resync(bytes),
-            Side::Response => self.answers.resync(bytes),
-        }
-    }
+    both_ways!(requests, answers);
 
     fn answers(&self) -> Option<u32> {
         Some(self.answered)

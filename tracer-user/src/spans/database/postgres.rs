@@ -12,6 +12,7 @@ use tracer_protocols::{
 };
 
 use super::{
+    super::both_ways::both_ways,
     call::{Act, Call},
     speech::Speech,
     statement::{MAX_STATEMENTS, Statement},
@@ -55,26 +56,7 @@ impl Speech for Postgres {
         }
     }
 
-    fn skipped(&mut self, side: Side, n: u64) {
-        match side {
-            Side::Request => self.requests.skipped(n),
-            Side::Response => self.answers.skipped(n),
-        }
-    }
-
-    fn gap(&mut self, side: Side, n: u64) -> Gap {
-        match side {
-            Side::Request => self.requests.gap(n),
-            Side::Response => self.answers.gap(n),
-        }
-    }
-
-    fn resync(&mut self, side: Side, bytes: &[u8]) -> Option<usize> {
-        match side {
-            Side::Request => self.requests.resync(bytes),
-            Side::Response => self.answers.resync(bytes),
-        }
-    }
+    both_ways!(requests, answers);
 
     fn settle(&mut self) {
         self.answers.restart();

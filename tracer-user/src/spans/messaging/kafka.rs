@@ -13,6 +13,7 @@ use tracer_protocols::{
 };
 
 use super::{
+    super::both_ways::both_ways,
     act::{Act, Key, Outcome},
     message::{Message, Offsets, Operation},
     reading::{Contexts, Reading},
@@ -77,26 +78,7 @@ impl Talk for Kafka {
         }
     }
 
-    fn skipped(&mut self, side: Side, n: u64) {
-        match side {
-            Side::Request => self.requests.skipped(n),
-            Side::Response => self.responses.skipped(n),
-        }
-    }
-
-    fn gap(&mut self, side: Side, n: u64) -> Gap {
-        match side {
-            Side::Request => self.requests.gap(n),
-            Side::Response => self.responses.gap(n),
-        }
-    }
-
-    fn resync(&mut self, side: Side, bytes: &[u8]) -> Option<usize> {
-        match side {
-            Side::Request => self.requests.resync(bytes),
-            Side::Response => self.responses.resync(bytes),
-        }
-    }
+    both_ways!(requests, responses);
 }
 
 impl Meaning {

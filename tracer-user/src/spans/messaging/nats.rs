@@ -13,10 +13,11 @@ use tracer_protocols::{
 };
 
 use super::{
+    super::both_ways::both_ways,
     act::{Act, Key, Outcome},
     message::{Message, Operation},
     reading::Reading,
-    talk::{Talk, both_ways},
+    talk::Talk,
 };
 
 /// Subscriptions of a connection that are remembered.

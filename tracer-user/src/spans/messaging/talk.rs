@@ -26,21 +26,3 @@ pub(in crate::spans) trait Talk: Debug + Send {
     /// Messages of this side may be missing: what was half said is forgotten.
     fn lost(&mut self, _side: Side) {}
 }
-
-/// The parsers of both directions, where they are of one kind.
-macro_rules! both_ways {
-    ($parsers:ident) => {
-        fn skipped(&mut self, side: Side, n: u64) {
-            self.$parsers[side as usize].skipped(n);
-        }
-
-        fn gap(&mut self, side: Side, n: u64) -> Gap {
-            self.$parsers[side as usize].gap(n)
-        }
-
-        fn resync(&mut self, side: Side, bytes: &[u8]) -> Option<usize> {
-            self.$parsers[side as usize].resync(bytes)
-        }
-    };
-}
-pub(super) use both_ways;
