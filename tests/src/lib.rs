@@ -19,5 +19,6 @@ pub mod receiver;
 pub mod scenario;
 pub mod service;
 pub mod span;
+pub mod swarm;
 pub mod tree;
 pub mod wait;

@@ -172,6 +172,16 @@ fn contexts_are_read_without_allocating() {
     }
 }
 
+/// The messages that a parser sees in some bytes; what else its steps take follows.
+macro_rules! count {
+    ($parser:ident, $bytes:expr $(, $more:expr)?) => {
+        count($bytes, |bytes, skipped| {
+            $parser.skipped(skipped);
+            $parser.step(bytes, Follows::Maybe $(, $more)?).map(drop)
+        })
+    };
+}
+
 #[test]
 fn databases_are_read_without_allocating() {
     let before = ALLOCATIONS.with(Cell::get);
@@ -182,48 +192,18 @@ fn databases_are_read_without_allocating() {
     let (mut finds, mut found) = (mongodb::Requests::default(), mongodb::Answers::default());
     let (mut statements, mut results) = (mysql::Requests::default(), mysql::Answers::default());
     for _ in 0..1000 {
-        messages += count(b"get a\r\n", |bytes, skipped| {
-            keys.skipped(skipped);
-            keys.step(bytes, Follows::Maybe).map(drop)
-        });
-        messages += count(b"ERROR\r\n", |bytes, skipped| {
-            values.skipped(skipped);
-            values.step(bytes, Follows::Maybe).map(drop)
-        });
+        messages += count!(keys, b"get a\r\n");
+        messages += count!(values, b"ERROR\r\n");
         let ping = b"\x24\0\0\0\x01\0\0\0\0\0\0\0\xdd\x07\0\0\0\0\0\0\0\x0f\0\0\0\x10ping\0\x01\0\0\0\0";
-        messages += count(ping, |bytes, skipped| {
-            finds.skipped(skipped);
-            finds.step(bytes, Follows::Maybe).map(drop)
-        });
+        messages += count!(finds, ping);
         let ok = b"\x24\0\0\0\x01\0\0\0\x01\0\0\0\xdd\x07\0\0\0\0\0\0\0\x0f\0\0\0\x10okay\0\x01\0\0\0\0";
-        messages += count(ok, |bytes, skipped| {
-            found.skipped(skipped);
-            found.step(bytes, Follows::Maybe).map(drop)
-        });
-        messages += count(b"\x09\0\0\0\x03SELECT 1", |bytes, skipped| {
-            statements.skipped(skipped);
-            statements.step(bytes, Follows::Maybe).map(drop)
-        });
-        messages += count(b"\x07\0\0\x01\0\x01\0\x02\0\0\0", |bytes, skipped| {
-            results.skipped(skipped);
-            results.step(bytes, Follows::Maybe, Some(mysql::Expects::Results)).map(drop)
-        });
-        messages += count(b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n", |bytes, skipped| {
-            commands.skipped(skipped);
-            commands.step(bytes, Follows::Maybe).map(drop)
-        });
-        messages += count(b"*2\r\n$1\r\na\r\n-ERR b\r\n", |bytes, skipped| {
-            replies.skipped(skipped);
-            replies.step(bytes, Follows::Maybe).map(drop)
-        });
-        messages += count(b"Q\0\0\0\x0dSELECT 1\0", |bytes, skipped| {
-            requests.skipped(skipped);
-            requests.step(bytes, Follows::Maybe).map(drop)
-        });
-        messages += count(b"C\0\0\0\x0dSELECT 1\0Z\0\0\0\x05I", |bytes, skipped| {
-            answers.skipped(skipped);
-            answers.step(bytes, Follows::Maybe).map(drop)
-        });
+        messages += count!(found, ok);
+        messages += count!(statements, b"\x09\0\0\0\x03SELECT 1");
+        messages += count!(results, b"\x07\0\0\x01\0\x01\0\x02\0\0\0", Some(mysql::Expects::Results));
+        messages += count!(commands, b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n");
+        messages += count!(replies, b"*2\r\n$1\r\na\r\n-ERR b\r\n");
+        messages += count!(requests, b"Q\0\0\0\x0dSELECT 1\0");
+        messages += count!(answers, b"C\0\0\0\x0dSELECT 1\0Z\0\0\0\x05I");
     }
     assert_eq!((messages, ALLOCATIONS.with(Cell::get) - before), (15_000, 0));
 }
@@ -236,26 +216,11 @@ fn brokers_are_read_without_allocating() {
     let (mut frames, mut parser, mut packets) =
         (amqp::Frames::default(), nats::Parser::default(), mqtt::Packets::default());
     for _ in 0..1000 {
-        messages += count(b"\0\0\0\x0e\0\x01\0\x04\0\0\0\x01\0\x04shop", |bytes, skipped| {
-            requests.skipped(skipped);
-            requests.step(bytes, Follows::Maybe).map(drop)
-        });
-        messages += count(b"\0\0\0\x06\0\0\0\x01\0\0", |bytes, skipped| {
-            responses.skipped(skipped);
-            responses.step(bytes, Follows::Maybe).map(drop)
-        });
-        messages += count(b"\x01\0\x01\0\0\0\x09\0\x3c\0\x28\0\0\0\0\0\xce", |bytes, skipped| {
-            frames.skipped(skipped);
-            frames.step(bytes, Follows::Maybe).map(drop)
-        });
-        messages += count(b"PUB a 5\r\nhello\r\n", |bytes, skipped| {
-            parser.skipped(skipped);
-            parser.step(bytes, Follows::Maybe).map(drop)
-        });
-        messages += count(b"\x30\x04\0\x01ab", |bytes, skipped| {
-            packets.skipped(skipped);
-            packets.step(bytes, Follows::Maybe).map(drop)
-        });
+        messages += count!(requests, b"\0\0\0\x0e\0\x01\0\x04\0\0\0\x01\0\x04shop");
+        messages += count!(responses, b"\0\0\0\x06\0\0\0\x01\0\0");
+        messages += count!(frames, b"\x01\0\x01\0\0\0\x09\0\x3c\0\x28\0\0\0\0\0\xce");
+        messages += count!(parser, b"PUB a 5\r\nhello\r\n");
+        messages += count!(packets, b"\x30\x04\0\x01ab");
     }
     assert_eq!((messages, ALLOCATIONS.with(Cell::get) - before), (5000, 0));
 }
@@ -267,15 +232,9 @@ fn fastcgi_is_read_without_allocating() {
     let mut messages = 0;
     for _ in 0..1000 {
         let request = b"\x01\x01\0\x01\0\x08\0\0\0\x01\0\0\0\0\0\0\x01\x04\0\x01\0\x04\0\0\x01\x01ab\x01\x05\0\x01\0\0\0\0";
-        messages += count(request, |bytes, skipped| {
-            requests.skipped(skipped);
-            requests.step(bytes, Follows::Maybe).map(drop)
-        });
+        messages += count!(requests, request);
         let answer = b"\x01\x06\0\x01\0\x08\0\0X: y\r\n\r\n\x01\x03\0\x01\0\x08\0\0\0\0\0\0\0\0\0\0";
-        messages += count(answer, |bytes, skipped| {
-            answers.skipped(skipped);
-            answers.step(bytes, Follows::Maybe).map(drop)
-        });
+        messages += count!(answers, answer);
     }
     assert_eq!((messages, ALLOCATIONS.with(Cell::get) - before), (3000, 0));
 }

@@ -6,30 +6,13 @@ use tracer_tests::{
     apps::{Upstream, binary, nginx},
     command::run,
     scenario::Scenario,
-    span::ReceivedSpan,
-    tree::{assert_edges_keep_path, assert_trees},
+    swarm::swarm,
+    tree::assert_trees,
 };
 
 #[test]
 fn ten_thousand_connections_at_once() {
-    let scenario = Scenario::start("faults-connections");
-    let server = nginx(&scenario, &Upstream::None);
-    let daemon = scenario.daemon();
-    run(Command::new(binary("swarm")).args([&server.address().to_string(), "10000", "1", "/legion"]));
-    let spans = scenario.finish(daemon, "/legion", 20_000);
-    assert_edges_keep_path(&spans);
-    assert_trees(
-        &spans,
-        r#"
-        10000 x CLIENT swarm "GET" 200
-          SERVER nginx "GET /legion/{id}/{id}" 200 by socket
-        "#,
-    );
-    let mut paths: Vec<_> =
-        spans.iter().filter(|span| span.kind == "SERVER").map(ReceivedSpan::path).collect();
-    paths.sort_unstable();
-    paths.dedup();
-    assert_eq!(paths.len(), 10_000, "Each request has its own path.");
+    swarm("faults-connections", 10_000, 1, "/legion");
 }
 
 /// Processes that multiply, most of which the daemon never hears of; among them some that make a request.
