@@ -51,6 +51,9 @@ def kafka():
         bootstrap_servers=f"127.0.0.1:{BROKER_PORT}",
         group_id="readers",
         client_id="worker",
+        # Tansu lets members of a group join for half of this long.
+        session_timeout_ms=6000,
+        heartbeat_interval_ms=1000,
         auto_offset_reset="earliest",
         enable_auto_commit=False,
     )
@@ -63,7 +66,7 @@ def kafka():
 def librdkafka():
     from confluent_kafka import Consumer
 
-    consumer = Consumer({"bootstrap.servers": f"127.0.0.1:{BROKER_PORT}", "group.id": "readers", "client.id": "worker", "auto.offset.reset": "earliest", "enable.auto.commit": False})
+    consumer = Consumer({"bootstrap.servers": f"127.0.0.1:{BROKER_PORT}", "group.id": "readers", "session.timeout.ms": 6000, "client.id": "worker", "auto.offset.reset": "earliest", "enable.auto.commit": False})
     consumer.subscribe(["orders"])
     taken = 0
     while True:

@@ -4,6 +4,8 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    thread,
+    time::Duration,
 };
 
 use crate::{
@@ -47,6 +49,12 @@ pub fn kafka(scenario: &Scenario) -> Service {
     let service = Service::start(scenario, "tansu", command, Listens::port(port));
     run(Command::new(tansu).args(["topic", "create", "--broker", &url, "--partitions", "1", "orders"]));
     service
+}
+
+/// Waits for as long as a consumer of Kafka lets the broker wait (`fetch.wait.max.ms`, 500 ms by default), twice: what was asked for before the
+/// daemon came is not seen, and so not what comes of it.
+pub fn let_fetches_end() {
+    thread::sleep(Duration::from_secs(1));
 }
 
 /// RabbitMQ, and what its runtime finds nodes with.

@@ -33,18 +33,21 @@ const fn ask(path: &'static str, traced: bool, spans: usize) -> Ask {
 #[track_caller]
 fn trace(
     scenario: &Scenario,
-    (front, worker): (&str, &str),
+    (front, kind): (&str, &str),
     late: bool,
     broker: &Service,
     asked: &[Ask],
 ) -> Vec<ReceivedSpan> {
     let backend = threaded_backend(scenario, None);
     let front = brokers::front(scenario, front, broker);
-    let start_worker = || brokers::worker(scenario, worker, broker, &backend);
+    let start_worker = || brokers::worker(scenario, kind, broker, &backend);
     let early_worker = (!late).then(start_worker);
     let ports = [&front, broker, &backend].map(|service| format!("port={}", service.port()));
     let daemon = scenario.daemon_with(Options::args(ports.iter().flat_map(|port| ["--include", port])));
     let _worker = early_worker.unwrap_or_else(start_worker);
+    if matches!(kind, "kafka" | "librdkafka") {
+        brokers::let_fetches_end();
+    }
     let traceparent = format!("traceparent: 00-{TRACE}-{PARENT}-01");
     let mut spans = 0;
     for Ask { path, traced, spans: more } in asked {

@@ -141,13 +141,16 @@ fn an_sdk_asks_what_to_keep() {
     let service = asker("threaded_backend");
     wait_until("the SDK keeps all of a service that nobody has called", || kept(&service, "GET /any") == 256);
     wait_until("the SDK keeps less of a busy operation", || {
+        curl([backend.url("/remote/rare")]);
         for _ in 0..20 {
             curl([backend.url("/remote/busy")]);
         }
         kept(&service, "GET /remote/busy") < 64
     });
     let answer = curl([format!("{endpoint}/sampling?service=threaded_backend")]);
-    assert!(answer.contains(r#""operation":"GET /remote/busy""#), "{answer}");
+    for operation in ["GET /remote/busy", "GET /remote/rare"] {
+        assert!(answer.contains(&format!(r#""operation":"{operation}""#)), "{answer}");
+    }
     // A page of another site, whose name leads here, learns nothing.
     let args = ["-o", "/dev/null", "-w", "%{http_code}", "-H", "Host: elsewhere.example"].map(str::to_owned);
     let refused = curl(args.into_iter().chain([format!("{endpoint}/sampling?service=quarter")]));

@@ -64,20 +64,31 @@ impl<'a> Fields<'a> {
         self.cursor.i64()
     }
 
+    /// A length; that of null is negative.
+    fn length_or_null(&mut self, plain: impl FnOnce(&mut Cursor<'a>) -> Option<i64>) -> Option<i64> {
+        if self.flexible {
+            Some(i64::try_from(self.cursor.varint(MAX_VARINT)?).ok()? - 1)
+        } else {
+            plain(&mut self.cursor)
+        }
+    }
+
     /// A length; that of null is 0.
     fn length(&mut self, plain: impl FnOnce(&mut Cursor<'a>) -> Option<i64>) -> Option<usize> {
-        let length = if self.flexible {
-            i64::try_from(self.cursor.varint(MAX_VARINT)?).ok()? - 1
-        } else {
-            plain(&mut self.cursor)?
-        };
-        Some(usize::try_from(length).unwrap_or(0))
+        Some(usize::try_from(self.length_or_null(plain)?).unwrap_or(0))
     }
 
     /// A string; null is empty.
     pub(super) fn string(&mut self) -> Option<&'a [u8]> {
         let length = self.length(|cursor| cursor.i16().map(i64::from))?;
         self.cursor.take(length)
+    }
+
+    /// A string, or null.
+    pub(super) fn nullable_string(&mut self) -> Option<Option<&'a [u8]>> {
+        let length = self.length_or_null(|cursor| cursor.i16().map(i64::from))?;
+        let Ok(length) = usize::try_from(length) else { return Some(None) };
+        self.cursor.take(length).map(Some)
     }
 
     /// A string that is never compact: the client id of a request's header.

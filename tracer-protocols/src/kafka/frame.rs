@@ -4,6 +4,7 @@ use super::{
     api,
     fields::Fields,
     limits::{MAX_CLIENT, MAX_KEPT, MAX_KEY, MAX_SIZE, MAX_VERSION},
+    produce::publishes,
 };
 use crate::{
     contract::{Follows, Gap, Reason, Step},
@@ -59,7 +60,14 @@ pub fn detect(bytes: &[u8]) -> Detection {
         // No first message has 16 MiB; records of FastCGI begin with a 1.
         Some(&[first, ..]) if first != 0 => Detection::No,
         Some(front) => {
-            match header(&bytes[SIZE..], u32::from_be_bytes([front[0], front[1], front[2], front[3]])) {
+            let size = u32::from_be_bytes([front[0], front[1], front[2], front[3]]);
+            match header(&bytes[SIZE..], size) {
+                // A response with one of a connection's first numbers reads as a request to publish, whose body tells better.
+                Header::Request(request) if request.api == api::PRODUCE => match publishes(&request) {
+                    Some(true) => Detection::Request,
+                    None if bytes.len() - SIZE < size as usize => Detection::NeedMore,
+                    Some(false) | None => Detection::No,
+                },
                 Header::Request(_) => Detection::Request,
                 Header::NeedMore => Detection::NeedMore,
                 Header::No => Detection::No,

@@ -39,6 +39,28 @@ pub fn produced<'a>(request: &Request<'a>, mut each: impl FnMut(Produced<'a>)) -
     acks != Some(0)
 }
 
+/// Whether the body is one that a client sends: a transaction has a name, and something is published to a topic. `None` where too little is seen.
+pub(super) fn publishes(request: &Request<'_>) -> Option<bool> {
+    let mut fields = Fields::new(request.body, PRODUCE, request.version);
+    if request.version >= 3 && fields.nullable_string()?.is_some_and(<[u8]>::is_empty) {
+        return Some(false);
+    }
+    let (acks, timeout, topics) = (fields.i16()?, fields.i32()?, fields.array()?);
+    if !(-1..=1).contains(&acks) || timeout < 0 || topics == 0 {
+        return Some(false);
+    }
+    let named = match fields.topic(request.version >= BY_ID)? {
+        Topic::Name(name) => !name.is_empty() && name.iter().all(|&byte| is_of_topic(byte)),
+        Topic::Id(_) => true,
+    };
+    Some(named && fields.array()? > 0)
+}
+
+/// What names of topics consist of (`org.apache.kafka.common.internals.Topic`).
+const fn is_of_topic(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')
+}
+
 fn acks(fields: &mut Fields<'_>, version: i16) -> Option<i16> {
     if version >= 3 {
         // The transaction.
