@@ -102,6 +102,8 @@ offsets! {
     pid: "task_struct"."pid",
     /// Leader of the thread group.
     group_leader: "task_struct"."group_leader",
+    /// Name of a task.
+    comm: "task_struct"."comm",
     /// Start of a task, nanoseconds since boot, suspend included.
     start_boottime: "task_struct"."start_boottime",
     /// How often a task went to sleep by itself.

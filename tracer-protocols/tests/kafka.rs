@@ -37,7 +37,8 @@ fn a_response_that_brings_nothing_is_no_request() {
             assert_eq!(detect(&response), Detection::No, "{correlation} {session}");
             // Version 11 has no tags, and longer lengths.
             let front = [&correlation.to_be_bytes()[..], b"\0\0\0\0\0\0", &session.to_be_bytes()].concat();
-            let response = sized(&[&front[..], b"\0\0\0\x01\0\x06orders\0\0\0\x01\0\0\0\0", &[0; 30]].concat());
+            let response =
+                sized(&[&front[..], b"\0\0\0\x01\0\x06orders\0\0\0\x01\0\0\0\0", &[0; 30]].concat());
             assert_eq!(detect(&response), Detection::No, "{correlation} {session}");
         }
     }

@@ -2,11 +2,8 @@
 
 use aya_ebpf::{
     bindings::BPF_ANY,
-    helpers::{
-        bpf_get_current_comm,
-        generated::{
-            bpf_get_current_cgroup_id, bpf_get_current_task_btf, bpf_probe_read_user, bpf_probe_read_user_str,
-        },
+    helpers::generated::{
+        bpf_get_current_cgroup_id, bpf_get_current_task_btf, bpf_probe_read_user, bpf_probe_read_user_str,
     },
 };
 use tracer_common::{
@@ -43,8 +40,8 @@ extern "C" fn describe_process(tgid: u32, known: u32) -> i32 {
             let task = bpf_get_current_task_btf().cast::<u8>().cast_const();
             (*slot).header = emit::header(Kind::Process, tgid, 0);
             (*slot).cgroup = bpf_get_current_cgroup_id();
-            (*slot).comm = bpf_get_current_comm().unwrap_or([0; 16]);
             let leader: *const u8 = field(task, offset!(group_leader));
+            (*slot).comm = field(leader, offset!(comm));
             (*slot).start_boottime_ns = field(leader, offset!(start_boottime));
             let origin = origin::of(tgid);
             (*slot).origin_ns = origin.time_ns;

@@ -17,16 +17,20 @@ const MAX_SMALL_BYTES: u64 = 64 << 10;
 impl ProcessFacts {
     /// Adds what `proc_root` (`/proc`) knows: executable, container and unit, and arguments and environment where the
     /// kernel's were cut or missing. Nothing is added, and `false` returned, unless the process that was read is the
-    /// one described: the start time is compared before and after reading, because ids are reused.
+    /// one described: the start time is compared before and after reading, because ids are reused, and the name, because
+    /// several may have had the id within one tick.
     pub fn enrich_from_proc(&mut self, proc_root: &Path) -> bool {
         let directory = proc_root.join(self.pid.to_string());
         let Some(before) = Stat::read(&directory) else { return false };
-        if self.start_ns != 0 && self.start_ticks() != before.start_ticks {
+        let other_start = self.start_ns != 0 && self.start_ticks() != before.start_ticks;
+        if other_start || (!self.comm.is_empty() && self.comm != before.comm) {
             return false;
         }
         let mut enriched = self.clone();
         enriched.read_files(&directory);
-        if Stat::read(&directory).is_none_or(|after| after.start_ticks != before.start_ticks) {
+        if Stat::read(&directory)
+            .is_none_or(|after| (after.start_ticks, &after.comm) != (before.start_ticks, &before.comm))
+        {
             return false;
         }
         if enriched.start_ns == 0 {

@@ -464,6 +464,9 @@ fn another_process_with_the_same_id_is_not_mixed_in() {
     let mut exact = ProcessFacts { pid: 7, start_ns: 51 * NS_PER_TICK + 123, ..ProcessFacts::default() };
     assert!(exact.enrich_from_proc(root.path()));
     assert_eq!(exact.start_ns, 51 * NS_PER_TICK + 123);
+    // Unless they go by other names.
+    let mut other = ProcessFacts { comm: "b".to_owned(), start_ns: 51 * NS_PER_TICK, ..known };
+    assert!(!other.enrich_from_proc(root.path()));
 }
 
 #[test]
@@ -472,7 +475,7 @@ fn whatever_cannot_be_read_stays_unknown() {
     for file in ["exe", "cmdline", "environ", "cgroup"] {
         fs::remove_file(root.path().join("7").join(file)).expect("a file");
     }
-    let known = facts("/usr/bin/curl", &["curl"]);
+    let known = ProcessFacts { comm: "a) b( c".to_owned(), ..facts("/usr/bin/curl", &["curl"]) };
     let mut enriched = known.clone();
     assert!(enriched.enrich_from_proc(root.path()));
     assert_eq!(enriched, ProcessFacts { parent_pid: 42, ..known.clone() });
