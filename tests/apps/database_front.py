@@ -1,7 +1,8 @@
 """A threaded HTTP/1.1 service in front of a database: database_front.py PORT KIND DATABASE_PORT [tls].
 
 The database is asked by the thread that serves the request, over connections that all threads share (a pool). Each path below is one
-thing to ask; any other path asks the first. With `tls`, connections are encrypted, and begin with the first request.
+thing to ask; any other path asks the first. With `tls`, connections are encrypted, and begin with the first request, and anew with
+`/anew`.
 """
 
 import functools
@@ -302,6 +303,8 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
+        if self.path == "/anew":
+            asks.cache_clear()
         ask = asks().get(self.path.rsplit("/", 1)[1]) or next(iter(asks().values()))
         body = str(ask())[:100].encode()
         self.send_response(200)

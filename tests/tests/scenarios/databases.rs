@@ -148,7 +148,7 @@ fn ask_by_tls(scenario: &Scenario, kind: &str, database: &Service, paths: &[&str
         scenario.daemon_with(Options::args(ports.iter().flat_map(|port| ["--include", port.as_str()])));
     // A library is probed when it is first used; connections from then on are read from their beginning.
     wait_until("both ends are read", || {
-        curl([first.url("/first")]);
+        curl([first.url("/anew")]);
         let spans = scenario.receiver.spans_under("");
         let ends = spans.iter().filter(|span| span.name == "SELECT goods").map(|span| span.kind);
         ends.clone().any(|kind| kind == "CLIENT") && ends.clone().any(|kind| kind == "SERVER")

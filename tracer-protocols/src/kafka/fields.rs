@@ -84,11 +84,11 @@ impl<'a> Fields<'a> {
         self.cursor.take(length)
     }
 
-    /// A string, or null.
-    pub(super) fn nullable_string(&mut self) -> Option<Option<&'a [u8]>> {
+    /// Passes a string over, and tells whether it is one that is empty; null is none.
+    pub(super) fn skip_string(&mut self) -> Option<bool> {
         let length = self.length_or_null(|cursor| cursor.i16().map(i64::from))?;
-        let Ok(length) = usize::try_from(length) else { return Some(None) };
-        self.cursor.take(length).map(Some)
+        self.skip(usize::try_from(length).unwrap_or(0))?;
+        Some(length == 0)
     }
 
     /// A string that is never compact: the client id of a request's header.

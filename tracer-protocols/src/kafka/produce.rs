@@ -42,7 +42,7 @@ pub fn produced<'a>(request: &Request<'a>, mut each: impl FnMut(Produced<'a>)) -
 /// Whether the body is one that a client sends: a transaction has a name, and something is published to a topic. `None` where too little is seen.
 pub(super) fn publishes(request: &Request<'_>) -> Option<bool> {
     let mut fields = Fields::new(request.body, PRODUCE, request.version);
-    if request.version >= 3 && fields.nullable_string()?.is_some_and(<[u8]>::is_empty) {
+    if request.version >= 3 && fields.skip_string()? {
         return Some(false);
     }
     let (acks, timeout, topics) = (fields.i16()?, fields.i32()?, fields.array()?);

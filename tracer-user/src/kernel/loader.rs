@@ -27,7 +27,7 @@ use super::{
     probes::Probes,
     programs::{NEW_CONTEXT, NEW_GOROUTINE, Need, PROGRAMS, ProgramSpec, ROUND_TRIP, SHARED_WRITER},
     rings,
-    uprobes::{self, Links, Probed, TLS_PROGRAMS},
+    uprobes::{Links, Probed, TLS_PROGRAMS, Uprobes},
 };
 use crate::{
     libraries::{Found, Library},
@@ -124,6 +124,7 @@ pub struct Kernel {
     verdicts: HashMap<MapData, u64, u32>,
     runtimes: HashMap<MapData, u32, RuntimeBytes>,
     go_runtimes: HashMap<MapData, u32, GoBytes>,
+    uprobes: Uprobes,
     runtime_probes: Probes,
     /// Changes with the flags of any process, so that the kernel side looks at them again.
     generation: Array<MapData, u32>,
@@ -185,6 +186,7 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
     }
     let mut ebpf = loader.load(OBJECT)?;
     let fills = Fills::of(&ebpf)?;
+    let mut uprobes = Uprobes::of(OBJECT, &ebpf);
     let drops = PerCpuArray::try_from(ebpf.take_map("DROPS").ok_or(LoadError::NoMap("DROPS"))?)?;
     let processes = HashMap::try_from(ebpf.take_map("PROCESSES").ok_or(LoadError::NoMap("PROCESSES"))?)?;
     let verdicts = HashMap::try_from(ebpf.take_map("VERDICTS").ok_or(LoadError::NoMap("VERDICTS"))?)?;
@@ -193,7 +195,7 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
         HashMap::try_from(ebpf.take_map("GO_RUNTIMES").ok_or(LoadError::NoMap("GO_RUNTIMES"))?)?;
     let generation = Array::try_from(ebpf.take_map("GENERATION").ok_or(LoadError::NoMap("GENERATION"))?)?;
 
-    let (plan, programs, probes) = load_programs(&mut ebpf, tls)?;
+    let (plan, programs, probes) = load_programs(&mut ebpf, &mut uprobes, tls)?;
     // Between the two largest users of memory: types of a whole kernel before, rings behind.
     memory::give_back();
     let rings = rings::create(&mut ebpf, slots, ring_bytes)?;
@@ -204,6 +206,7 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
         verdicts,
         runtimes,
         go_runtimes,
+        uprobes,
         runtime_probes: Probes::default(),
         generation,
         rings,
@@ -217,7 +220,11 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
 }
 
 /// Returns the plan, the state of each program, and whether TLS libraries can be probed.
-fn load_programs(ebpf: &mut Ebpf, tls: bool) -> Result<(Plan, Vec<ProgramState>, bool), LoadError> {
+fn load_programs(
+    ebpf: &mut Ebpf,
+    uprobes: &mut Uprobes,
+    tls: bool,
+) -> Result<(Plan, Vec<ProgramState>, bool), LoadError> {
     let kernel_btf = Btf::from_sys_fs()?;
     let mut programs = load_all(ebpf, PROGRAMS, &kernel_btf)?;
     let (plan, sockets) = match load_all(ebpf, Plan::Base.programs(), &kernel_btf) {
@@ -232,7 +239,7 @@ fn load_programs(ebpf: &mut Ebpf, tls: bool) -> Result<(Plan, Vec<ProgramState>,
     programs.extend(sockets);
     let mut probes = tls;
     for spec in if tls { TLS_PROGRAMS } else { &[] } {
-        let reason = uprobes::load(ebpf, spec).err();
+        let reason = uprobes.load(ebpf, spec.name).err();
         probes &= reason.is_none();
         let reason = reason.map(|error| format!("{error}; without it, {}", spec.loss));
         programs.push(ProgramState { spec, reason });
@@ -314,7 +321,8 @@ impl Kernel {
     }
 
     fn probe(&mut self, library: &Library) {
-        uprobes::attach(&mut self.ebpf, &mut self.links, &mut self.libraries, library);
+        let Self { ebpf, uprobes, links, libraries, .. } = self;
+        uprobes.probe(ebpf, links, libraries, library);
     }
 
     /// The probes that are set, for the caller to take them away when it likes.
@@ -353,12 +361,12 @@ impl Kernel {
 
     /// Tells the kernel side what a process runs, and probes that.
     pub fn watch(&mut self, tgid: u32, runtime: &Runtime) -> Result<(), MapError> {
-        let Self { ebpf, links, programs, runtime_probes: probes, .. } = self;
+        let Self { ebpf, uprobes, links, programs, runtime_probes: probes, .. } = self;
         let flag = match runtime {
             Runtime::Python(python) => {
                 self.runtimes.insert(tgid, RuntimeBytes(python.layout), 0)?;
                 let sites = [(&NEW_CONTEXT, python.new_context)];
-                probes.attach(ebpf, links, programs, (python.file, &python.path), &sites);
+                probes.attach((ebpf, uprobes, links), programs, (python.file, &python.path), &sites);
                 process::TASKS
             }
             Runtime::Go(go) => {
@@ -369,7 +377,7 @@ impl Kernel {
                     (&SHARED_WRITER, go.shared_writer),
                     (&NEW_GOROUTINE, Some(go.new_goroutine)),
                 ];
-                probes.attach(ebpf, links, programs, (go.file, &path), &sites);
+                probes.attach((ebpf, uprobes, links), programs, (go.file, &path), &sites);
                 process::GOROUTINES
             }
         };
@@ -396,10 +404,15 @@ impl Kernel {
         self.programs
             .iter()
             .filter_map(|state| {
-                let info = self.ebpf.program(state.spec.name)?.info().ok()?;
-                let cost =
-                    ProgramCost { runs: info.run_count(), nanoseconds: info.run_time().as_nanos() as u64 };
-                Some((state.spec.name, cost))
+                let name = state.spec.name;
+                let by_aya = || {
+                    let info = self.ebpf.program(name)?.info().ok()?;
+                    Some(ProgramCost {
+                        runs: info.run_count(),
+                        nanoseconds: info.run_time().as_nanos() as u64,
+                    })
+                };
+                Some((name, self.uprobes.cost(name).or_else(by_aya)?))
             })
             .collect()
     }

@@ -5,6 +5,7 @@ pub mod btf;
 pub mod fill;
 pub mod loader;
 mod memory;
+mod multi;
 pub mod plan;
 pub mod preflight;
 pub mod privileges;

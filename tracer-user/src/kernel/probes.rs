@@ -3,12 +3,12 @@
 
 use std::{collections::HashSet, path::Path};
 
-use aya::{Ebpf, programs::ProgramError};
+use aya::Ebpf;
 
 use super::{
     loader::ProgramState,
     programs::ProgramSpec,
-    uprobes::{self, Links},
+    uprobes::{Links, UprobeError, Uprobes},
 };
 use crate::runtimes::FileId;
 
@@ -26,8 +26,7 @@ impl Probes {
     /// for it are added to `states`.
     pub(super) fn attach(
         &mut self,
-        ebpf: &mut Ebpf,
-        links: &mut Links,
+        (ebpf, uprobes, links): (&mut Ebpf, &mut Uprobes, &mut Links),
         states: &mut Vec<ProgramState>,
         (file, path): (FileId, &Path),
         sites: &[(&'static ProgramSpec, Option<u64>)],
@@ -37,7 +36,7 @@ impl Probes {
         }
         for &(spec, site) in sites {
             let Some(offset) = site else { continue };
-            let reason = attach(ebpf, links, spec, offset, path).err();
+            let reason = attach((ebpf, uprobes, links), spec, offset, path).err();
             let reason = reason.map(|error| format!("{error}; without it, {}", spec.loss));
             if let Some(reason) = &reason {
                 tracing::warn!(program = spec.name, path = %path.display(), "A program cannot be probed: {reason}.");
@@ -51,16 +50,11 @@ impl Probes {
 }
 
 fn attach(
-    ebpf: &mut Ebpf,
-    links: &mut Links,
+    (ebpf, uprobes, links): (&mut Ebpf, &mut Uprobes, &mut Links),
     spec: &ProgramSpec,
     offset: u64,
     path: &Path,
-) -> Result<(), ProgramError> {
-    let program = uprobes::program(ebpf, spec.name)?;
-    match program.load() {
-        Ok(()) | Err(ProgramError::AlreadyLoaded) => {}
-        Err(error) => return Err(error),
-    }
-    links.attach(program, path, offset, 0)
+) -> Result<(), UprobeError> {
+    uprobes.load(ebpf, spec.name)?;
+    uprobes.attach(ebpf, links, spec.name, path, &[(offset, 0)])
 }

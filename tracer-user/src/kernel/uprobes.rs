@@ -2,7 +2,8 @@
 
 use std::{
     fs::File,
-    os::fd::AsRawFd,
+    io,
+    os::fd::{AsRawFd, OwnedFd},
     path::{Path, PathBuf},
 };
 
@@ -14,7 +15,7 @@ use aya::{
     },
 };
 
-use super::programs::ProgramSpec;
+use super::{loader::ProgramCost, multi::Multi, programs::ProgramSpec};
 use crate::libraries::{Library, Probe, Site};
 
 /// What is said where a tracepoint would be named.
@@ -56,25 +57,16 @@ pub struct Probed {
     pub reason: Option<String>,
 }
 
-/// Probes that are set. Dropping them takes them away: the kernel waits for each until nobody runs in it, tens of milliseconds.
+/// Probes that are set. Dropping them takes them away: the kernel waits for each link until nobody runs in it, a tenth of a second.
 #[derive(Debug, Default)]
-pub struct Links(Vec<UProbeLink>);
+pub struct Links(Vec<Link>);
 
-impl Links {
-    /// Attaches a program to an instruction of a file, in every process that maps it now or later.
-    pub(super) fn attach(
-        &mut self,
-        program: &mut UProbe,
-        path: &Path,
-        offset: u64,
-        cookie: u64,
-    ) -> Result<(), ProgramError> {
-        let location = UProbeAttachLocation::AbsoluteOffset(offset);
-        let point = UProbeAttachPoint { location, cookie: Some(cookie) };
-        let link = program.attach(point, path, UProbeScope::AllProcesses)?;
-        self.0.push(program.take_link(link)?);
-        Ok(())
-    }
+#[derive(Debug)]
+enum Link {
+    /// To one place.
+    One(#[expect(dead_code, reason = "what it is for is to be dropped")] UProbeLink),
+    /// To some places of a file.
+    Many(#[expect(dead_code, reason = "what it is for is to be dropped")] OwnedFd),
 }
 
 impl Drop for Links {
@@ -92,42 +84,106 @@ impl Drop for Links {
     }
 }
 
-/// Loads one of [`TLS_PROGRAMS`].
-pub(super) fn load(ebpf: &mut Ebpf, spec: &ProgramSpec) -> Result<(), ProgramError> {
-    program(ebpf, spec.name)?.load()
+/// The kernel refuses a program for probes, or the probes.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum UprobeError {
+    #[error(transparent)]
+    One(#[from] ProgramError),
+    #[error(transparent)]
+    Many(#[from] io::Error),
 }
 
-/// Attaches the programs to a file, in every process that maps it now or later.
-pub(super) fn attach(ebpf: &mut Ebpf, links: &mut Links, probed: &mut Vec<Probed>, library: &Library) {
-    let reason = if probed.len() >= MAX_LIBRARIES {
-        Some(format!("{MAX_LIBRARIES} files are probed already"))
-    } else {
-        match attach_sites(ebpf, library) {
-            Ok(mut new) => {
-                links.0.append(&mut new.0);
-                None
+/// The programs for probes: loaded for many places at a time where the kernel can (6.6), for one else.
+#[derive(Default)]
+pub(super) struct Uprobes(Multi);
+
+impl Uprobes {
+    /// Those of `object`, which was loaded as `ebpf` and still has all of its maps.
+    pub(super) fn of(object: &[u8], ebpf: &Ebpf) -> Self {
+        Self(Multi::of(object, ebpf).unwrap_or_else(|error| {
+            tracing::debug!(%error, "programs are loaded for single probes");
+            Multi::default()
+        }))
+    }
+
+    /// Loads a program, if it is not yet.
+    pub(super) fn load(&mut self, ebpf: &mut Ebpf, name: &str) -> Result<(), UprobeError> {
+        let Err(error) = self.0.load(name) else { return Ok(()) };
+        tracing::debug!(name, %error, "a program is loaded for single probes");
+        match program(ebpf, name)?.load() {
+            Ok(()) | Err(ProgramError::AlreadyLoaded) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Attaches a loaded program to instructions of a file, in every process that maps it now or later. Each is an offset with the cookie that the
+    /// program sees there.
+    pub(super) fn attach(
+        &self,
+        ebpf: &mut Ebpf,
+        links: &mut Links,
+        name: &str,
+        path: &Path,
+        sites: &[(u64, u64)],
+    ) -> Result<(), UprobeError> {
+        if sites.is_empty() {
+            return Ok(());
+        }
+        if self.0.has(name) {
+            links.0.push(Link::Many(self.0.attach(name, path, sites)?));
+            return Ok(());
+        }
+        let program = program(ebpf, name)?;
+        for &(offset, cookie) in sites {
+            let location = UProbeAttachLocation::AbsoluteOffset(offset);
+            let point = UProbeAttachPoint { location, cookie: Some(cookie) };
+            let link = program.attach(point, path, UProbeScope::AllProcesses)?;
+            links.0.push(Link::One(program.take_link(link)?));
+        }
+        Ok(())
+    }
+
+    /// What the kernel says of the cost of a program that is loaded here.
+    pub(super) fn cost(&self, name: &str) -> Option<ProgramCost> {
+        self.0.cost(name)
+    }
+
+    /// Attaches [`TLS_PROGRAMS`] to a file.
+    pub(super) fn probe(
+        &self,
+        ebpf: &mut Ebpf,
+        links: &mut Links,
+        probed: &mut Vec<Probed>,
+        library: &Library,
+    ) {
+        let reason = if probed.len() >= MAX_LIBRARIES {
+            Some(format!("{MAX_LIBRARIES} files are probed already"))
+        } else {
+            match self.attach_all(ebpf, library) {
+                Ok(mut new) => {
+                    links.0.append(&mut new.0);
+                    None
+                }
+                Err(error) => Some(format!("the kernel refuses the probes: {error}")),
             }
-            Err(error) => Some(format!("the kernel refuses the probes: {error}")),
+        };
+        if !library.reads && reason.is_none() {
+            // Nothing to be said of: it is a part of another library.
+            return;
         }
-    };
-    if !library.reads && reason.is_none() {
-        // Nothing to be said of: it is a part of another library.
-        return;
+        probed.push(Probed { name: library.name.clone(), reason });
     }
-    probed.push(Probed { name: library.name.clone(), reason });
-}
 
-/// All probes of a file, or none: half of them would tell half of the truth.
-fn attach_sites(ebpf: &mut Ebpf, library: &Library) -> Result<Links, ProgramError> {
-    let path = path(&library.file);
-    let mut links = Links::default();
-    for spec in TLS_PROGRAMS {
-        for site in &library.sites {
-            let Some(cookie) = cookie(spec.name, site) else { continue };
-            links.attach(program(ebpf, spec.name)?, &path, site.offset, cookie)?;
+    /// All probes of a file, or none: half of them would tell half of the truth.
+    fn attach_all(&self, ebpf: &mut Ebpf, library: &Library) -> Result<Links, UprobeError> {
+        let path = path(&library.file);
+        let mut links = Links::default();
+        for spec in TLS_PROGRAMS {
+            let sites = library.sites.iter().filter_map(|site| Some((site.offset, cookie(spec.name, site)?)));
+            self.attach(ebpf, &mut links, spec.name, &path, &sites.collect::<Vec<_>>())?;
         }
+        Ok(links)
     }
-    Ok(links)
 }
 
 /// The cookie of a program at a site, if the program belongs there. Those that need none get 0.
@@ -153,6 +209,6 @@ fn path(file: &File) -> PathBuf {
 }
 
 /// A program that attaches to functions.
-pub(super) fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut UProbe, ProgramError> {
+fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut UProbe, ProgramError> {
     ebpf.program_mut(name).ok_or(ProgramError::NotLoaded)?.try_into()
 }
