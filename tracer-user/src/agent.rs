@@ -245,7 +245,10 @@ impl Agent {
         }
         let capture = Capture::start(kernel)?;
         if let Some(more) = keep
-            && let Some(left) = kept("capabilities", privileges::after_attaching(config, more))
+            && let Some(left) = kept(
+                "capabilities",
+                privileges::after_attaching(config, more, capture.kernel.probes_together()),
+            )
         {
             tracing::info!(capabilities = privileges::names(left), "everything else was given up");
         }

@@ -325,6 +325,11 @@ impl Kernel {
         uprobes.probe(ebpf, links, libraries, library);
     }
 
+    /// Whether probes are known to be set by links to many places at once, not one by one.
+    pub fn probes_together(&self) -> bool {
+        self.uprobes.together()
+    }
+
     /// The probes that are set, for the caller to take them away when it likes.
     pub fn take_links(&mut self) -> Links {
         std::mem::take(&mut self.links)

@@ -111,6 +111,11 @@ impl Multi {
         Ok(())
     }
 
+    /// Whether any program is loaded.
+    pub(super) fn is_used(&self) -> bool {
+        !self.loaded.is_empty()
+    }
+
     /// Whether a program is loaded.
     pub(super) fn has(&self, name: &str) -> bool {
         self.loaded.contains_key(name)

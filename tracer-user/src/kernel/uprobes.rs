@@ -95,20 +95,26 @@ pub(super) enum UprobeError {
 
 /// The programs for probes: loaded for many places at a time where the kernel can (6.6), for one else.
 #[derive(Default)]
-pub(super) struct Uprobes(Multi);
+pub(super) struct Uprobes {
+    multi: Multi,
+    /// One at least is loaded for single probes.
+    singly: bool,
+}
 
 impl Uprobes {
     /// Those of `object`, which was loaded as `ebpf` and still has all of its maps.
     pub(super) fn of(object: &[u8], ebpf: &Ebpf) -> Self {
-        Self(Multi::of(object, ebpf).unwrap_or_else(|error| {
+        let multi = Multi::of(object, ebpf).unwrap_or_else(|error| {
             tracing::debug!(%error, "programs are loaded for single probes");
             Multi::default()
-        }))
+        });
+        Self { multi, singly: false }
     }
 
     /// Loads a program, if it is not yet.
     pub(super) fn load(&mut self, ebpf: &mut Ebpf, name: &str) -> Result<(), UprobeError> {
-        let Err(error) = self.0.load(name) else { return Ok(()) };
+        let Err(error) = self.multi.load(name) else { return Ok(()) };
+        self.singly = true;
         tracing::debug!(name, %error, "a program is loaded for single probes");
         match program(ebpf, name)?.load() {
             Ok(()) | Err(ProgramError::AlreadyLoaded) => Ok(()),
@@ -129,8 +135,8 @@ impl Uprobes {
         if sites.is_empty() {
             return Ok(());
         }
-        if self.0.has(name) {
-            links.0.push(Link::Many(self.0.attach(name, path, sites)?));
+        if self.multi.has(name) {
+            links.0.push(Link::Many(self.multi.attach(name, path, sites)?));
             return Ok(());
         }
         let program = program(ebpf, name)?;
@@ -143,9 +149,14 @@ impl Uprobes {
         Ok(())
     }
 
+    /// Whether every program that was loaded so far, one at least, attaches to many places at a time.
+    pub(super) fn together(&self) -> bool {
+        self.multi.is_used() && !self.singly
+    }
+
     /// What the kernel says of the cost of a program that is loaded here.
     pub(super) fn cost(&self, name: &str) -> Option<ProgramCost> {
-        self.0.cost(name)
+        self.multi.cost(name)
     }
 
     /// Attaches [`TLS_PROGRAMS`] to a file.

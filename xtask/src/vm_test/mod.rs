@@ -127,12 +127,26 @@ fn test(kernel: &Kernel, image: &Path, contents: &Contents, first: &str, second:
             outcome.traces = Some((tier2::count(&output), tier2::expected()));
             let wrong = tier2::wrong(&output);
             if !wrong.is_empty() {
-                outcome.faults.push(format!("traces are wrong or missing: {}", wrong.join(", ")));
+                let seen: Vec<_> = wrong.iter().map(|path| tier2::seen(&output, path)).collect();
+                outcome.faults.push(format!(
+                    "traces are wrong or missing: {}. What was printed of them, and at the end:\n{}{}",
+                    wrong.join(", "),
+                    seen.concat(),
+                    tail(&output)
+                ));
             }
         }
         Err(error) => outcome.faults.push(sentences(&error)),
     }
     outcome
+}
+
+/// The last lines, which say what was lost.
+fn tail(output: &str) -> String {
+    /// More than the daemon says when it ends.
+    const LINES: usize = 40;
+    let lines: Vec<_> = output.lines().collect();
+    lines[lines.len().saturating_sub(LINES)..].join("\n")
 }
 
 #[expect(clippy::print_stdout, reason = "the result of the command")]

@@ -56,6 +56,12 @@ fn traces(output: &str, path: &str) -> usize {
         .count()
 }
 
+/// What was printed of a path: whole traces, each behind an empty line.
+pub(super) fn seen(output: &str, path: &str) -> String {
+    let is_of = |trace: &&str| trace.split_whitespace().any(|word| word == path);
+    output.split("\n\n").filter(is_of).flat_map(|trace| [trace, "\n"]).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,6 +83,12 @@ mod tests {
         assert_eq!(wrong.len(), expected() / REQUESTS - 1);
         assert!(!wrong.contains(&"/ipv4/dup".to_owned()) && wrong.contains(&"/ipv4/dup2".to_owned()));
         assert_eq!(count(&TRACE.repeat(2)), 2);
+    }
+
+    #[test]
+    fn what_was_printed_of_a_path() {
+        let printed = format!("{TRACE}{}", TRACE.replace("/ipv4/dup", "/ipv4/dup2"));
+        assert_eq!(seen(&printed, "/ipv4/dup"), format!("{}\n", TRACE.trim_end()));
     }
 
     #[test]

@@ -41,8 +41,8 @@ const USES: [Use; 6] = [
     Use {
         capability: Capability::SysAdmin,
         purpose: "for probes in other users' programs; it is dropped after the start on kernels that do not want it for those",
-        loses: "Kernels of late 2025 and later refuse such probes: TLS connections may not be read, nor the tasks of Python and \
-                Go; `tracer status` says it of each library.",
+        loses: "Kernels before 6.6 with the fixes of late 2025 refuse such probes: TLS connections may not be read, nor the tasks \
+                of Python and Go; `tracer status` says it of each library.",
     },
     Use {
         capability: Capability::SysNice,

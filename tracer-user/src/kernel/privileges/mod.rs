@@ -62,8 +62,14 @@ pub fn before_loading(config: &Config, more: CapabilitySet) -> Result<(), Privil
 
 /// Everything is loaded and attached: what is needed for probes in programs that are started later stays, and `more`. Returns
 /// what is left.
-pub fn after_attaching(config: &Config, more: CapabilitySet) -> Result<CapabilitySet, PrivilegeError> {
-    keep(needed(config, uprobes::want_sys_admin()) | more)?;
+///
+/// `together`: probes are set by links to many places at once, for which the kernel wants nothing but a program.
+pub fn after_attaching(
+    config: &Config,
+    more: CapabilitySet,
+    together: bool,
+) -> Result<CapabilitySet, PrivilegeError> {
+    keep(needed(config, !together && uprobes::want_sys_admin()) | more)?;
     Ok(capabilities(None)?.permitted)
 }
 
@@ -86,7 +92,7 @@ pub fn only_look() {
 ///
 /// * `CAP_BPF` and `CAP_PERFMON`: to attach probes to programs that are started later, and to look at its maps;
 /// * [`LOOK`]: to describe processes, and to find what is probed in them;
-/// * `CAP_SYS_ADMIN`: for those probes, where the kernel wants it ([`uprobes::want_sys_admin`]);
+/// * `CAP_SYS_ADMIN`: for those probes, where they are set one by one and the kernel wants it ([`uprobes::want_sys_admin`]);
 /// * `CAP_NET_ADMIN`: where trace context is written, since its programs work on sockets. Else it is for the start alone: the
 ///   object holds a table of sockets, and the kernel wants it for making one.
 fn needed(config: &Config, sys_admin: bool) -> CapabilitySet {

@@ -63,6 +63,9 @@ pub(super) struct Series {
     /// Kinds of requests whose calls have to be linked.
     #[serde(skip)]
     pub(super) linked: &'static [Kind],
+    /// [`Runtime::pipelines`].
+    #[serde(skip)]
+    pub(super) pipelines: bool,
     /// Versions of its parts.
     pub(super) version: String,
     /// By concurrency.
@@ -179,6 +182,7 @@ pub(super) fn series(
         what: runtime.what,
         plain: runtime.plain,
         linked: runtime.linked,
+        pipelines: runtime.pipelines,
         version,
         loads: Vec::new(),
         examples: Vec::new(),
