@@ -108,9 +108,17 @@ fn response(correlation: u32, body: &[u8]) -> Vec<u8> {
 }
 
 fn produce(correlation: u32, batch: &[u8], acks: u16) -> Vec<u8> {
-    let front =
-        [&text("")[..], &acks.to_be_bytes(), &[0; 4], &[0, 0, 0, 1], &text("orders"), &[0, 0, 0, 1], &[0; 4]]
-            .concat();
+    // No transaction.
+    let front = [
+        &[0xff; 2][..],
+        &acks.to_be_bytes(),
+        &[0; 4],
+        &[0, 0, 0, 1],
+        &text("orders"),
+        &[0, 0, 0, 1],
+        &[0; 4],
+    ]
+    .concat();
     request(0, 7, correlation, &[front, sized(batch)].concat())
 }
 
