@@ -29,6 +29,7 @@ use crate::{
     kernel::{
         fill::Fill,
         loader::{self, LoadError},
+        memory::give_back,
         preflight::explain_start_failure,
         privileges::{self, CapabilitySet, PrivilegeError},
         uprobes::Probed,
@@ -252,6 +253,8 @@ impl Agent {
         {
             tracing::info!(capabilities = privileges::names(left), "everything else was given up");
         }
+        // What runs already was looked at.
+        give_back();
         // Their threads have what is left.
         let exports = options.backends != Backends::None;
         let (targets, pushes) = if exports {

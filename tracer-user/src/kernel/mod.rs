@@ -4,7 +4,7 @@ mod attaching;
 pub mod btf;
 pub mod fill;
 pub mod loader;
-mod memory;
+pub(crate) mod memory;
 mod multi;
 pub mod plan;
 pub mod preflight;

@@ -7,7 +7,7 @@ use std::{
     io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    sync::mpsc::{Receiver, SyncSender, sync_channel},
+    sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel},
 };
 
 use foldhash::fast::RandomState;
@@ -17,7 +17,7 @@ use super::{
     elf::Elf,
     plan::{Plan, Site, functions, plan},
 };
-use crate::kernel::privileges::only_look;
+use crate::kernel::{memory::give_back, privileges::only_look};
 
 /// Processes that wait to be looked at; each asks once, and one that finds no room is not looked at.
 const QUEUE: usize = 1024;
@@ -96,7 +96,17 @@ impl Search {
             for pid in looks.running() {
                 looks.program(pid, &mut report);
             }
-            while let Ok(look) = asked.recv() {
+            // What files were read into goes back before a wait, which may be long.
+            let next = || {
+                asked.try_recv().or_else(|error| match error {
+                    TryRecvError::Empty => {
+                        give_back();
+                        asked.recv().map_err(TryRecvError::from)
+                    }
+                    TryRecvError::Disconnected => Err(error),
+                })
+            };
+            while let Ok(look) = next() {
                 match look {
                     Look::Program(pid) => looks.program(pid, &mut report),
                     Look::Whole(pid) => looks.process(pid, &mut report),
