@@ -12,7 +12,10 @@ use aya::{
     Ebpf,
     maps::{Map, MapData, MapError},
 };
+use aya_obj::generated::bpf_cmd::BPF_MAP_LOOKUP_BATCH;
 use nix::libc;
+
+use super::bpf;
 
 /// Between the beginnings of two maps, nanoseconds.
 const PAUSE_NS: u64 = 3_000_000_000;
@@ -58,23 +61,6 @@ struct Walk {
     position: Option<u32>,
     entries: u64,
 }
-
-/// `struct { ... } batch` of `union bpf_attr` (include/uapi/linux/bpf.h, since 5.6).
-#[repr(C)]
-#[derive(Default)]
-struct BatchAttr {
-    in_batch: u64,
-    out_batch: u64,
-    keys: u64,
-    values: u64,
-    count: u32,
-    map_fd: u32,
-    elem_flags: u64,
-    flags: u64,
-}
-
-/// `BPF_MAP_LOOKUP_BATCH` of `enum bpf_cmd`.
-const LOOKUP_BATCH: libc::c_int = 24;
 
 impl Fills {
     /// The hash maps of a loaded object.
@@ -138,26 +124,23 @@ impl Counted {
     /// Counts up to [`CHUNK`] entries more; returns whether these were the last.
     fn chunk(&self, walk: &mut Walk, keys: &mut [u8], values: &mut [u8]) -> io::Result<bool> {
         let mut next = 0_u32;
-        let mut attr = BatchAttr {
-            in_batch: walk.position.as_ref().map_or(0, |position| std::ptr::from_ref(position) as u64),
-            out_batch: std::ptr::from_mut(&mut next) as u64,
-            keys: keys.as_mut_ptr() as u64,
-            values: values.as_mut_ptr() as u64,
-            count: CHUNK as u32,
-            map_fd: self.fd.as_raw_fd() as u32,
-            ..BatchAttr::default()
-        };
-        // SAFETY: the kernel reads and writes `attr`, whose size it is told; through it it reads a position and writes one (4 bytes each for
-        // hash maps) and at most `count` keys and values of the map's sizes, for which `turn` has made room. All of it lives on past the call.
-        let result = unsafe {
-            libc::syscall(libc::SYS_bpf, LOOKUP_BATCH, std::ptr::from_mut(&mut attr), size_of::<BatchAttr>())
-        };
-        let error = (result != 0).then(io::Error::last_os_error);
+        let mut attr = bpf::attributes();
+        attr.batch.in_batch =
+            walk.position.as_ref().map_or(0, |position| std::ptr::from_ref(position) as u64);
+        attr.batch.out_batch = std::ptr::from_mut(&mut next) as u64;
+        attr.batch.keys = keys.as_mut_ptr() as u64;
+        attr.batch.values = values.as_mut_ptr() as u64;
+        attr.batch.count = CHUNK as u32;
+        attr.batch.map_fd = self.fd.as_raw_fd() as u32;
+        // SAFETY: the kernel reads a position and writes one (4 bytes each for hash maps) and at most `count` keys and values of the map's sizes, for
+        // which `turn` has made room. All of it lives on past the call.
+        let error = unsafe { bpf::run(BPF_MAP_LOOKUP_BATCH, &mut attr) }.err();
         match error {
             Some(error) if error.raw_os_error() != Some(libc::ENOENT) => return Err(error),
             _ => {}
         }
-        walk.entries += u64::from(attr.count);
+        // SAFETY: the member that was set above.
+        walk.entries += u64::from(unsafe { attr.batch.count });
         walk.position = Some(next);
         Ok(error.is_some())
     }

@@ -140,7 +140,6 @@ pub struct Kernel {
     pub libraries: Vec<Probed>,
     /// Whether TLS libraries can be probed.
     pub probes: bool,
-    links: Links,
 }
 
 /// What the kernel says of a program's cost so far (0 unless `kernel.bpf_stats_enabled`).
@@ -215,7 +214,6 @@ pub fn load(config: KernelConfig, ring_bytes: u32) -> Result<Kernel, LoadError> 
         fills,
         libraries: Vec::new(),
         probes,
-        links: Links::default(),
     })
 }
 
@@ -321,8 +319,8 @@ impl Kernel {
     }
 
     fn probe(&mut self, library: &Library) {
-        let Self { ebpf, uprobes, links, libraries, .. } = self;
-        uprobes.probe(ebpf, links, libraries, library);
+        let Self { ebpf, uprobes, libraries, .. } = self;
+        uprobes.probe(ebpf, libraries, library);
     }
 
     /// Whether probes are known to be set by links to many places at once, not one by one.
@@ -332,7 +330,7 @@ impl Kernel {
 
     /// The probes that are set, for the caller to take them away when it likes.
     pub fn take_links(&mut self) -> Links {
-        std::mem::take(&mut self.links)
+        self.uprobes.take_links()
     }
 
     /// Drops counted by the kernel side so far, summed over CPUs.
@@ -366,12 +364,12 @@ impl Kernel {
 
     /// Tells the kernel side what a process runs, and probes that.
     pub fn watch(&mut self, tgid: u32, runtime: &Runtime) -> Result<(), MapError> {
-        let Self { ebpf, uprobes, links, programs, runtime_probes: probes, .. } = self;
+        let Self { ebpf, uprobes, programs, runtime_probes: probes, .. } = self;
         let flag = match runtime {
             Runtime::Python(python) => {
                 self.runtimes.insert(tgid, RuntimeBytes(python.layout), 0)?;
                 let sites = [(&NEW_CONTEXT, python.new_context)];
-                probes.attach((ebpf, uprobes, links), programs, (python.file, &python.path), &sites);
+                probes.attach(ebpf, uprobes, programs, (python.file, &python.path), &sites);
                 process::TASKS
             }
             Runtime::Go(go) => {
@@ -382,7 +380,7 @@ impl Kernel {
                     (&SHARED_WRITER, go.shared_writer),
                     (&NEW_GOROUTINE, Some(go.new_goroutine)),
                 ];
-                probes.attach((ebpf, uprobes, links), programs, (go.file, &path), &sites);
+                probes.attach(ebpf, uprobes, programs, (go.file, &path), &sites);
                 process::GOROUTINES
             }
         };

@@ -1,6 +1,7 @@
 //! The kernel side as the daemon sees it: offsets, the object, loading and attaching. Kernel-facing: `unsafe` is allowed here.
 
 mod attaching;
+mod bpf;
 pub mod btf;
 pub mod fill;
 pub mod loader;

@@ -8,7 +8,7 @@ use std::{
     collections::HashMap,
     ffi::CString,
     io,
-    os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd},
+    os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd, RawFd},
     os::unix::ffi::OsStrExt as _,
     path::Path,
 };
@@ -22,15 +22,14 @@ use aya_obj::{
     generated::{
         BPF_F_UPROBE_MULTI_RETURN,
         bpf_attach_type::BPF_TRACE_UPROBE_MULTI,
-        bpf_attr,
-        bpf_cmd::{self, BPF_BTF_LOAD, BPF_LINK_CREATE, BPF_OBJ_GET_INFO_BY_FD, BPF_PROG_LOAD},
+        bpf_cmd::{BPF_BTF_LOAD, BPF_LINK_CREATE, BPF_OBJ_GET_INFO_BY_FD, BPF_PROG_LOAD},
         bpf_prog_info,
         bpf_prog_type::BPF_PROG_TYPE_KPROBE,
     },
 };
 use nix::libc;
 
-use super::loader::ProgramCost;
+use super::{bpf, loader::ProgramCost};
 
 /// Longest name of a program that the kernel keeps (BPF_OBJ_NAME_LEN less the NUL).
 const MAX_NAME: usize = 15;
@@ -47,8 +46,6 @@ pub(super) struct Multi {
     /// Types of the object, without which each call of a function is verified anew.
     types: Option<OwnedFd>,
     loaded: HashMap<String, Program>,
-    /// The kernel was asked, and can.
-    tried: bool,
 }
 
 /// A program that is not loaded.
@@ -102,11 +99,11 @@ impl Multi {
         }
         let code = self.code.remove(name).ok_or(io::ErrorKind::Unsupported)?;
         let fd = load(name, &code.function, &self.license, self.types.as_ref())?;
-        if !self.tried && !is_supported(fd.as_fd()) {
+        // The first one asks the kernel for all.
+        if !self.is_used() && !is_supported(fd.as_fd()) {
             self.code.clear();
             return Err(io::ErrorKind::Unsupported.into());
         }
-        self.tried = true;
         self.loaded.insert(name.to_owned(), Program { fd, at_return: code.at_return });
         Ok(())
     }
@@ -133,12 +130,13 @@ impl Multi {
     pub(super) fn cost(&self, name: &str) -> Option<ProgramCost> {
         let program = self.loaded.get(name)?;
         // SAFETY: integers only; all zeros is what the kernel wants where nothing is asked for.
-        let (mut info, mut attr): (bpf_prog_info, bpf_attr) = unsafe { std::mem::zeroed() };
+        let mut info: bpf_prog_info = unsafe { std::mem::zeroed() };
+        let mut attr = bpf::attributes();
         attr.info.bpf_fd = program.fd.as_raw_fd() as u32;
         attr.info.info_len = size_of::<bpf_prog_info>() as u32;
         attr.info.info = std::ptr::from_mut(&mut info) as u64;
         // SAFETY: the kernel writes at most `info_len` bytes to `info`, which lives on past the call; lists that it could fill have no room.
-        unsafe { bpf(BPF_OBJ_GET_INFO_BY_FD, &mut attr) }.ok()?;
+        unsafe { bpf::run(BPF_OBJ_GET_INFO_BY_FD, &mut attr) }.ok()?;
         Some(ProgramCost { runs: info.run_cnt, nanoseconds: info.run_time_ns })
     }
 }
@@ -149,23 +147,19 @@ fn is_supported(program: BorrowedFd<'_>) -> bool {
 }
 
 fn load_types(types: &[u8]) -> io::Result<OwnedFd> {
-    // SAFETY: integers only; zeros are the defaults.
-    let mut attr: bpf_attr = unsafe { std::mem::zeroed() };
+    let mut attr = bpf::attributes();
     // SAFETY: the member that BPF_BTF_LOAD reads; all of the union is zeros.
     let load = unsafe { &mut attr.__bindgen_anon_7 };
     load.btf = types.as_ptr() as u64;
     load.btf_size = types.len() as u32;
     // SAFETY: the kernel reads the types, which live on past the call.
-    let fd = unsafe { bpf(BPF_BTF_LOAD, &mut attr) }?;
-    // SAFETY: a descriptor that the kernel has just made.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    unsafe { bpf::create(BPF_BTF_LOAD, &mut attr) }
 }
 
 fn load(name: &str, function: &Function, license: &CString, types: Option<&OwnedFd>) -> io::Result<OwnedFd> {
     let (code, functions, lines) =
         (&function.instructions, function.func_info.func_info_bytes(), function.line_info.line_info_bytes());
-    // SAFETY: integers only; zeros are the defaults.
-    let mut attr: bpf_attr = unsafe { std::mem::zeroed() };
+    let mut attr = bpf::attributes();
     // SAFETY: the member that BPF_PROG_LOAD reads; all of the union is zeros.
     let load = unsafe { &mut attr.__bindgen_anon_3 };
     load.prog_type = BPF_PROG_TYPE_KPROBE as u32;
@@ -186,20 +180,14 @@ fn load(name: &str, function: &Function, license: &CString, types: Option<&Owned
         load.line_info_rec_size = function.line_info_rec_size as u32;
     }
     // SAFETY: the kernel reads the instructions, the license and what is told of functions and lines, which live on past the call.
-    let mut load = || unsafe { bpf(BPF_PROG_LOAD, &mut attr) };
-    let is_interrupted = |result: &io::Result<RawFd>| {
-        result.as_ref().is_err_and(|error| error.raw_os_error() == Some(libc::EAGAIN))
-    };
-    let mut fd = load();
+    let mut load = || unsafe { bpf::create(BPF_PROG_LOAD, &mut attr) };
     for _ in 1..TRIES {
-        if !is_interrupted(&fd) {
-            break;
+        match load() {
+            Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => {}
+            result => return result,
         }
-        fd = load();
     }
-    let fd = fd?;
-    // SAFETY: a descriptor that the kernel has just made.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    load()
 }
 
 fn link(
@@ -210,8 +198,7 @@ fn link(
     flags: u32,
 ) -> io::Result<OwnedFd> {
     let path = CString::new(path.as_os_str().as_bytes())?;
-    // SAFETY: integers only; zeros are the defaults.
-    let mut attr: bpf_attr = unsafe { std::mem::zeroed() };
+    let mut attr = bpf::attributes();
     // SAFETY: the member that BPF_LINK_CREATE reads; all of the union is zeros.
     let create = unsafe { &mut attr.link_create };
     create.__bindgen_anon_1.prog_fd = program.as_raw_fd() as u32;
@@ -224,19 +211,7 @@ fn link(
     multi.flags = flags;
     multi.cnt = offsets.len().min(cookies.len()) as u32;
     // SAFETY: the kernel reads the path and `cnt` elements of either list, which live on past the call.
-    let fd = unsafe { bpf(BPF_LINK_CREATE, &mut attr) }?;
-    // SAFETY: a descriptor that the kernel has just made.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-}
-
-/// # Safety
-/// Addresses in `attr` must be good for what the command reads and writes there.
-unsafe fn bpf(command: bpf_cmd, attr: &mut bpf_attr) -> io::Result<RawFd> {
-    // SAFETY: the kernel reads and writes `attr`, whose size it is told; for the rest see above.
-    let result = unsafe {
-        libc::syscall(libc::SYS_bpf, command as libc::c_int, std::ptr::from_mut(attr), size_of::<bpf_attr>())
-    };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result as RawFd) }
+    unsafe { bpf::create(BPF_LINK_CREATE, &mut attr) }
 }
 
 fn data(map: &Map) -> &MapData {

@@ -8,7 +8,7 @@ use aya::Ebpf;
 use super::{
     loader::ProgramState,
     programs::ProgramSpec,
-    uprobes::{Links, UprobeError, Uprobes},
+    uprobes::{UprobeError, Uprobes},
 };
 use crate::runtimes::FileId;
 
@@ -26,7 +26,8 @@ impl Probes {
     /// for it are added to `states`.
     pub(super) fn attach(
         &mut self,
-        (ebpf, uprobes, links): (&mut Ebpf, &mut Uprobes, &mut Links),
+        ebpf: &mut Ebpf,
+        uprobes: &mut Uprobes,
         states: &mut Vec<ProgramState>,
         (file, path): (FileId, &Path),
         sites: &[(&'static ProgramSpec, Option<u64>)],
@@ -36,7 +37,7 @@ impl Probes {
         }
         for &(spec, site) in sites {
             let Some(offset) = site else { continue };
-            let reason = attach((ebpf, uprobes, links), spec, offset, path).err();
+            let reason = attach(ebpf, uprobes, spec, offset, path).err();
             let reason = reason.map(|error| format!("{error}; without it, {}", spec.loss));
             if let Some(reason) = &reason {
                 tracing::warn!(program = spec.name, path = %path.display(), "A program cannot be probed: {reason}.");
@@ -50,11 +51,12 @@ impl Probes {
 }
 
 fn attach(
-    (ebpf, uprobes, links): (&mut Ebpf, &mut Uprobes, &mut Links),
+    ebpf: &mut Ebpf,
+    uprobes: &mut Uprobes,
     spec: &ProgramSpec,
     offset: u64,
     path: &Path,
 ) -> Result<(), UprobeError> {
     uprobes.load(ebpf, spec.name)?;
-    uprobes.attach(ebpf, links, spec.name, path, &[(offset, 0)])
+    uprobes.attach(ebpf, spec.name, path, offset)
 }

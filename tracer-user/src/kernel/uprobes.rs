@@ -94,11 +94,11 @@ pub(super) enum UprobeError {
 }
 
 /// The programs for probes: loaded for many places at a time where the kernel can (6.6), for one else.
-#[derive(Default)]
 pub(super) struct Uprobes {
     multi: Multi,
     /// One at least is loaded for single probes.
     singly: bool,
+    links: Links,
 }
 
 impl Uprobes {
@@ -108,7 +108,7 @@ impl Uprobes {
             tracing::debug!(%error, "programs are loaded for single probes");
             Multi::default()
         });
-        Self { multi, singly: false }
+        Self { multi, singly: false, links: Links::default() }
     }
 
     /// Loads a program, if it is not yet.
@@ -122,31 +122,46 @@ impl Uprobes {
         }
     }
 
-    /// Attaches a loaded program to instructions of a file, in every process that maps it now or later. Each is an offset with the cookie that the
-    /// program sees there.
+    /// Attaches a loaded program to an instruction of a file, by its offset, in every process that maps it now or later.
     pub(super) fn attach(
+        &mut self,
+        ebpf: &mut Ebpf,
+        name: &str,
+        path: &Path,
+        offset: u64,
+    ) -> Result<(), UprobeError> {
+        let mut links = self.set(ebpf, name, path, &[(offset, 0)])?;
+        self.links.0.append(&mut links.0);
+        Ok(())
+    }
+
+    /// Probes that are set in a file, each an offset with the cookie that the program sees there.
+    fn set(
         &self,
         ebpf: &mut Ebpf,
-        links: &mut Links,
         name: &str,
         path: &Path,
         sites: &[(u64, u64)],
-    ) -> Result<(), UprobeError> {
+    ) -> Result<Links, UprobeError> {
         if sites.is_empty() {
-            return Ok(());
+            return Ok(Links::default());
         }
         if self.multi.has(name) {
-            links.0.push(Link::Many(self.multi.attach(name, path, sites)?));
-            return Ok(());
+            return Ok(Links(vec![Link::Many(self.multi.attach(name, path, sites)?)]));
         }
-        let program = program(ebpf, name)?;
+        let (program, mut links) = (program(ebpf, name)?, Links::default());
         for &(offset, cookie) in sites {
             let location = UProbeAttachLocation::AbsoluteOffset(offset);
             let point = UProbeAttachPoint { location, cookie: Some(cookie) };
             let link = program.attach(point, path, UProbeScope::AllProcesses)?;
             links.0.push(Link::One(program.take_link(link)?));
         }
-        Ok(())
+        Ok(links)
+    }
+
+    /// The probes that are set, for the caller to take them away when it likes.
+    pub(super) fn take_links(&mut self) -> Links {
+        std::mem::take(&mut self.links)
     }
 
     /// Whether every program that was loaded so far, one at least, attaches to many places at a time.
@@ -160,19 +175,13 @@ impl Uprobes {
     }
 
     /// Attaches [`TLS_PROGRAMS`] to a file.
-    pub(super) fn probe(
-        &self,
-        ebpf: &mut Ebpf,
-        links: &mut Links,
-        probed: &mut Vec<Probed>,
-        library: &Library,
-    ) {
+    pub(super) fn probe(&mut self, ebpf: &mut Ebpf, probed: &mut Vec<Probed>, library: &Library) {
         let reason = if probed.len() >= MAX_LIBRARIES {
             Some(format!("{MAX_LIBRARIES} files are probed already"))
         } else {
             match self.attach_all(ebpf, library) {
                 Ok(mut new) => {
-                    links.0.append(&mut new.0);
+                    self.links.0.append(&mut new.0);
                     None
                 }
                 Err(error) => Some(format!("the kernel refuses the probes: {error}")),
@@ -191,7 +200,7 @@ impl Uprobes {
         let mut links = Links::default();
         for spec in TLS_PROGRAMS {
             let sites = library.sites.iter().filter_map(|site| Some((site.offset, cookie(spec.name, site)?)));
-            self.attach(ebpf, &mut links, spec.name, &path, &sites.collect::<Vec<_>>())?;
+            links.0.append(&mut self.set(ebpf, spec.name, &path, &sites.collect::<Vec<_>>())?.0);
         }
         Ok(links)
     }

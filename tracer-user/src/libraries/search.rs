@@ -7,7 +7,7 @@ use std::{
     io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel},
+    sync::mpsc::{Receiver, SyncSender, sync_channel},
 };
 
 use foldhash::fast::RandomState;
@@ -98,12 +98,9 @@ impl Search {
             }
             // What files were read into goes back before a wait, which may be long.
             let next = || {
-                asked.try_recv().or_else(|error| match error {
-                    TryRecvError::Empty => {
-                        give_back();
-                        asked.recv().map_err(TryRecvError::from)
-                    }
-                    TryRecvError::Disconnected => Err(error),
+                asked.try_recv().or_else(|_| {
+                    give_back();
+                    asked.recv()
                 })
             };
             while let Ok(look) = next() {

@@ -9,6 +9,9 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use super::archive::Archive;
 
+/// Lines of a kernel's last words.
+const LAST_WORDS: usize = 20;
+
 /// The emulator.
 pub(crate) const QEMU: &str = "qemu-system-x86_64";
 /// Its Debian package.
@@ -133,14 +136,14 @@ pub(crate) fn run(
         if begin.elapsed() > limit {
             machine.kill()?;
             machine.wait()?;
-            let said = end_of(&std::fs::read_to_string(&console).unwrap_or_default());
+            let said = end_of(LAST_WORDS, &std::fs::read_to_string(&console).unwrap_or_default());
             bail!("The machine was not done after {} s; it said last:\n{said}", limit.as_secs());
         }
         std::thread::sleep(Duration::from_millis(100));
     }
     let text = String::from_utf8_lossy(&std::fs::read(&output)?).replace('\r', "");
     if !text.contains("@end") {
-        let said = end_of(&String::from_utf8_lossy(&std::fs::read(&console)?));
+        let said = end_of(LAST_WORDS, &String::from_utf8_lossy(&std::fs::read(&console)?));
         bail!("The machine ended before its job did; it said last:\n{said}");
     }
     Ok(text)
@@ -163,11 +166,10 @@ fn host_khz() -> Option<f64> {
     mhz.map(|mhz: f64| mhz * 1000.0)
 }
 
-fn end_of(text: &str) -> String {
-    /// Lines of a kernel's last words.
-    const LINES: usize = 20;
+/// The last `count` lines.
+pub(crate) fn end_of(count: usize, text: &str) -> String {
     let lines: Vec<_> = text.lines().collect();
-    lines[lines.len().saturating_sub(LINES)..].join("\n")
+    lines[lines.len().saturating_sub(count)..].join("\n")
 }
 
 #[cfg(test)]
@@ -184,7 +186,7 @@ mod tests {
     #[test]
     fn last_words_are_few() {
         let text: Vec<_> = (0..50).map(|number| number.to_string()).collect();
-        assert!(end_of(&text.join("\n")).starts_with("30\n31"));
-        assert_eq!(end_of("one"), "one");
+        assert!(end_of(LAST_WORDS, &text.join("\n")).starts_with("30\n31"));
+        assert_eq!(end_of(LAST_WORDS, "one"), "one");
     }
 }

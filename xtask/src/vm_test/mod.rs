@@ -104,6 +104,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// Lines of what the daemon says when it ends, which name what was lost, and some before.
+const DAEMONS_LAST_WORDS: usize = 40;
+
 fn test(kernel: &Kernel, image: &Path, contents: &Contents, first: &str, second: Option<&str>) -> Outcome {
     let mut outcome = Outcome {
         kernel: kernel.name.clone(),
@@ -132,21 +135,13 @@ fn test(kernel: &Kernel, image: &Path, contents: &Contents, first: &str, second:
                     "traces are wrong or missing: {}. What was printed of them, and at the end:\n{}{}",
                     wrong.join(", "),
                     seen.concat(),
-                    tail(&output)
+                    machine::end_of(DAEMONS_LAST_WORDS, &output)
                 ));
             }
         }
         Err(error) => outcome.faults.push(sentences(&error)),
     }
     outcome
-}
-
-/// The last lines, which say what was lost.
-fn tail(output: &str) -> String {
-    /// More than the daemon says when it ends.
-    const LINES: usize = 40;
-    let lines: Vec<_> = output.lines().collect();
-    lines[lines.len().saturating_sub(LINES)..].join("\n")
 }
 
 #[expect(clippy::print_stdout, reason = "the result of the command")]

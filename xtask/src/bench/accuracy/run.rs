@@ -14,6 +14,7 @@ use super::ids::{Kind, back_path};
 use super::judge::{Counts, Traces};
 use super::otlp;
 use super::runtimes::{Place, Runtime};
+use super::store::Store;
 use crate::bench::daemon::Daemon;
 use crate::bench::format::median;
 use crate::bench::nginx::free_address;
@@ -63,9 +64,9 @@ pub(super) struct Series {
     /// Kinds of requests whose calls have to be linked.
     #[serde(skip)]
     pub(super) linked: &'static [Kind],
-    /// [`Runtime::pipelines`].
+    /// What it calls in place of the back service.
     #[serde(skip)]
-    pub(super) pipelines: bool,
+    pub(super) store: Option<Store>,
     /// Versions of its parts.
     pub(super) version: String,
     /// By concurrency.
@@ -182,7 +183,7 @@ pub(super) fn series(
         what: runtime.what,
         plain: runtime.plain,
         linked: runtime.linked,
-        pipelines: runtime.pipelines,
+        store: runtime.store,
         version,
         loads: Vec::new(),
         examples: Vec::new(),

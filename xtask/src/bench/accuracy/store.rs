@@ -20,8 +20,8 @@ const START: Duration = Duration::from_secs(20);
 pub(super) enum Store {
     /// PostgreSQL.
     Postgres,
-    /// Redis.
-    Redis,
+    /// Redis. `pipelined`: its client puts calls of several requests into one write, which is one span.
+    Redis { pipelined: bool },
 }
 
 impl Store {
@@ -34,7 +34,7 @@ impl Store {
                 Some(programs) => ("postgres", postgres(&programs, directory, address)?),
                 None => return Ok(Err("PostgreSQL is not installed".into())),
             },
-            Self::Redis => ("redis", redis(address)),
+            Self::Redis { .. } => ("redis", redis(address)),
         };
         let mut command = command;
         let log = directory.join("store.log");

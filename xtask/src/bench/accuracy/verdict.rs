@@ -2,6 +2,7 @@
 
 use super::judge::Counts;
 use super::run::{Load, Series};
+use super::store::Store;
 
 /// The share of calls that have to be linked, where they can be. An event loop that is put to sleep by something else than its own
 /// waiting (a garbage collector) loses one now and then, and Puma hands connections that are slow to a thread that polls them.
@@ -32,7 +33,7 @@ fn of_load(series: &Series, load: &Load) -> Vec<String> {
     };
     none(all.wrong, "calls are in the trace of another request");
     none(all.twice, "spans are reported twice");
-    if !series.pipelines {
+    if series.store != Some(Store::Redis { pipelined: true }) {
         none(all.missing, "calls have no span");
     }
     none(load.failed.saturating_sub(load.failed_before) as u64, "requests failed under the tracer");
